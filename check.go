@@ -1,0 +1,67 @@
+package keepwatch
+
+import (
+	"hash/fnv"
+	"time"
+)
+
+// CheckKind is what a row of the schedule does when it is due.
+type CheckKind string
+
+// CheckCredential proves one credential with the real thing.
+const CheckCredential CheckKind = "credential"
+
+// Reason says why a run was handed out.
+type Reason string
+
+const (
+	ReasonScheduled Reason = "scheduled" // its slot on the grid
+	ReasonConfirm   Reason = "confirm"   // a failure is being confirmed
+	ReasonRetry     Reason = "retry"     // the next try after a refusal or a throttle
+	ReasonDemand    Reason = "demand"    // a person or the API asked
+	ReasonChanged   Reason = "changed"   // new, or its secret or definition changed
+)
+
+// Check is one row of the due-table.
+type Check struct {
+	ID         CheckID
+	Kind       CheckKind
+	Credential CredentialID
+	Tenant     TenantID
+	// Phase spreads checks over their interval: offset = Phase/65536 of it. Rows
+	// that come due together have neighbouring phases, and the tables that every
+	// claim touches are keyed by it, so a claim writes few pages.
+	Phase uint16
+	// Fingerprint changes when what is tested changes (client id, secret
+	// reference, hosts, tests, schedule); the check is then due at once.
+	Fingerprint string
+	ChangedAt   time.Time // when the fingerprint last changed
+	DueAt       time.Time // whole seconds, UTC; the slot, once claimed
+	Reason      Reason    // why it is due
+}
+
+// Slot is one run of a check that was handed out.
+type Slot struct {
+	Check  Check
+	At     time.Time     // the planned instant; with the check it keys the result
+	Next   time.Time     // the next regular slot
+	Gap    time.Duration // planned distance between proofs: Next - At for a scheduled run
+	Reason Reason
+}
+
+// Group is a batch of slots that were claimed together and run concurrently.
+type Group struct {
+	Slots     []Slot
+	ClaimedAt time.Time
+}
+
+// PhaseOf spreads by a hash of tenant and check: stable over restarts, different
+// per check.
+func PhaseOf(tenant TenantID, id CheckID) uint16 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(tenant))
+	_, _ = h.Write([]byte{0})
+	_, _ = h.Write([]byte(id))
+	sum := h.Sum32()
+	return uint16(sum ^ sum>>16) //nolint:gosec // folding 32 bits into 16 is the point
+}
