@@ -26,6 +26,7 @@ type Series struct {
 	Last         Observation // newest lifted, without its transcript
 	SoftRuns     int         // scheduled runs in a row that ended in a confirmed soft failure
 	Confirming   Outcome     // the failure that is being confirmed, "" when none
+	BurstSince   time.Time   // first soft failure of the burst that is being confirmed; zero between bursts
 	Failures     []Failure   // in a row, of the current episode, newest last, at most 16
 	Refusals     int         // tries since the refusal was confirmed (back-off step)
 	RefusalTries []time.Time // refused tries of the last 24 hours (daily cap)
@@ -48,10 +49,15 @@ type Failure struct {
 
 // StateAt is the state as it may be shown at now: evidence older than twice the
 // planned gap proves nothing, so healthy and degraded decay to unknown. Failing
-// and expired stay: they end only by a new proof.
+// and expired stay: they end only by a new proof. Healthy counts from the newest
+// proof, not from the newest run: a run that could not look proves nothing.
 func (s Series) StateAt(now time.Time) State {
 	switch s.State {
-	case StateHealthy, StateDegraded, StateMaintenance:
+	case StateHealthy:
+		if s.staleSince(s.LastProvenAt, now) {
+			return StateUnknown
+		}
+	case StateDegraded, StateMaintenance:
 		if s.Stale(now) {
 			return StateUnknown
 		}
@@ -63,11 +69,13 @@ func (s Series) StateAt(now time.Time) State {
 
 // Stale reports whether the newest evidence is older than twice the planned gap.
 // Back-off moves the plan: until the planned proof is overdue, nothing is stale.
-func (s Series) Stale(now time.Time) bool {
-	if s.PlannedGap <= 0 || s.LastAt.IsZero() {
-		return s.LastAt.IsZero()
+func (s Series) Stale(now time.Time) bool { return s.staleSince(s.LastAt, now) }
+
+func (s Series) staleSince(evidence, now time.Time) bool {
+	if s.PlannedGap <= 0 || evidence.IsZero() {
+		return evidence.IsZero()
 	}
-	limit := s.LastAt.Add(2 * s.PlannedGap)
+	limit := evidence.Add(2 * s.PlannedGap)
 	if planned := s.NextProofAt.Add(s.PlannedGap); planned.After(limit) {
 		limit = planned
 	}

@@ -81,6 +81,9 @@ type Policy struct {
 	SoftConfirmEvery time.Duration
 	// SoftConfirmOver is the least span from first to last soft failure.
 	SoftConfirmOver time.Duration
+	// ContradictedOver is the least span from a series' first failure to its
+	// last before it may open what a proven neighbour contradicts.
+	ContradictedOver time.Duration
 	// RefusalBackoff are the waits after a confirmed refusal; the last repeats.
 	RefusalBackoff []time.Duration
 	// MaxTriesPerDay caps tries at a refused credential.
@@ -99,6 +102,7 @@ func DefaultPolicy() Policy {
 		HardConfirm:      30 * time.Second,
 		SoftConfirmEvery: time.Minute,
 		SoftConfirmOver:  keepwatch.SoftConfirmOver,
+		ContradictedOver: 25 * time.Minute,
 		RefusalBackoff:   []time.Duration{10 * time.Minute, 30 * time.Minute, time.Hour},
 		MaxTriesPerDay:   30,
 		Propagation:      5 * time.Minute,
