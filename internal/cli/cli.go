@@ -1,0 +1,170 @@
+// Package cli is the command line: it parses, wires through app, prints. stdout
+// is data, stderr is progress and messages. Only this package and app read the
+// environment; only cmd exits.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"keepwatch"
+	"keepwatch/internal/config"
+)
+
+// Global flags, the same on every command.
+type Global struct {
+	Config  string        `short:"c" env:"KEEPWATCH_CONFIG" placeholder:"PATH" help:"Configuration file, or a directory of files."`
+	Output  string        `enum:"table,json,ndjson" default:"table" help:"Form of the result on stdout: table, json or ndjson."`
+	Quiet   bool          `short:"q" help:"No progress on stderr."`
+	NoColor bool          `env:"NO_COLOR" help:"No colours."`
+	Timeout time.Duration `default:"0s" help:"Give up after this long (0: each command's own limit)."`
+	Exit    string        `enum:"default,nagios" default:"default" help:"Exit codes: default (0/1/2/10/20) or nagios (0/3/3/1/2)."`
+	Verbose bool          `short:"v" help:"Debug messages on stderr."`
+}
+
+type commands struct {
+	Global
+
+	Demo      demoCmd      `cmd:"" help:"A sample estate in the simulator with a story that unfolds; nothing to configure."`
+	Init      initCmd      `cmd:"" help:"Write a commented keepwatch.yaml."`
+	Validate  validateCmd  `cmd:"" help:"Check the configuration; every fault with file, line, key and what is allowed."`
+	Serve     serveCmd     `cmd:"" help:"Run the daemon."`
+	Check     checkCmd     `cmd:"" help:"Prove credentials now, without daemon or database."`
+	Incidents incidentsCmd `cmd:"" help:"List incidents of the running daemon, or of its store."`
+	Ack       ackCmd       `cmd:"" help:"Acknowledge an incident."`
+	Doctor    doctorCmd    `cmd:"" help:"Look at store, clock, egress address, proxy, secrets and channels."`
+	Sim       simCmd       `cmd:"" help:"Run the SFMC simulator alone."`
+	Token     tokenCmd     `cmd:"" help:"Create, list and revoke API tokens."`
+	Backup    backupCmd    `cmd:"" help:"Write a consistent copy of the store while it runs."`
+	Restore   restoreCmd   `cmd:"" help:"Put a backup in place of the store."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+}
+
+// env is what a command runs with.
+type env struct {
+	Global
+	ctx    context.Context
+	stdout io.Writer
+	stderr io.Writer
+	log    *slog.Logger
+}
+
+// exitError carries an exit code that is not an error of the program: the thing
+// that was looked at is in a bad state.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// Main runs one command and returns the exit code of interface: 0 fine, 1 could
+// not run, 2 usage or configuration, 10 warning, 20 critical.
+func Main(args []string, stdout, stderr io.Writer) int {
+	var c commands
+	code := -1
+	parser, err := kong.New(&c,
+		kong.Name("keepwatch"),
+		kong.Description("Monitors the credentials that integrate with Salesforce Marketing Cloud Engagement."),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(n int) { code = n }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "keepwatch:", err)
+		return keepwatch.ExitCannot
+	}
+	parsed, err := parser.Parse(args)
+	if code >= 0 { // --help
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "keepwatch: %v\nSee keepwatch --help.\n", err)
+		return mapExit(c.Global.Exit, keepwatch.ExitUsage)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if c.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
+		defer cancel()
+	}
+	e := &env{Global: c.Global, ctx: ctx, stdout: stdout, stderr: stderr, log: logger(c.Global, stderr)}
+	return mapExit(c.Global.Exit, e.finish(parsed.Run(e)))
+}
+
+// logger writes to stderr: text for people, nothing below warnings unless asked.
+func logger(g Global, stderr io.Writer) *slog.Logger {
+	level := slog.LevelInfo
+	switch {
+	case g.Quiet:
+		level = slog.LevelError
+	case g.Verbose:
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// finish prints an error with its hint and turns it into an exit code.
+func (e *env) finish(err error) int {
+	if err == nil {
+		return keepwatch.ExitOK
+	}
+	var code exitError
+	if errors.As(err, &code) {
+		return int(code)
+	}
+	var faults *config.Faults
+	if errors.As(err, &faults) {
+		fmt.Fprintln(e.stderr, strings.TrimRight(faults.Error(), "\n"))
+		return keepwatch.ExitUsage
+	}
+	fmt.Fprintln(e.stderr, "keepwatch:", err)
+	if hint := keepwatch.HintOf(err); hint != "" {
+		fmt.Fprintln(e.stderr, "hint:", hint)
+	}
+	if errors.Is(err, keepwatch.ErrInvalid) {
+		return keepwatch.ExitUsage
+	}
+	return keepwatch.ExitCannot
+}
+
+// mapExit translates for Nagios: 3 unknown, 1 warning, 2 critical.
+func mapExit(mode string, code int) int {
+	if mode != "nagios" {
+		return code
+	}
+	switch code {
+	case keepwatch.ExitOK:
+		return 0
+	case keepwatch.ExitWarning:
+		return 1
+	case keepwatch.ExitCritical:
+		return 2
+	default:
+		return 3
+	}
+}
+
+func (e *env) progress(format string, args ...any) {
+	if !e.Quiet {
+		fmt.Fprintf(e.stderr, format+"\n", args...)
+	}
+}
+
+// load reads the configuration that -c or KEEPWATCH_CONFIG names.
+func (e *env) load() (*config.Config, error) {
+	if e.Config == "" {
+		return nil, keepwatch.WithHint(fmt.Errorf("no configuration named: %w", keepwatch.ErrInvalid),
+			"name a file with -c keepwatch.yaml or KEEPWATCH_CONFIG; keepwatch init writes one")
+	}
+	return config.Load(e.Config, os.LookupEnv)
+}
