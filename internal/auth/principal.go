@@ -1,0 +1,80 @@
+// Package auth decides who is asking and what they may do: API tokens, the
+// administrator's password, signed sessions and the brake on guessing. It
+// decides only; the tables are the store's, the cookies and headers are the
+// HTTP layer's. Whatever depends on the time takes now.
+package auth
+
+import (
+	"fmt"
+
+	"keepwatch"
+)
+
+// Role is what somebody may do. Each role includes the ones before it.
+type Role string
+
+const (
+	// Viewer may read everything that is shown.
+	Viewer Role = "viewer"
+	// Admin may also change things: run a test, acknowledge, reload, make tokens.
+	Admin Role = "admin"
+)
+
+// Roles lists the roles in rising order.
+var Roles = []Role{Viewer, Admin}
+
+// ParseRole reads a role's name.
+func ParseRole(s string) (Role, error) {
+	for _, r := range Roles {
+		if string(r) == s {
+			return r, nil
+		}
+	}
+	return "", keepwatch.WithHint(fmt.Errorf("%q is not a role: %w", s, keepwatch.ErrInvalid), "allowed: viewer, admin")
+}
+
+// rank orders roles; an unknown role ranks below all of them, so that a damaged
+// row gives no rights.
+func (r Role) rank() int {
+	for i, known := range Roles {
+		if r == known {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// Via is how a principal proved itself.
+type Via string
+
+const (
+	ViaToken   Via = "token"
+	ViaSession Via = "session"
+	ViaOpen    Via = "open" // sign-in is off (`auth: none`, loopback only)
+)
+
+// Principal is who is asking. The zero Principal is nobody.
+type Principal struct {
+	Name string // the user's name, or the token's
+	Role Role
+	Via  Via
+}
+
+// Everybody is the principal while sign-in is off.
+func Everybody() Principal { return Principal{Name: "local", Role: Admin, Via: ViaOpen} }
+
+// Known reports whether the principal proved itself at all.
+func (p Principal) Known() bool { return p.Via != "" && p.Role.rank() > 0 }
+
+// Require reports why p may not do what needs role: nil when it may.
+func Require(p Principal, role Role) error {
+	switch {
+	case !p.Known():
+		return keepwatch.WithHint(fmt.Errorf("sign-in is needed: %w", keepwatch.ErrUnauthorized),
+			"send Authorization: Bearer kw_… or sign in")
+	case role.rank() == 0 || p.Role.rank() < role.rank():
+		return keepwatch.WithHint(fmt.Errorf("%s has the role %s, this needs %s: %w", p.Name, p.Role, role, keepwatch.ErrForbidden),
+			"ask an administrator for a token with that role")
+	}
+	return nil
+}
