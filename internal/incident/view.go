@@ -110,3 +110,38 @@ func DefaultPolicy() Policy {
 		BlockedPause:     15 * time.Minute,
 	}
 }
+
+// withDefaults fills what a policy leaves open.
+func (p Policy) withDefaults() Policy {
+	d := DefaultPolicy()
+	fill(&p.HardConfirm, d.HardConfirm)
+	fill(&p.SoftConfirmEvery, d.SoftConfirmEvery)
+	fill(&p.SoftConfirmOver, d.SoftConfirmOver)
+	fill(&p.ContradictedOver, d.ContradictedOver)
+	fill(&p.Propagation, d.Propagation)
+	fill(&p.ChangeWindow, d.ChangeWindow)
+	fill(&p.BlockedPause, d.BlockedPause)
+	if len(p.RefusalBackoff) == 0 {
+		p.RefusalBackoff = d.RefusalBackoff
+	}
+	if p.MaxTriesPerDay <= 0 {
+		p.MaxTriesPerDay = d.MaxTriesPerDay
+	}
+	return p
+}
+
+func fill(d *time.Duration, def time.Duration) {
+	if *d <= 0 {
+		*d = def
+	}
+}
+
+// failAfter is the tier's figure for one credential.
+func (p Policy) failAfter(id keepwatch.CredentialID) int {
+	if p.FailAfter != nil {
+		if n := p.FailAfter(id); n > 0 {
+			return n
+		}
+	}
+	return 2
+}

@@ -1,0 +1,22 @@
+package incident
+
+// The named reasons of transitions. They go to the timeline, the API and the log
+// as they are; docs/incident-states.md explains each.
+const (
+	ReasonFirstRefusal     = "first_refusal"           // opened: asking again would lock the user
+	ReasonConfirmedRefusal = "confirmed_refusal"       // opened, joined: refused twice with no proof between
+	ReasonBurst            = "burst_confirmed"         // opened: three failures over two minutes
+	ReasonRuns             = "runs_confirmed"          // opened: enough scheduled runs ended in a burst
+	ReasonNeighbours       = "neighbours_confirmed"    // opened: failures of several credentials make the burst
+	ReasonCannotLook       = "cannot_look"             // opened: Keepwatch could not look twice in a row
+	ReasonReported         = "reported"                // opened: the observer itself had waited long enough
+	ReasonSameCause        = "same_cause"              // joined: the cause is open already
+	ReasonOutcomeChanged   = "outcome_changed"         // changed: the same credential, refused in another way
+	ReasonSeverityRaised   = "severity_raised"         // changed: a member fails in a graver way
+	ReasonEverywhere       = "same_refusal_everywhere" // opened, merged_into: all credentials of a place at once
+	ReasonProven           = "proven"                  // left, resolved
+	ReasonProvenSteadily   = "proven_steadily"         // left, resolved: three proofs in a row, after flapping
+	ReasonLooked           = "looked_again"            // resolved: Keepwatch can look again
+	ReasonSuperseded       = "superseded"              // left, resolved, merged_into: another cause is confirmed
+	ReasonRemoved          = "removed"                 // left, resolved: the check is no longer configured
+)
