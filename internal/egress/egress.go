@@ -132,7 +132,14 @@ func (c *Client) Lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 func (c *Client) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	return c.network.Dial(ctx, network, addr)
+	conn, err := c.network.Dial(ctx, network, addr)
+	var op *net.OpError
+	if err != nil && !errors.As(err, &op) {
+		// A network that is not the system's: mark it, so that Diagnose can tell a
+		// connection that was never made from one that broke.
+		err = &net.OpError{Op: "dial", Net: network, Err: err}
+	}
+	return conn, err
 }
 
 // CloseIdle closes the connections that nobody uses.

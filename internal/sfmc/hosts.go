@@ -12,6 +12,9 @@ import (
 // SOAP is the whole address of the service.
 type Endpoints struct {
 	Auth, REST, SOAP *url.URL
+
+	// Made once: a proof is too short to join paths in it.
+	token, legacy, userinfo, context *url.URL
 }
 
 // subdomainLength is that of every tenant-specific subdomain seen.
@@ -33,6 +36,10 @@ func EndpointsOf(t keepwatch.Tenant) (Endpoints, error) {
 	if !strings.HasSuffix(strings.ToLower(e.SOAP.Path), ".asmx") {
 		e.SOAP = e.SOAP.JoinPath("Service.asmx")
 	}
+	e.token, e.userinfo = e.Auth.JoinPath("v2/token"), e.Auth.JoinPath("v2/userinfo")
+	e.legacy = e.Auth.JoinPath("v1/requestToken")
+	e.legacy.RawQuery = "legacy=1"
+	e.context = e.REST.JoinPath("platform/v1/tokenContext")
 	return e, nil
 }
 
