@@ -1,0 +1,237 @@
+package view
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"keepwatch"
+	"keepwatch/client"
+)
+
+// CredentialFilter narrows a list of credentials. Zero fields do not.
+type CredentialFilter struct {
+	Tenant string
+	State  string
+	Query  string // part of the id, the purpose or the owner, in any case
+}
+
+// Credentials lists one page of credentials in the order of their ids.
+func (r *Reader) Credentials(ctx context.Context, now time.Time, f CredentialFilter, page Page) (client.Page[client.Credential], error) {
+	after, err := openCursor(page.Cursor)
+	if err != nil {
+		return client.Page[client.Credential]{}, err
+	}
+	e, err := r.load(ctx, now)
+	if err != nil {
+		return client.Page[client.Credential]{}, err
+	}
+	out := client.Page[client.Credential]{Items: []client.Credential{}}
+	for _, c := range e.sorted() {
+		if string(c.ID) <= after || !f.matches(c) {
+			continue
+		}
+		item := e.credential(c)
+		if f.State != "" && item.State != f.State {
+			continue
+		}
+		if len(out.Items) == page.Limit {
+			next := sealCursor(out.Items[len(out.Items)-1].ID)
+			out.Next = &next
+			break
+		}
+		out.Items = append(out.Items, item)
+	}
+	return out, nil
+}
+
+// Credential reads one credential with everything known of it.
+func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.CredentialID) (client.CredentialDetail, error) {
+	e, err := r.load(ctx, now)
+	if err != nil {
+		return client.CredentialDetail{}, err
+	}
+	c, err := e.find(id)
+	if err != nil {
+		return client.CredentialDetail{}, err
+	}
+	days, err := r.from.Series.Daily(ctx, now.Add(-30*24*time.Hour), now)
+	if err != nil {
+		return client.CredentialDetail{}, reading("daily history", err)
+	}
+	s := e.series[id]
+	d := client.CredentialDetail{
+		Credential: e.credential(c),
+		Success:    successWindows(e.hours[s.ID], days[s.ID], now),
+		Tests:      orEmpty(c.Tests), Scopes: orEmpty(s.Scopes), Stack: s.Stack,
+		RunbookURL: c.RunbookURL, DefinedIn: c.File,
+		Holders: []client.Holder{}, Dependents: []client.Dependent{}, Incidents: []client.Incident{},
+		Plan: planOf(e.snap.Plans, id),
+	}
+	d.History = history(e.hours[s.ID], now)
+	if s.Last.Key != "" {
+		last := ResultOf(s.Last)
+		d.Last = &last
+	}
+	for _, h := range c.Holders {
+		d.Holders = append(d.Holders, client.Holder{Name: h.Name, Contact: h.Contact})
+	}
+	for _, dep := range c.Dependents {
+		d.Dependents = append(d.Dependents, client.Dependent{Kind: dep.Kind, Key: dep.Key})
+	}
+	for _, inc := range e.open {
+		if touches(inc, id) {
+			d.Incidents = append(d.Incidents, incidentOf(inc, e.owners()))
+		}
+	}
+	return d, nil
+}
+
+// matches tests what the inventory alone can tell.
+func (f CredentialFilter) matches(c keepwatch.Credential) bool {
+	if f.Tenant != "" && string(c.Tenant) != f.Tenant {
+		return false
+	}
+	if f.Query == "" {
+		return true
+	}
+	q := strings.ToLower(f.Query)
+	for _, text := range []string{string(c.ID), c.Purpose, c.Owner.Team, c.Owner.Contact} {
+		if strings.Contains(strings.ToLower(text), q) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *estate) find(id keepwatch.CredentialID) (keepwatch.Credential, error) {
+	for _, c := range e.snap.Credentials {
+		if c.ID == id {
+			return c, nil
+		}
+	}
+	return keepwatch.Credential{}, notFound("credential", string(id))
+}
+
+// sorted returns the credentials by id, without disturbing the shared snapshot.
+func (e *estate) sorted() []keepwatch.Credential {
+	all := slices.Clone(e.snap.Credentials)
+	slices.SortFunc(all, func(a, b keepwatch.Credential) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return all
+}
+
+// credential joins the inventory's record with what is known of it. Without a
+// series nothing was ever proven, and nothing is claimed.
+func (e *estate) credential(c keepwatch.Credential) client.Credential {
+	s := e.series[c.ID]
+	item := client.Credential{
+		ID: string(c.ID), Name: string(c.ID), Tenant: string(c.Tenant),
+		BusinessUnit: midOf(c.BusinessUnit), UnitName: e.units[unitKey{c.Tenant, c.BusinessUnit}],
+		Kind: string(c.Kind), Criticality: string(c.Criticality),
+		Owner: c.Owner.Team, OwnerContact: c.Owner.Contact, Purpose: c.Purpose,
+
+		State: string(s.StateAt(e.now)), Outcome: string(s.Outcome),
+		Since: timeOf(s.Since), LastProvenAt: timeOf(s.LastProvenAt), NextProofAt: plannedOf(s.NextProofAt),
+		ExpiresAt: timeOf(c.Deadline.At), ExpiresSource: string(c.Deadline.Source),
+		Findings: []string{},
+	}
+	if item.ExpiresSource == "" {
+		item.ExpiresSource = string(keepwatch.DateUnknown)
+	}
+	if s.Outcome != "" {
+		item.Category = string(s.Outcome.Info().Category)
+	}
+	for _, f := range s.Findings {
+		item.Findings = append(item.Findings, string(f))
+	}
+	var t tally
+	t.add(e.hours[s.ID], lastDay(e.now))
+	item.SuccessRate = t.rate()
+	e.explain(&item, s)
+	item.Verdict = verdict(item, e.now)
+	return item
+}
+
+// explain fills message and hint: from the open incident where there is one,
+// else from the run that set the state, else from the table of outcomes.
+func (e *estate) explain(item *client.Credential, s keepwatch.Series) {
+	if inc := e.incidentOf[keepwatch.CredentialID(item.ID)]; inc != nil {
+		id := string(inc.ID)
+		item.Incident = &id
+		item.Message, item.Hint = inc.Message, inc.Hint
+	}
+	switch {
+	case s.Outcome == "":
+		item.Message = "Not proven yet."
+		item.Hint = "The first run comes within a minute of the start; check now to have it at once."
+	case item.Message != "" || s.Outcome == keepwatch.OK:
+	case s.Last.Outcome == s.Outcome:
+		item.Message, item.Hint = s.Last.Message, s.Last.Hint
+	default:
+		item.Message = capital(s.Outcome.Info().Meaning) + "."
+	}
+	if item.State == string(keepwatch.StateUnknown) && s.Outcome == keepwatch.OK && item.Message == "" {
+		item.Message = "No fresh proof."
+		item.Hint = "Look at the monitor itself: /readyz says which part does not work."
+	}
+}
+
+// owners maps credentials to the team that answers for them.
+func (e *estate) owners() map[keepwatch.CredentialID]string {
+	owners := make(map[keepwatch.CredentialID]string, len(e.snap.Credentials))
+	for _, c := range e.snap.Credentials {
+		owners[c.ID] = c.Owner.Team
+	}
+	return owners
+}
+
+func planOf(plans map[keepwatch.CredentialID]Plan, id keepwatch.CredentialID) *client.Plan {
+	p, ok := plans[id]
+	if !ok {
+		return nil
+	}
+	return &client.Plan{
+		Calendar: p.Calendar, BusinessSeconds: p.Business.Seconds(), OffSeconds: p.Off.Seconds(),
+		CallsPerYear: p.CallsPerYear, DetectWithinSeconds: p.DetectWithin.Seconds(),
+	}
+}
+
+func touches(inc keepwatch.Incident, id keepwatch.CredentialID) bool {
+	return inc.Credential == id || slices.ContainsFunc(inc.Members, func(m keepwatch.Member) bool {
+		return m.Credential == id && m.EndedAt.IsZero()
+	})
+}
+
+func midOf(m keepwatch.MID) *int64 {
+	if m == 0 {
+		return nil
+	}
+	n := int64(m)
+	return &n
+}
+
+// timeOf makes an unknown time null.
+func timeOf(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// plannedOf hides the far future in which a try is parked that only a person or
+// a change may bring forward.
+func plannedOf(t time.Time) *time.Time {
+	if t.Year() >= 9000 {
+		return nil
+	}
+	return timeOf(t)
+}
+
+func orEmpty(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

@@ -1,0 +1,158 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"keepwatch"
+	"keepwatch/client"
+)
+
+// Incidents lists one page of incidents, newest first.
+func (r *Reader) Incidents(ctx context.Context, f IncidentFilter, page Page) (client.Page[client.Incident], error) {
+	out := client.Page[client.Incident]{Items: []client.Incident{}}
+	incidents, next, err := r.from.Incidents.Incidents(ctx, f, page)
+	if err != nil {
+		return out, reading("incidents", err)
+	}
+	owners := r.owners()
+	for _, inc := range incidents {
+		out.Items = append(out.Items, incidentOf(inc, owners))
+	}
+	if next != "" {
+		out.Next = &next
+	}
+	return out, nil
+}
+
+// Incident reads one incident with its timeline and the messages it caused.
+func (r *Reader) Incident(ctx context.Context, id keepwatch.IncidentID) (client.IncidentDetail, error) {
+	inc, err := r.from.Incidents.Incident(ctx, id)
+	if err != nil {
+		return client.IncidentDetail{}, reading(fmt.Sprintf("incident %q", id), err)
+	}
+	transitions, err := r.from.Incidents.Transitions(ctx, id)
+	if err != nil {
+		return client.IncidentDetail{}, reading(fmt.Sprintf("the timeline of %q", id), err)
+	}
+	deliveries, err := r.from.Deliveries.Deliveries(ctx, id)
+	if err != nil {
+		return client.IncidentDetail{}, reading(fmt.Sprintf("the messages of %q", id), err)
+	}
+	owners := r.owners()
+	d := client.IncidentDetail{
+		Incident:   incidentOf(inc, owners),
+		Membership: []client.Member{}, Timeline: []client.Transition{}, Deliveries: []client.Delivery{},
+	}
+	for _, m := range inc.Members {
+		d.Membership = append(d.Membership, client.Member{
+			Credential: string(m.Credential), Owner: owners[m.Credential], Outcome: string(m.Outcome),
+			Since: timeOf(m.Since), EndedAt: timeOf(m.EndedAt),
+		})
+	}
+	for _, t := range transitions {
+		d.Timeline = append(d.Timeline, client.Transition{
+			Seq: t.Seq, Kind: string(t.Kind), At: t.At.UTC(), Reason: t.Reason, Detail: t.Detail, By: t.By,
+		})
+	}
+	for _, del := range deliveries {
+		d.Deliveries = append(d.Deliveries, deliveryOf(del))
+	}
+	return d, nil
+}
+
+// IncidentOf turns one incident into what is shown of it.
+func (r *Reader) IncidentOf(inc keepwatch.Incident) client.Incident {
+	return incidentOf(inc, r.owners())
+}
+
+func (r *Reader) owners() map[keepwatch.CredentialID]string {
+	e := estate{snap: r.inventory()}
+	return e.owners()
+}
+
+func incidentOf(inc keepwatch.Incident, owners map[keepwatch.CredentialID]string) client.Incident {
+	out := client.Incident{
+		ID: string(inc.ID), Title: title(inc), Scope: string(inc.Scope),
+		Members: members(inc), Tenant: string(inc.Tenant), Place: string(inc.Place),
+		Outcome: string(inc.Outcome), Category: string(inc.Category),
+		Severity: string(inc.Severity), Status: string(inc.Status),
+		Message: inc.Message, Hint: inc.Hint, Evidence: inc.Evidence,
+		LastProvenAt: timeOf(inc.LastProvenAt), FirstFailedAt: timeOf(inc.FirstFailedAt),
+		DetectedAt: timeOf(inc.DetectedAt), NotifiedAt: timeOf(inc.NotifiedAt),
+		AcknowledgedAt: timeOf(inc.AcknowledgedAt), AcknowledgedBy: inc.AcknowledgedBy,
+		ResolvedAt: timeOf(inc.ResolvedAt),
+		Cause:      map[string]any{}, Effects: []client.Effect{}, Impact: map[string]client.Figure{},
+	}
+	out.Owner = ownersOf(out.Members, owners)
+	if inc.Scope == keepwatch.ScopeCredential && inc.Credential != "" {
+		id := string(inc.Credential)
+		out.Credential = &id
+	}
+	if inc.MergedInto != "" {
+		id := string(inc.MergedInto)
+		out.MergedInto = &id
+	}
+	return out
+}
+
+// title names the incident by its subject: whose trouble, then which.
+func title(inc keepwatch.Incident) string {
+	what := Words(string(inc.Outcome))
+	switch inc.Scope {
+	case keepwatch.ScopeCredential:
+		return string(inc.Credential) + ": " + what
+	case keepwatch.ScopePlatform:
+		return "Salesforce: " + what
+	case keepwatch.ScopeTenant:
+		return "Tenant " + string(inc.Tenant) + ": " + what
+	case keepwatch.ScopePlace:
+		return "From " + placeName(inc.Place) + " to tenant " + string(inc.Tenant) + ": " + what
+	case keepwatch.ScopeMonitor:
+		return "Keepwatch itself: " + what
+	}
+	return capital(what)
+}
+
+func placeName(p keepwatch.Place) string {
+	if p == keepwatch.Local || p == "" {
+		return "here"
+	}
+	return string(p)
+}
+
+// members are the credentials an incident gathers, each once, sorted.
+func members(inc keepwatch.Incident) []string {
+	ids := []string{}
+	for _, m := range inc.Members {
+		if m.Credential != "" {
+			ids = append(ids, string(m.Credential))
+		}
+	}
+	if inc.Credential != "" {
+		ids = append(ids, string(inc.Credential))
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func ownersOf(ids []string, owners map[keepwatch.CredentialID]string) string {
+	var teams []string
+	for _, id := range ids {
+		if team := owners[keepwatch.CredentialID(id)]; team != "" {
+			teams = append(teams, team)
+		}
+	}
+	slices.Sort(teams)
+	return strings.Join(slices.Compact(teams), ", ")
+}
+
+func deliveryOf(d keepwatch.Delivery) client.Delivery {
+	return client.Delivery{
+		ID: string(d.ID), Receiver: d.Receiver, About: string(d.Notice.Kind), Status: string(d.Status),
+		Attempts: d.Attempts, CreatedAt: timeOf(d.CreatedAt), SentAt: timeOf(d.SentAt),
+		NextAttemptAt: timeOf(d.NextAttemptAt), LastError: d.LastError, Receipt: d.Receipt,
+	}
+}

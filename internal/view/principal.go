@@ -1,0 +1,21 @@
+package view
+
+import (
+	"context"
+
+	"keepwatch/internal/auth"
+)
+
+type principalKey struct{}
+
+// WithPrincipal hands the caller down to handlers. It stands here because the
+// API and the pages, which do not know each other, both ask for it.
+func WithPrincipal(ctx context.Context, p auth.Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// PrincipalOf returns the caller; the zero Principal may do nothing.
+func PrincipalOf(ctx context.Context) auth.Principal {
+	p, _ := ctx.Value(principalKey{}).(auth.Principal)
+	return p
+}

@@ -1,0 +1,210 @@
+// Package view is what a person or a client sees: rows of the store and the
+// inventory, joined into the wire types of package client, plus the few words
+// (verdicts, ages, countdowns) that a page shows. Package httpapi serialises what
+// it returns and package web renders the same values, so a page and its JSON twin
+// cannot tell different stories.
+//
+// It decides nothing: states come from Series.StateAt, incidents from the store.
+package view
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"keepwatch"
+)
+
+// SeriesSource reads what is known of each check.
+type SeriesSource interface {
+	Series(ctx context.Context) ([]keepwatch.Series, error)
+	Hourly(ctx context.Context, from, to time.Time) (map[keepwatch.SeriesID][]keepwatch.Rollup, error)
+	Daily(ctx context.Context, from, to time.Time) (map[keepwatch.SeriesID][]keepwatch.Rollup, error)
+}
+
+// ResultSource reads stored runs.
+type ResultSource interface {
+	Results(ctx context.Context, check keepwatch.CheckID, page Page) ([]keepwatch.Result, string, error)
+	Result(ctx context.Context, check keepwatch.CheckID, key string) (keepwatch.Result, error)
+}
+
+// IncidentSource reads incidents and their timelines.
+type IncidentSource interface {
+	Incidents(ctx context.Context, f IncidentFilter, page Page) ([]keepwatch.Incident, string, error)
+	Incident(ctx context.Context, id keepwatch.IncidentID) (keepwatch.Incident, error)
+	Transitions(ctx context.Context, id keepwatch.IncidentID) ([]keepwatch.Transition, error)
+}
+
+// DeliverySource reads the messages that an incident caused.
+type DeliverySource interface {
+	Deliveries(ctx context.Context, id keepwatch.IncidentID) ([]keepwatch.Delivery, error)
+}
+
+// Sources are the parts of the store that are read; the store is all of them.
+type Sources struct {
+	Series     SeriesSource
+	Results    ResultSource
+	Incidents  IncidentSource
+	Deliveries DeliverySource
+}
+
+// Snapshot is the configuration in force, as far as it is shown. It is shared
+// between readers and never changed; a reload makes a new one.
+type Snapshot struct {
+	Tenants     []keepwatch.Tenant
+	Credentials []keepwatch.Credential
+	Plans       map[keepwatch.CredentialID]Plan
+}
+
+// Plan is the schedule of one credential in figures.
+type Plan struct {
+	Calendar     string
+	Business     time.Duration // between two proofs in business hours
+	Off          time.Duration // and outside of them
+	CallsPerYear int64
+	DetectWithin time.Duration // worst case in business hours
+}
+
+// Reader answers every question that a page or the API asks.
+type Reader struct {
+	from      Sources
+	inventory func() Snapshot
+	hours     hourCache
+}
+
+// NewReader reads from the store and from the configuration that inventory
+// returns at that moment.
+func NewReader(from Sources, inventory func() Snapshot) *Reader {
+	return &Reader{from: from, inventory: inventory}
+}
+
+// estate is everything at one instant, indexed by credential.
+type estate struct {
+	now    time.Time
+	snap   Snapshot
+	series map[keepwatch.CredentialID]keepwatch.Series
+	hours  map[keepwatch.SeriesID][]keepwatch.Rollup
+	open   []keepwatch.Incident
+	units  map[unitKey]string
+	// incidentOf names the open incident that a credential belongs to.
+	incidentOf map[keepwatch.CredentialID]*keepwatch.Incident
+}
+
+type unitKey struct {
+	tenant keepwatch.TenantID
+	mid    keepwatch.MID
+}
+
+// load reads the estate as it stands at now.
+func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
+	series, err := r.from.Series.Series(ctx)
+	if err != nil {
+		return nil, reading("states", err)
+	}
+	hours, err := r.hours.at(ctx, r.from.Series, now)
+	if err != nil {
+		return nil, reading("history", err)
+	}
+	open, err := r.openIncidents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := &estate{
+		now: now, snap: r.inventory(), hours: hours, open: open,
+		series:     ownSeries(series),
+		units:      map[unitKey]string{},
+		incidentOf: map[keepwatch.CredentialID]*keepwatch.Incident{},
+	}
+	for _, t := range e.snap.Tenants {
+		for _, u := range t.BusinessUnits {
+			e.units[unitKey{t.ID, u.MID}] = u.Name
+		}
+	}
+	e.assignIncidents()
+	return e, nil
+}
+
+// ownSeries picks the line that proves the credential itself: the one without a
+// subject, seen from here. Other places and subjects are shown elsewhere.
+func ownSeries(all []keepwatch.Series) map[keepwatch.CredentialID]keepwatch.Series {
+	own := make(map[keepwatch.CredentialID]keepwatch.Series, len(all))
+	for _, s := range all {
+		if s.Credential == "" || s.ID != keepwatch.SeriesOf(s.Check, "") {
+			continue
+		}
+		if have, ok := own[s.Credential]; ok && have.Place == keepwatch.Local && s.Place != keepwatch.Local {
+			continue
+		}
+		own[s.Credential] = s
+	}
+	return own
+}
+
+// assignIncidents gives each credential the open incident that explains it best:
+// its own before one that it shares with others.
+func (e *estate) assignIncidents() {
+	for i := range e.open {
+		inc := &e.open[i]
+		for _, m := range inc.Members {
+			if !m.EndedAt.IsZero() {
+				continue
+			}
+			if have := e.incidentOf[m.Credential]; have == nil || inc.Scope == keepwatch.ScopeCredential {
+				e.incidentOf[m.Credential] = inc
+			}
+		}
+		if inc.Credential != "" {
+			e.incidentOf[inc.Credential] = inc
+		}
+	}
+}
+
+// mostOpen caps how many open incidents one look reads. Causes are gathered into
+// one incident each, so that many at once mean something else is wrong.
+const mostOpen = 1000
+
+func (r *Reader) openIncidents(ctx context.Context) ([]keepwatch.Incident, error) {
+	var all []keepwatch.Incident
+	cursor := ""
+	for len(all) < mostOpen {
+		some, next, err := r.from.Incidents.Incidents(ctx,
+			IncidentFilter{Status: "open"}, Page{Limit: 200, Cursor: cursor})
+		if err != nil {
+			return nil, reading("open incidents", err)
+		}
+		all = append(all, some...)
+		if next == "" {
+			break
+		}
+		cursor = next
+	}
+	return all, nil
+}
+
+// hourCache keeps the hourly history for a moment. Every open page asks for it
+// every few seconds, and it is by far the largest read; states and incidents,
+// which must not lag, are always read fresh.
+type hourCache struct {
+	mu    sync.Mutex
+	until time.Time
+	from  time.Time
+	hours map[keepwatch.SeriesID][]keepwatch.Rollup
+}
+
+const hoursKeptFor = 3 * time.Second
+
+func (c *hourCache) at(ctx context.Context, src SeriesSource, now time.Time) (map[keepwatch.SeriesID][]keepwatch.Rollup, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	from := firstSlot(now)
+	// now also runs backwards, in tests and when a clock is set.
+	if c.hours != nil && c.from.Equal(from) && now.Before(c.until) && now.After(c.until.Add(-2*hoursKeptFor)) {
+		return c.hours, nil
+	}
+	hours, err := src.Hourly(ctx, from, now)
+	if err != nil {
+		return nil, err
+	}
+	c.hours, c.from, c.until = hours, from, now.Add(hoursKeptFor)
+	return hours, nil
+}

@@ -1,0 +1,14 @@
+package view
+
+// Page is the part of a list that is asked for.
+type Page struct {
+	Limit  int
+	Cursor string
+}
+
+// IncidentFilter narrows a list of incidents. Zero fields do not.
+type IncidentFilter struct {
+	Status     string
+	Credential string
+	Tenant     string
+}
