@@ -164,3 +164,6 @@ func spelled(b []byte, before, after string) string {
 	}
 	return s.String()
 }
+
+// Evidence makes a text of our own side fit to be shown beside a verdict.
+func Evidence(s string) string { return cut(oneLine(s), maxEvidence) }
