@@ -77,6 +77,7 @@ type client struct {
 	locked     bool
 	mustChange bool
 	badLogins  int
+	lastLogin  time.Time
 	epoch      uint32 // tokens of an older epoch are dead
 	secrets    secrets
 	meter      meter
