@@ -73,14 +73,16 @@ func (h *hood) fresh(now time.Time) bool {
 	return n > 0 && now.Sub(h.Failures[n-1].At) < freshFor
 }
 
-// othersFailed reports whether another credential failed lately.
-func (h *hood) othersFailed(self keepwatch.CredentialID, now time.Time) bool {
+// leads reports whether a burst that began at since is the first of those under
+// way. Only that one asks for witnesses: in an outage of hundreds of credentials
+// one question is enough.
+func (h *hood) leads(self keepwatch.CredentialID, since time.Time) bool {
 	for _, f := range h.Failures {
-		if f.Credential != self && now.Sub(f.At) < freshFor {
-			return true
+		if f.Credential != self && f.At.Before(since) && since.Sub(f.At) < freshFor && f.At.After(h.LastOK[f.Credential]) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // touch copies what a view may share and drops what is too old, once a step.
@@ -105,13 +107,14 @@ func (h *hood) touch(now time.Time) {
 	h.Failures = kept
 }
 
-// crowd gathers the credentials that fail with outcomes of one scope and were not
-// proven since.
-func (h *hood) crowd(scope keepwatch.Scope) detect.Crowd {
+// crowd gathers the credentials that failed just now with outcomes of one scope and
+// were not proven since. Older failures do not count: a credential that is not
+// asked again for an hour would stand for a failure that may have passed.
+func (h *hood) crowd(scope keepwatch.Scope, now time.Time) detect.Crowd {
 	var failing []detect.Failing
 	index := map[keepwatch.CredentialID]int{}
 	for _, f := range h.Failures {
-		if f.Outcome.Info().Scope != scope || !f.At.After(h.LastOK[f.Credential]) {
+		if now.Sub(f.At) >= freshFor || f.Outcome.Info().Scope != scope || !f.At.After(h.LastOK[f.Credential]) {
 			continue
 		}
 		if i, ok := index[f.Credential]; ok {
@@ -124,19 +127,38 @@ func (h *hood) crowd(scope keepwatch.Scope) detect.Crowd {
 	return detect.CrowdOf(failing, h.LastOK)
 }
 
-// witness picks the neighbour that is asked while a burst is being confirmed: is
+// wanted is a failure within a burst that no neighbour contradicts yet.
+type wanted struct {
+	key        NeighbourhoodKey
+	credential keepwatch.CredentialID
+	at         time.Time // of the failure
+	until      time.Time // when the next run of the burst comes
+}
+
+// wantWitness notes that somebody else should be asked before the burst goes on.
+// A credential that SFMC blocked for its pace is no reason to ask more.
+func (st *step) wantWitness(s *keepwatch.Series, o *keepwatch.Observation) {
+	h := st.hood(o)
+	if o.Outcome == keepwatch.TemporarilyBlocked || !h.leads(o.Credential, s.BurstSince) ||
+		detect.Contradicted(h.LastOK, o.Credential, s.BurstSince) {
+		return
+	}
+	until := o.At.Add(max(st.policy.SoftConfirmEvery, st.throttle(o)))
+	st.wanted = append(st.wanted, wanted{h.Key, o.Credential, o.At, until})
+}
+
+// witness picks the neighbour that is asked between two failures of a burst: is
 // it only this credential, or everybody? Without it a small tenant off hours
-// would never see a contradiction, and one bad connection would read as an outage
+// would seldom see a contradiction, and one bad connection would read as an outage
 // of SFMC. It costs one token request, and none where a neighbour is due anyway.
 func (st *step) witness(w wanted) (Plan, bool) {
-	from, to := w.at, w.at.Add(st.policy.SoftConfirmOver)
 	var best *keepwatch.Series
 	due := false
 	st.neighbours(w.key, func(s *keepwatch.Series) {
 		if s.Credential == w.credential || s.Check == "" || s.State != keepwatch.StateHealthy || s.Stale(st.now) {
 			return
 		}
-		due = due || (s.NextProofAt.After(from) && s.NextProofAt.Before(to)) || s.LastProvenAt.After(from)
+		due = due || (s.NextProofAt.After(w.at) && s.NextProofAt.Before(w.until))
 		if best == nil || s.LastAt.Before(best.LastAt) || (s.LastAt.Equal(best.LastAt) && s.ID < best.ID) {
 			best = s
 		}
@@ -144,16 +166,8 @@ func (st *step) witness(w wanted) (Plan, bool) {
 	if due || best == nil {
 		return Plan{}, false
 	}
-	at := wholeSecond(later(w.at.Add(w.wait), st.now))
+	at := wholeSecond(later(w.at.Add(w.until.Sub(w.at)/2), st.now))
 	return Plan{Check: best.Check, At: at, Reason: keepwatch.ReasonConfirm}, true
-}
-
-// wanted is a first soft failure that asks for a witness.
-type wanted struct {
-	key        NeighbourhoodKey
-	credential keepwatch.CredentialID
-	at         time.Time
-	wait       time.Duration
 }
 
 // neighbours visits the series of a neighbourhood once each, the newest known

@@ -12,11 +12,8 @@ import (
 // believe it, and more than that where a neighbour works.
 func (st *step) failedSoftly(s *keepwatch.Series, o *keepwatch.Observation) {
 	f := keepwatch.Failure{Outcome: o.Outcome, Connectivity: o.Connectivity}
-	alone := true
 	if detect.Proven(f) {
-		h := st.hood(o)
-		alone = !h.othersFailed(o.Credential, o.At)
-		h.failed(o.Credential, o.Outcome, o.At)
+		st.hood(o).failed(o.Credential, o.Outcome, o.At)
 	}
 	if e := st.book().refusal(s.ID); e != nil {
 		s.OKStreak = 0
@@ -32,10 +29,6 @@ func (st *step) failedSoftly(s *keepwatch.Series, o *keepwatch.Observation) {
 	}
 	if s.BurstSince.IsZero() {
 		s.BurstSince = o.At
-		if alone && detect.Proven(f) && o.Outcome != keepwatch.TemporarilyBlocked {
-			key := NeighbourhoodKey{Tenant: o.Tenant, Place: o.Place}
-			st.wanted = append(st.wanted, wanted{key, o.Credential, o.At, max(st.policy.SoftConfirmEvery, st.throttle(o))})
-		}
 	}
 	st.judgeBurst(s, o)
 }
@@ -69,6 +62,9 @@ func (st *step) judgeBurst(s *keepwatch.Series, o *keepwatch.Observation) {
 			return
 		}
 		st.confirmSoon(s, o)
+		if detect.Proven(s.Failures[len(s.Failures)-1]) {
+			st.wantWitness(s, o)
+		}
 		return
 	}
 	since := s.BurstSince
@@ -131,7 +127,7 @@ func (st *step) everybodyFails(s *keepwatch.Series, o *keepwatch.Observation) bo
 	if info.Confirm != keepwatch.ConfirmBurst {
 		return false
 	}
-	c := st.hood(o).crowd(info.Scope)
+	c := st.hood(o).crowd(info.Scope, o.At)
 	if !c.Burst(st.policy.SoftConfirmOver) {
 		return false
 	}
