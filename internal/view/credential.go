@@ -88,6 +88,13 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	return d, nil
 }
 
+// Exists reports an unknown credential as an error that a caller may see.
+func (r *Reader) Exists(id keepwatch.CredentialID) error {
+	e := estate{snap: r.inventory()}
+	_, err := e.find(id)
+	return err
+}
+
 // matches tests what the inventory alone can tell.
 func (f CredentialFilter) matches(c keepwatch.Credential) bool {
 	if f.Tenant != "" && string(c.Tenant) != f.Tenant {

@@ -1,5 +1,7 @@
 package view
 
+import "keepwatch"
+
 // Page is the part of a list that is asked for.
 type Page struct {
 	Limit  int
@@ -9,6 +11,6 @@ type Page struct {
 // IncidentFilter narrows a list of incidents. Zero fields do not.
 type IncidentFilter struct {
 	Status     string
-	Credential string
-	Tenant     string
+	Credential keepwatch.CredentialID
+	Tenant     keepwatch.TenantID
 }

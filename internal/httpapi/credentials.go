@@ -1,0 +1,99 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/auth"
+	"keepwatch/internal/view"
+)
+
+// Paging are the parameters of every list. Exported, as CredentialInput is, because
+// huma passes over embedded fields that are not.
+type Paging struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"items of one page"`
+	Cursor string `query:"cursor" maxLength:"1024" doc:"next of the page before"`
+}
+
+func (p Paging) page() view.Page { return view.Page{Limit: min(p.Limit, maxPage), Cursor: p.Cursor} }
+
+type noInput struct{}
+
+type CredentialInput struct {
+	ID string `path:"id" maxLength:"200"`
+}
+
+func (in CredentialInput) id() keepwatch.CredentialID { return keepwatch.CredentialID(in.ID) }
+
+type credentialsInput struct {
+	Paging
+	Tenant string `query:"tenant" maxLength:"200"`
+	State  string `query:"state" enum:"healthy,degraded,failing,expired,unknown,paused,maintenance"`
+	Query  string `query:"q" maxLength:"200" doc:"part of the id, the purpose or the owner"`
+}
+
+type resultsInput struct {
+	CredentialInput
+	Paging
+}
+
+type resultInput struct {
+	CredentialInput
+	Key string `path:"key" maxLength:"500"`
+}
+
+func (a *api) credentialRoutes() {
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "overview", Method: http.MethodGet, Path: "/api/v1/overview", Tags: []string{"credentials"},
+		Summary: "The front page: open incidents, then every tenant",
+	}, func(ctx context.Context, _ *noInput) (client.Overview, error) {
+		return a.Reader.Overview(ctx, time.Now(), view.CredentialFilter{})
+	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-credentials", Method: http.MethodGet, Path: "/api/v1/credentials", Tags: []string{"credentials"},
+		Summary: "Credentials and how they stand, by id",
+	}, func(ctx context.Context, in *credentialsInput) (client.Page[client.Credential], error) {
+		f := view.CredentialFilter{Tenant: in.Tenant, State: in.State, Query: in.Query}
+		return a.Reader.Credentials(ctx, time.Now(), f, in.page())
+	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "get-credential", Method: http.MethodGet, Path: "/api/v1/credentials/{id}", Tags: []string{"credentials"},
+		Summary: "One credential with its last run, history and plan",
+	}, func(ctx context.Context, in *CredentialInput) (client.CredentialDetail, error) {
+		return a.Reader.Credential(ctx, time.Now(), in.id())
+	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-results", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/results", Tags: []string{"credentials"},
+		Summary: "Runs of one credential, newest first",
+	}, func(ctx context.Context, in *resultsInput) (client.Page[client.Result], error) {
+		return a.Reader.Results(ctx, in.id(), in.page())
+	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "get-result", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/results/{key}", Tags: []string{"credentials"},
+		Summary: "One run with its transcript",
+	}, func(ctx context.Context, in *resultInput) (client.Result, error) {
+		return a.Reader.Result(ctx, in.id(), in.Key)
+	})
+	route(a, auth.Admin, huma.Operation{
+		OperationID: "check-credential", Method: http.MethodPost, Path: "/api/v1/credentials/{id}/check", Tags: []string{"credentials"},
+		Summary: "Prove a credential now", Description: "Waits for the run and records it.",
+	}, a.check)
+}
+
+// check proves a credential that is registered; what the checker does not know
+// it must not be asked.
+func (a *api) check(ctx context.Context, in *CredentialInput) (client.Result, error) {
+	if err := a.Reader.Exists(in.id()); err != nil {
+		return client.Result{}, err
+	}
+	o, err := a.Check(ctx, in.id())
+	if err != nil {
+		return client.Result{}, err
+	}
+	return view.ResultOf(o), nil
+}

@@ -1,0 +1,185 @@
+package httpapi
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/auth"
+	"keepwatch/internal/view"
+)
+
+// Authenticator says who a request comes from. auth.Gate is one.
+type Authenticator interface {
+	Token(ctx context.Context, token string, now time.Time) (auth.Principal, error)
+	Session(ctx context.Context, cookie string, now time.Time) (auth.Principal, error)
+	SignIn(ctx context.Context, name string, password []byte, from netip.Addr, now time.Time) (cookie string, expires time.Time, err error)
+}
+
+var _ Authenticator = (*auth.Gate)(nil)
+
+// guard stands before everything. Its layers, outermost first: a panic becomes a
+// 500; every answer carries the security headers; a request that another site
+// sends through a browser is refused; body and time are bounded; the caller is
+// known.
+func (a *api) guard(next http.Handler) http.Handler {
+	h := a.authenticate(next)
+	h = a.bound(h)
+	h = a.sameOrigin(h)
+	h = a.localNames(h)
+	h = headers(h)
+	return a.recovered(h)
+}
+
+// recovered keeps one bad request from ending the daemon. The stack goes to the
+// log, never to the caller.
+func (a *api) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so too
+				panic(v)
+			}
+			// huma panics when it cannot write to a caller that has gone.
+			if r.Context().Err() != nil {
+				return
+			}
+			f := view.FailureOf(nil)
+			a.Logger.Error("request panicked", "id", f.ID, "route", r.Method+" "+r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+			writeError(w, f.Status, f.ErrorDetail)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// headers are the same for a page and for JSON. Scripts, styles and images come
+// from this server alone, and nothing inline runs: a hostile name that slipped
+// through the templates would still be dead text.
+func headers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store") // static files set their own
+		next.ServeHTTP(w, r)
+	})
+}
+
+// localNames applies where sign-in is off. Such a daemon listens on loopback, but
+// a site may point its own name at that address and read through the visitor's
+// browser; the Host header tells.
+func (a *api) localNames(next http.Handler) http.Handler {
+	if a.Auth != nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		address, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		if host != "localhost" && (err != nil || !address.Unmap().IsLoopback()) {
+			writeError(w, http.StatusForbidden, client.ErrorDetail{
+				Code: "forbidden", Message: "sign-in is off, so only this machine's own names are answered",
+				Hint: "use http://127.0.0.1 or http://localhost, or turn sign-in on",
+			})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// sameOrigin refuses requests that change something and that a browser sends on
+// behalf of another site. Programs send no such headers and pass.
+func (a *api) sameOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeError(w, http.StatusForbidden, client.ErrorDetail{
+			Code: "cross_origin", Message: "this request comes from another site", Hint: "open Keepwatch's own page and try there",
+		})
+	}))
+	return protection.Handler(next)
+}
+
+// bound limits what one request may take.
+func (a *api) bound(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		limit := readTimeout
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/check") {
+			limit = checkTimeout
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), limit)
+		defer cancel()
+		r = r.WithContext(ctx)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// authenticate finds out who asks. Without a name only the few public paths are
+// answered; a page sends its visitor to sign in, the API says 401.
+func (a *api) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, err := a.caller(r)
+		switch {
+		case err == nil:
+			next.ServeHTTP(w, r.WithContext(view.WithPrincipal(r.Context(), who)))
+		case public(r):
+			next.ServeHTTP(w, r)
+		case ours(r) || view.FailureOf(err).Status != http.StatusUnauthorized:
+			a.fail(w, r, err)
+		default:
+			http.Redirect(w, r, signInAddress(r), http.StatusSeeOther)
+		}
+	})
+}
+
+// caller reads the bearer token, else the session cookie. A token that is there
+// but wrong is refused even beside a good cookie: the sender meant the token.
+func (a *api) caller(r *http.Request) (auth.Principal, error) {
+	if a.Auth == nil {
+		return auth.Everybody(), nil
+	}
+	now := time.Now()
+	if header := r.Header.Get("Authorization"); header != "" {
+		token, ok := auth.BearerToken(header)
+		if !ok {
+			return auth.Principal{}, keepwatch.WithHint(keepwatch.ErrUnauthorized, "send Authorization: Bearer kw_…")
+		}
+		return a.Auth.Token(r.Context(), token, now)
+	}
+	cookie, err := r.Cookie(auth.CookieName(a.Secure))
+	if err != nil {
+		return auth.Principal{}, auth.Require(auth.Principal{}, auth.Viewer)
+	}
+	return a.Auth.Session(r.Context(), cookie.Value, now)
+}
+
+// public paths tell nothing about the estate.
+func public(r *http.Request) bool {
+	switch r.URL.Path {
+	case "/healthz", "/readyz", "/sign-in", "/favicon.ico":
+		return true
+	}
+	return strings.HasPrefix(r.URL.Path, "/static/")
+}
+
+func signInAddress(r *http.Request) string {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return "/sign-in"
+	}
+	return "/sign-in?next=" + url.QueryEscape(r.URL.RequestURI())
+}

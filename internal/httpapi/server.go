@@ -1,0 +1,140 @@
+// Package httpapi is the daemon's door for HTTP: the JSON API with its OpenAPI
+// document, health, metrics, reload, and the guard that stands before all of it
+// and before the pages. It decides nothing about credentials: it reads through
+// package view and hands orders to functions that it is given.
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/view"
+)
+
+const (
+	maxBody      = 64 << 10         // no request of ours is larger
+	maxPage      = 200              // items of one page
+	readTimeout  = 20 * time.Second // for every route that only reads or writes rows
+	checkTimeout = 2 * time.Minute  // a check on demand walks its whole ladder
+)
+
+// Checker proves one credential now and records the run.
+type Checker func(ctx context.Context, id keepwatch.CredentialID) (keepwatch.Observation, error)
+
+// Incidents acknowledges.
+type Incidents interface {
+	Acknowledge(ctx context.Context, id keepwatch.IncidentID, by string, now time.Time) (keepwatch.Incident, error)
+}
+
+// Tokens keeps the API tokens.
+type Tokens interface {
+	List(ctx context.Context) ([]client.Token, error)
+	Create(ctx context.Context, token client.NewToken, by string) (client.CreatedToken, error)
+	Revoke(ctx context.Context, id string) error
+}
+
+// Options are the parts that the API joins. All are needed but Auth and Pages.
+type Options struct {
+	Logger    *slog.Logger
+	Version   string
+	Reader    *view.Reader
+	Check     Checker
+	Incidents Incidents
+	Tokens    Tokens
+	Reload    func(ctx context.Context) (client.Reloaded, error)
+	Health    func(ctx context.Context) client.Health
+	Metrics   http.Handler
+	// Auth is nil where sign-in is off. Everybody is then an administrator, so
+	// only names of the loopback address are answered.
+	Auth Authenticator
+	// Secure says that browsers reach the daemon over https: it names the cookie.
+	Secure bool
+	// Pages answers everything that is not the API's.
+	Pages http.Handler
+}
+
+type api struct {
+	Options
+	mux  *http.ServeMux
+	huma huma.API
+}
+
+// New builds the handler of the whole daemon.
+func New(o Options) http.Handler {
+	a := &api{Options: o, mux: http.NewServeMux()}
+	if a.Pages == nil {
+		a.Pages = http.HandlerFunc(a.notFound)
+	}
+	a.huma = humago.New(a.mux, openAPIConfig(o.Version))
+	a.huma.UseMiddleware(plainStatus)
+	a.credentialRoutes()
+	a.incidentRoutes()
+	a.adminRoutes()
+	a.healthRoutes()
+	a.mux.Handle("GET /metrics", a.Metrics)
+	a.openAPIRoute()
+	a.mux.HandleFunc("POST /sign-in", a.signIn)
+	a.mux.HandleFunc("POST /sign-out", a.signOut)
+	return a.guard(http.HandlerFunc(a.dispatch))
+}
+
+// dispatch sends a request to the API or to the pages. The mux's own answers for
+// an unknown path or method are plain text, so they are given here instead.
+func (a *api) dispatch(w http.ResponseWriter, r *http.Request) {
+	if !ours(r) {
+		a.Pages.ServeHTTP(w, r)
+		return
+	}
+	handler, pattern := a.mux.Handler(r)
+	if pattern != "" {
+		a.mux.ServeHTTP(w, r)
+		return
+	}
+	probe := &headerProbe{header: http.Header{}}
+	handler.ServeHTTP(probe, r)
+	if probe.status == http.StatusMethodNotAllowed {
+		allow := probe.header.Get("Allow")
+		w.Header().Set("Allow", allow)
+		writeError(w, http.StatusMethodNotAllowed, client.ErrorDetail{
+			Code: "method_not_allowed", Message: r.Method + " is not possible here", Hint: "allowed: " + allow,
+		})
+		return
+	}
+	a.notFound(w, r)
+}
+
+func (a *api) notFound(w http.ResponseWriter, _ *http.Request) {
+	writeError(w, http.StatusNotFound, client.ErrorDetail{
+		Code: "not_found", Message: "there is nothing at this address", Hint: "GET /api/v1/openapi.json lists every route",
+	})
+}
+
+// ours reports whether the API answers a path, rather than a page.
+func ours(r *http.Request) bool {
+	switch p := r.URL.Path; p {
+	case "/healthz", "/readyz", "/metrics":
+		return true
+	case "/sign-in", "/sign-out":
+		return r.Method == http.MethodPost
+	default:
+		return strings.HasPrefix(p, "/api/") || p == "/api" || strings.HasPrefix(p, "/-/")
+	}
+}
+
+// headerProbe learns what the mux would have answered without answering it.
+type headerProbe struct {
+	header http.Header
+	status int
+}
+
+func (p *headerProbe) Header() http.Header         { return p.header }
+func (p *headerProbe) Write(b []byte) (int, error) { return len(b), nil }
+func (p *headerProbe) WriteHeader(status int)      { p.status = status }

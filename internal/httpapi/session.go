@@ -1,0 +1,79 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"keepwatch/internal/auth"
+	"keepwatch/internal/view"
+)
+
+// signIn takes the page's form. A failure leads back to the form with a short
+// name of what went wrong; the page has the words.
+func (a *api) signIn(w http.ResponseWriter, r *http.Request) {
+	next := localPath(r.PostFormValue("next"))
+	if a.Auth == nil {
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return
+	}
+	name, password := strings.TrimSpace(r.PostFormValue("name")), []byte(r.PostFormValue("password"))
+	cookie, expires, err := a.Auth.SignIn(r.Context(), name, password, remote(r), time.Now())
+	if err != nil {
+		a.signInFailed(w, r, next, err)
+		return
+	}
+	http.SetCookie(w, a.cookie(cookie, expires))
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+func (a *api) signInFailed(w http.ResponseWriter, r *http.Request, next string, err error) {
+	why := "wrong"
+	switch view.FailureOf(err).Status {
+	case http.StatusUnauthorized:
+	case http.StatusForbidden:
+		why = "wait"
+	default:
+		a.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/sign-in?failed="+why+"&next="+url.QueryEscape(next), http.StatusSeeOther)
+}
+
+// signOut forgets the cookie. The value itself ends by its own date, or when the
+// user's epoch is raised.
+func (a *api) signOut(w http.ResponseWriter, r *http.Request) {
+	http.SetCookie(w, a.cookie("", time.Unix(1, 0)))
+	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+}
+
+func (a *api) cookie(value string, expires time.Time) *http.Cookie {
+	return &http.Cookie{
+		Name: auth.CookieName(a.Secure), Value: value, Path: "/", Expires: expires,
+		HttpOnly: true, Secure: a.Secure, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// localPath keeps a redirect on this server: a path and nothing that a browser
+// could read as another host.
+func localPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") ||
+		strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") || strings.HasPrefix(u.Path, "/sign-") {
+		return "/"
+	}
+	return next
+}
+
+// remote is the address that the connection comes from. Forwarded headers are
+// not believed: anybody can write them, and a made-up address per try would
+// switch the brake on guessing off.
+func remote(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
+}
