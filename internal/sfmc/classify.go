@@ -86,7 +86,7 @@ func (r Reply) failure() Verdict {
 }
 
 func (r Reply) causeOf(f failure, shape string) *Cause {
-	if r.Status >= 500 && mentionsMaintenance(f, shape, r.Body) {
+	if r.Status >= 500 && (r.On&onAnySOAP == 0 || !f.parsed) && mentionsMaintenance(f, shape, r.Body) {
 		return mustCause("maintenance")
 	}
 	soft := r.Status >= 500 || r.Status == 429 || (r.Status == 404 && shape == "empty_body")
@@ -228,7 +228,7 @@ func looksHTML(b []byte) bool {
 		return false
 	}
 	head := bytes.ToLower(b[:min(len(b), 1024)])
-	return bytes.Contains(head, []byte("<html")) || bytes.Contains(head, []byte("<!doctype html")) || bytes.Contains(head, []byte("<body>"))
+	return bytes.Contains(head, []byte("<html")) || bytes.Contains(head, []byte("<!doctype html"))
 }
 
 // jsonFailure reads the JSON envelopes: OAuth, REST, errors[], validationErrors[].

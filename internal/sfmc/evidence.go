@@ -104,7 +104,7 @@ func echoes(s string, hide [][]byte) bool {
 func echoesForm(lower, form string) bool {
 	form = strings.ToLower(form)
 	if len(form) <= window {
-		return len(form) >= 3 && strings.Contains(lower, form)
+		return len(form) >= 3 && strings.Contains(lower, form) && !ordinary(form)
 	}
 	for at := 0; at+window <= len(form); at++ {
 		if strings.Contains(lower, form[at:at+window]) && !ordinary(form[at:at+window]) {

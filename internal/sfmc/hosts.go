@@ -56,7 +56,7 @@ func endpoint(t keepwatch.Tenant, host, override string) (*url.URL, error) {
 			fmt.Errorf("tenant %q: endpoints.%s is not an address: %w", t.ID, host, keepwatch.ErrInvalid),
 			"write http:// or https://, a host and perhaps a path, without name, query or fragment")
 	}
-	if host != "soap" && !strings.HasSuffix(u.Path, "/") {
+	if u.Path == "" || (host != "soap" && !strings.HasSuffix(u.Path, "/")) {
 		u.Path += "/"
 	}
 	return u, nil
