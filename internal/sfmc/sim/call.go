@@ -177,16 +177,23 @@ func (c *call) identifyBearer(token string) {
 	}
 }
 
-// base is what instance URLs start with.
-func (c *call) base() string {
-	if c.s.opts.BaseURL != "" {
-		return c.s.opts.BaseURL
+// base is what the URLs of one of the tenant's hosts start with. A client that
+// reached the simulator through a whole URL in the path gets such URLs back, of
+// the host asked for: one client cuts its URLs at ".com/" and needs that there.
+func (c *call) base(host string) string {
+	base := c.s.opts.BaseURL
+	if base == "" {
+		base = "http://" + c.r.Host + "/"
+		if c.r.TLS != nil {
+			base = "https://" + c.r.Host + "/"
+		}
 	}
-	scheme := "http://"
-	if c.r.TLS != nil {
-		scheme = "https://"
+	origin, _ := cutOrigin(c.r.URL.Path)
+	subdomain, rest, found := strings.Cut(origin, ".")
+	if _, domain, ok := strings.Cut(rest, "."); found && ok {
+		return base + "https://" + subdomain + "." + host + "." + domain + "/"
 	}
-	return scheme + c.r.Host + "/"
+	return base
 }
 
 // wait sleeps unless the caller or the simulator goes away first.

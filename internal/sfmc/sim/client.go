@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -82,6 +83,8 @@ type client struct {
 	secrets    secrets
 	meter      meter
 	added      time.Time
+	number     int // of registration: the order in which clients are listed
+	info       infoCache
 }
 
 // AddClient registers a client, or replaces the one with the same id.
@@ -95,8 +98,10 @@ func (s *Sim) AddClient(spec ClientSpec) Client {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.registered++
+	c.number = s.registered
 	if old, ok := s.clients[spec.ClientID]; ok {
-		c.epoch = old.epoch + 1
+		c.epoch, c.number = old.epoch+1, old.number
 	}
 	s.clients[spec.ClientID] = c
 	s.scopes.learn(spec.Scopes)
@@ -143,15 +148,15 @@ func (s *Sim) learnUnits(spec ClientSpec) {
 	}
 }
 
-// Clients returns all clients by id.
+// Clients returns all clients in the order in which they were added.
 func (s *Sim) Clients() []Client {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := make([]Client, 0, len(s.clients))
-	for _, c := range s.clients {
+	all := slices.SortedFunc(maps.Values(s.clients), func(a, b *client) int { return cmp.Compare(a.number, b.number) })
+	out := make([]Client, 0, len(all))
+	for _, c := range all {
 		out = append(out, s.snapshot(c))
 	}
-	slices.SortFunc(out, func(a, b Client) int { return cmp.Compare(a.ClientID, b.ClientID) })
 	return out
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -21,12 +22,87 @@ func (c *call) requireBearer() (answer, bool) {
 func (c *call) unauthorized() answer {
 	a := notAuthorized()
 	if c.settings.WWWAuthenticate {
-		a = a.with("WWW-Authenticate", `Bearer realm="`+c.base()+`", error="invalid_token"`)
+		a = a.with("WWW-Authenticate", `Bearer realm="`+c.base(hostREST)+`", error="invalid_token"`)
 	}
 	return a
 }
 
-var timezone = object{"longName": "(GMT-06:00) Central Time (No Daylight Saving)", "shortName": "CST", "offset": -6, "dst": false}
+// infoCache keeps the one long part of userinfo: the scopes and permissions of
+// the scope set asked for last. A monitor asks for the same again and again.
+type infoCache struct {
+	set         scopeSet
+	scopes      json.RawMessage
+	permissions json.RawMessage
+}
+
+func (i *infoCache) fill(set scopeSet, table *scopeTable) {
+	if i.set == set && i.scopes != nil {
+		return
+	}
+	scopes := table.list(set)
+	permissions := make([]object, 0, len(scopes))
+	for n, scope := range scopes {
+		noun, verb, _ := cutLast(scope, "_")
+		permissions = append(permissions, object{"objectTypeName": noun, "operationName": verb, "name": scope, "id": 1000 + n})
+	}
+	i.set, i.scopes, i.permissions = set, jsonAnswer(http.StatusOK, scopes).body, jsonAnswer(http.StatusOK, permissions).body
+}
+
+type userinfoAnswer struct {
+	Exp          int64           `json:"exp"`
+	Issuer       string          `json:"iss"`
+	User         infoUser        `json:"user"`
+	Organization infoAccount     `json:"organization"`
+	REST         infoInstances   `json:"rest"`
+	Application  infoApplication `json:"application"`
+	Permissions  json.RawMessage `json:"permissions"`
+}
+
+type infoUser struct {
+	Sub      string   `json:"sub"`
+	Name     string   `json:"name"`
+	Username string   `json:"preferred_username"`
+	Email    string   `json:"email"`
+	Locale   string   `json:"locale"`
+	Zone     string   `json:"zoneinfo"`
+	Timezone infoZone `json:"timezone"`
+}
+
+type infoAccount struct {
+	MemberID       keepwatch.MID `json:"member_id"`
+	EnterpriseID   keepwatch.MID `json:"enterprise_id"`
+	EnterpriseName string        `json:"enterprise_name"`
+	AccountType    string        `json:"account_type"`
+	StackKey       string        `json:"stack_key"`
+	Region         string        `json:"region"`
+	Locale         string        `json:"locale"`
+	Zone           string        `json:"zoneinfo"`
+	Timezone       infoZone      `json:"timezone"`
+}
+
+type infoInstances struct {
+	REST string `json:"rest_instance_url"`
+	SOAP string `json:"soap_instance_url"`
+}
+
+type infoApplication struct {
+	ID       string          `json:"id"`
+	Name     string          `json:"name"`
+	Redirect []string        `json:"redirectUrl"`
+	Scopes   json.RawMessage `json:"appScopes"`
+}
+
+type infoZone struct {
+	Long   string `json:"longName"`
+	Short  string `json:"shortName"`
+	Offset int    `json:"offset"`
+	DST    bool   `json:"dst"`
+}
+
+// central is the zone that servers of the platform keep, without summer time.
+func central() infoZone {
+	return infoZone{"(GMT-06:00) Central Time (No Daylight Saving)", "CST", -6, false}
+}
 
 // userinfo serves GET /v2/userinfo.
 func (c *call) userinfo() answer {
@@ -36,31 +112,24 @@ func (c *call) userinfo() answer {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	k := c.client
-	scopes := c.s.scopes.list(c.ticket.scopes)
-	permissions := make([]object, 0, len(scopes))
-	for i, scope := range scopes {
-		noun, verb, _ := cutLast(scope, "_")
-		permissions = append(permissions, object{"objectTypeName": noun, "operationName": verb, "name": scope, "id": 1000 + i})
-	}
-	enterprise := c.s.units[k.spec.EID]
+	k.info.fill(c.ticket.scopes, &c.s.scopes)
 	accountType := "enterprise"
 	if c.ticket.mid != k.spec.EID {
 		accountType = "business_unit"
 	}
-	return jsonAnswer(http.StatusOK, object{
-		"exp": c.ticket.expires.Unix(), "iss": "https://mc.exacttarget.com",
-		"user": object{
-			"sub": userIDText(k), "name": k.spec.Name + " app user", "preferred_username": guidOf("user", k.spec.ClientID),
-			"email": "", "locale": "en-US", "zoneinfo": "America/Chicago", "timezone": timezone,
+	return jsonAnswer(http.StatusOK, userinfoAnswer{
+		Exp: c.ticket.expires.Unix(), Issuer: "https://mc.exacttarget.com",
+		User: infoUser{
+			Sub: userIDText(k), Name: k.spec.Name + " app user", Username: guidOf("user", k.spec.ClientID),
+			Locale: "en-US", Zone: "America/Chicago", Timezone: central(),
 		},
-		"organization": object{
-			"member_id": c.ticket.mid, "enterprise_id": k.spec.EID, "enterprise_name": enterprise.Name,
-			"account_type": accountType, "stack_key": k.spec.Stack, "region": "NA1",
-			"locale": "en-US", "zoneinfo": "America/Chicago", "timezone": timezone,
+		Organization: infoAccount{
+			MemberID: c.ticket.mid, EnterpriseID: k.spec.EID, EnterpriseName: c.s.units[k.spec.EID].Name,
+			AccountType: accountType, StackKey: k.spec.Stack, Region: "NA1", Locale: "en-US", Zone: "America/Chicago", Timezone: central(),
 		},
-		"rest":        object{"rest_instance_url": c.base(), "soap_instance_url": c.base()},
-		"application": object{"id": guidOf("app", k.spec.ClientID), "name": k.spec.Name, "redirectUrl": []string{k.spec.RedirectURI}, "appScopes": scopes},
-		"permissions": permissions,
+		REST:        infoInstances{c.base(hostREST), c.base(hostSOAP)},
+		Application: infoApplication{guidOf("app", k.spec.ClientID), k.spec.Name, []string{k.spec.RedirectURI}, k.info.scopes},
+		Permissions: k.info.permissions,
 	})
 }
 
@@ -72,8 +141,8 @@ func (c *call) discovery() answer {
 	return jsonAnswer(http.StatusOK, object{
 		"subject": c.r.URL.Query().Get("resource"),
 		"links": []object{
-			{"rel": "auth_instance_url", "href": c.base()},
-			{"rel": "rest_instance_url", "href": c.base()},
+			{"rel": "auth_instance_url", "href": c.base(hostAuth)},
+			{"rel": "rest_instance_url", "href": c.base(hostREST)},
 		},
 	})
 }
@@ -102,8 +171,8 @@ func (c *call) endpoints() answer {
 	}
 	items := []object{
 		{"type": "ftp", "url": "ftp://sim.ftp.marketingcloudops.com"},
-		{"type": "rest", "url": c.base()},
-		{"type": "soap", "url": c.base() + "Service.asmx"},
+		{"type": "rest", "url": c.base(hostREST)},
+		{"type": "soap", "url": c.base(hostSOAP) + "Service.asmx"},
 	}
 	if kind, one := strings.CutPrefix(c.route.path, "/platform/v1/endpoints/"); one && kind != "" {
 		for _, item := range items {

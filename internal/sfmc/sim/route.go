@@ -43,13 +43,7 @@ func (r *route) identity() bool { return r.name == routeUserinfo || r.name == ro
 // whole URLs before it (to pass their own checks of the host) and lower-case it.
 func find(path string) route {
 	path = strings.ToLower(path)
-	if i := strings.LastIndex(path, "://"); i >= 0 {
-		_, rest, _ := strings.Cut(path[i+3:], "/")
-		path = "/" + rest
-	}
-	for strings.HasPrefix(path, "//") {
-		path = path[1:]
-	}
+	_, path = cutOrigin(path)
 	for _, r := range suffixRoutes {
 		if strings.HasSuffix(path, r.path) {
 			return r
@@ -62,6 +56,16 @@ func find(path string) route {
 		return route{hostREST, f.route, path[at:], f, (*call).read}
 	}
 	return route{hostREST, routeUnknown, path, nil, (*call).notFound}
+}
+
+// cutOrigin splits a whole URL off the front of a path: the host in it, and the
+// path behind it. Something on the way may have merged its slashes.
+func cutOrigin(path string) (host, rest string) {
+	if i := strings.LastIndex(path, ":/"); i >= 0 {
+		host, rest, _ = strings.Cut(strings.TrimLeft(path[i+1:], "/"), "/")
+		path = rest
+	}
+	return host, "/" + strings.TrimLeft(path, "/")
 }
 
 var suffixRoutes = []route{

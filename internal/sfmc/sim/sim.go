@@ -76,16 +76,17 @@ type Sim struct {
 	key  []byte // signs access and refresh tokens
 	done chan struct{}
 
-	mu       sync.Mutex
-	settings Settings
-	clients  map[string]*client
-	units    map[keepwatch.MID]BusinessUnit
-	scopes   scopeTable
-	faults   faults
-	grants   grants
-	cursors  cursors
-	counts   map[countKey]*count
-	closed   bool
+	mu         sync.Mutex
+	settings   Settings
+	clients    map[string]*client
+	registered int
+	units      map[keepwatch.MID]BusinessUnit
+	scopes     scopeTable
+	faults     faults
+	grants     grants
+	cursors    cursors
+	counts     map[countKey]*count
+	closed     bool
 }
 
 // New returns a simulator with the clients of opts.

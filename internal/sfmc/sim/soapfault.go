@@ -49,7 +49,7 @@ func soapFault(c *call, f soapFaultKind) answer {
 	if f.class == "Security" {
 		fmt.Fprintf(&b, ` xmlns:q0="%s"`, nsSecurity)
 	}
-	fmt.Fprintf(&b, ">%s</faultcode><faultstring>%s</faultstring><faultactor>%sService.asmx</faultactor>", code, xmlText(f.text), xmlText(c.base()))
+	fmt.Fprintf(&b, ">%s</faultcode><faultstring>%s</faultstring><faultactor>%sService.asmx</faultactor>", code, xmlText(f.text), xmlText(c.base(hostSOAP)))
 	if f.detail != 0 {
 		fmt.Fprintf(&b, `<detail><apifault xmlns="urn:fault.partner.exacttarget.com"><Code>%d</Code><Message>%s</Message><LogID>%s</LogID><Params/></apifault></detail>`,
 			f.detail, xmlText(f.text), guidOf("log", c.now.String()))

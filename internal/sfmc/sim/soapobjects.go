@@ -26,19 +26,19 @@ func (k objectKind) unknown(properties []string) []string {
 
 var objectKinds = map[string]objectKind{
 	"BusinessUnit": {"",
-		"ID Name ParentID ParentName IsActive CustomerKey AccountType BusinessName Email FromName Phone Address City State Zip Country Locale.LocaleCode TimeZone.Name Client.ID Client.EnterpriseID CreatedDate ModifiedDate PartnerKey IsTestAccount DBID Description EditionID DefaultSendClassification.ObjectID ParentAccount.ID MasterUnsubscribeBehavior UnsubscribeBehavior Subscription.EmailsPurchased Subscription.Period Subscription.AccountsPurchased Subscription.LPAccountsPurchased Subscription.DOTOAccountsPurchased Subscription.BUAccountsPurchased Subscription.AdvAccountsPurchased Subscription.BeginDate Subscription.EndDate Subscription.Notes Subscription.ContractNumber Subscription.ContractModifier Subscription.IsRenewal Subscription.NumberofEmails InheritAddress RoleIDs Roles SubscriberFilter PrivateLabels",
+		"ID Name ParentID ParentName IsActive CustomerKey AccountType BusinessName Email FromName Phone Address City State Zip Country Locale.LocaleCode TimeZone.Name Client Client.ID Client.EnterpriseID CreatedDate ModifiedDate PartnerKey IsTestAccount DBID Description EditionID DefaultSendClassification.ObjectID ParentAccount.ID MasterUnsubscribeBehavior UnsubscribeBehavior Subscription.EmailsPurchased Subscription.Period Subscription.AccountsPurchased Subscription.LPAccountsPurchased Subscription.DOTOAccountsPurchased Subscription.BUAccountsPurchased Subscription.AdvAccountsPurchased Subscription.BeginDate Subscription.EndDate Subscription.Notes Subscription.ContractNumber Subscription.ContractModifier Subscription.IsRenewal Subscription.NumberofEmails InheritAddress RoleIDs Roles SubscriberFilter PrivateLabels",
 		businessUnits},
 	"AccountUser": {"users_read",
-		"ID AccountUserID UserID CustomerKey Name Email NotificationEmailAddress ActiveFlag IsAPIUser IsLocked MustChangePassword LastSuccessfulLogin CreatedDate ModifiedDate DefaultBusinessUnit DefaultBusinessUnitObject.ID Client.ID Client.EnterpriseID Locale.LocaleCode TimeZone.ID TimeZone.Name Roles PartnerKey",
+		"ID AccountUserID UserID CustomerKey Name Email NotificationEmailAddress ActiveFlag IsAPIUser IsLocked MustChangePassword LastSuccessfulLogin CreatedDate ModifiedDate DefaultBusinessUnit DefaultBusinessUnitObject.ID Client Client.ID Client.EnterpriseID Locale.LocaleCode TimeZone.ID TimeZone.Name Roles PartnerKey",
 		accountUsers},
 	"DataFolder": {"",
-		"ID ObjectID CustomerKey Name Description ContentType IsActive IsEditable AllowChildren CreatedDate ModifiedDate Client.ID ParentFolder.ID ParentFolder.ObjectID ParentFolder.CustomerKey ParentFolder.Name",
+		"ID ObjectID CustomerKey Name Description ContentType IsActive IsEditable AllowChildren CreatedDate ModifiedDate Client Client.ID ParentFolder.ID ParentFolder.ObjectID ParentFolder.CustomerKey ParentFolder.Name",
 		dataFolders},
 	"DataExtension": {"data_extensions_read",
-		"ObjectID CustomerKey Name Description CategoryID IsSendable IsTestable CreatedDate ModifiedDate Client.ID Status SendableDataExtensionField.Name SendableSubscriberField.Name",
+		"ObjectID CustomerKey Name Description CategoryID IsSendable IsTestable CreatedDate ModifiedDate Client Client.ID Status SendableDataExtensionField.Name SendableSubscriberField.Name",
 		dataExtensions},
 	"List": {"list_and_subscribers_read",
-		"ID ObjectID CustomerKey ListName Description Category Type ListClassification CreatedDate ModifiedDate Client.ID PartnerKey",
+		"ID ObjectID CustomerKey ListName Description Category Type ListClassification CreatedDate ModifiedDate Client Client.ID PartnerKey",
 		lists},
 }
 

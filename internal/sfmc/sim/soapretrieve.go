@@ -211,7 +211,9 @@ func (r row) write(b *strings.Builder, object string, properties []string) {
 			}
 			open = parent
 		}
-		if value, ok := r[p]; ok && value != "" {
+		if p == "Client" {
+			fmt.Fprintf(b, "<Client><ID>%s</ID></Client>", xmlText(r["Client.ID"]))
+		} else if value, ok := r[p]; ok && value != "" {
 			fmt.Fprintf(b, "<%s>%s</%s>", name, xmlText(value), name)
 		} else {
 			fmt.Fprintf(b, `<%s xsi:nil="true"/>`, name)

@@ -170,9 +170,8 @@ func (c *call) issue(granted []string, refresh string) answer {
 		clientID: k.spec.ClientID, mid: mid, epoch: k.epoch,
 		expires: c.now.Add(c.s.opts.TokenLife), scopes: c.s.scopes.set(scopes),
 	}
-	base := c.base()
 	return jsonAnswer(http.StatusOK, tokenAnswer{
 		AccessToken: c.s.mint(t, &k.spec), RefreshToken: refresh, TokenType: "Bearer",
-		ExpiresIn: advertised(c.s.opts.TokenLife), Scope: joined(scopes), SOAP: base, REST: base,
+		ExpiresIn: advertised(c.s.opts.TokenLife), Scope: joined(scopes), SOAP: c.base(hostSOAP), REST: c.base(hostREST),
 	}).with("Cache-Control", "no-store")
 }

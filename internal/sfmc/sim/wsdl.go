@@ -12,6 +12,6 @@ var wsdlText string
 // wsdl serves GET /etframework.wsdl, to anybody: clients fetch it before they
 // have a token, and take the endpoint's address from it.
 func (c *call) wsdl() answer {
-	text := strings.ReplaceAll(wsdlText, "{{base}}", xmlText(c.base()))
+	text := strings.ReplaceAll(wsdlText, "{{base}}", xmlText(c.base(hostSOAP)))
 	return answer{status: http.StatusOK, kind: "text/xml; charset=utf-8", body: []byte(text)}
 }
