@@ -1,0 +1,190 @@
+// Package metrics holds the names under which Keepwatch shows itself to
+// Prometheus. The names are a promise to users, and this is the only place that
+// spells them.
+//
+// What happens is counted where it happens, through the methods of Metrics. What
+// stands (states, dates, open incidents) is read from a snapshot when somebody
+// scrapes, see Collector: updating a gauge per credential at every observation
+// costs more than the observation.
+package metrics
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keepwatch"
+)
+
+// Metrics counts what happens. It is safe for concurrent use. The zero value is
+// not usable; a nil *Metrics counts nothing, so tests may leave it out.
+type Metrics struct {
+	stepDuration  *prometheus.HistogramVec
+	steps         *prometheus.CounterVec
+	tokenRequests *prometheus.CounterVec
+	timeToDetect  prometheus.Histogram
+	notifications *prometheus.CounterVec
+	scheduleLag   prometheus.Histogram
+	reload        prometheus.Gauge
+	buildInfo     *prometheus.GaugeVec
+
+	mu    sync.RWMutex
+	known map[string]bool // step labels in use
+}
+
+// New registers every counted metric on the registry. It panics when a name is
+// taken: two of them on one registry is a mistake in the wiring.
+func New(reg *prometheus.Registry) *Metrics {
+	m := &Metrics{
+		stepDuration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "keepwatch_step_duration_seconds", Help: "Duration of one step of a test.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"step"}),
+		steps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keepwatch_steps_total", Help: "Steps of tests, by outcome.",
+		}, []string{"step", "outcome"}),
+		tokenRequests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keepwatch_token_requests_total", Help: "Token requests seen, by who made them: our tests or real traffic.",
+		}, []string{"credential", "source", "outcome"}),
+		timeToDetect: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "keepwatch_time_to_detect_seconds", Help: "Time from the last proof before a failure to the incident: the longest it can have gone unseen.",
+			Buckets: []float64{15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400},
+		}),
+		notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keepwatch_notifications_total", Help: "Attempts to deliver a message, by result.",
+		}, []string{"receiver", "result"}),
+		scheduleLag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "keepwatch_schedule_lag_seconds", Help: "Time from a test's due time to its start.",
+			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 3600},
+		}),
+		reload: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keepwatch_config_last_reload_successful", Help: "Whether the configuration on disk is the one in force.",
+		}),
+		buildInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "keepwatch_build_info", Help: "Always 1; the labels say what runs.",
+		}, []string{"version", "revision", "goversion"}),
+		known: map[string]bool{},
+	}
+	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.reload, m.buildInfo)
+	return m
+}
+
+// StepObserved counts one step of a test. Skipped steps are counted, not timed.
+func (m *Metrics) StepObserved(step string, outcome keepwatch.Outcome, took time.Duration) {
+	if m == nil {
+		return
+	}
+	step = m.stepLabel(step)
+	m.steps.WithLabelValues(step, clean(string(outcome))).Inc()
+	if outcome != keepwatch.Skipped {
+		m.stepDuration.WithLabelValues(step).Observe(took.Seconds())
+	}
+}
+
+// Observed counts every step of an observation, and its token request. A step
+// that was proven once for its host is counted by the run that proved it.
+func (m *Metrics) Observed(o keepwatch.Observation) {
+	if m == nil {
+		return
+	}
+	for _, s := range o.Steps {
+		if s.Shared {
+			continue
+		}
+		m.StepObserved(s.Name, s.Outcome, s.Took)
+		if s.Name == "token" && s.Outcome != keepwatch.Skipped {
+			m.TokenRequested(o.Credential, o.Source, s.Outcome)
+		}
+	}
+}
+
+// TokenRequested counts one token request.
+func (m *Metrics) TokenRequested(credential keepwatch.CredentialID, source keepwatch.Source, outcome keepwatch.Outcome) {
+	if m == nil {
+		return
+	}
+	m.tokenRequests.WithLabelValues(clean(string(credential)), clean(string(source)), clean(string(outcome))).Inc()
+}
+
+// ForgetCredential drops the counters of a credential that is no more.
+func (m *Metrics) ForgetCredential(credential keepwatch.CredentialID) {
+	if m == nil {
+		return
+	}
+	m.tokenRequests.DeletePartialMatch(prometheus.Labels{"credential": clean(string(credential))})
+}
+
+// TimeToDetect records how long a failure went unseen at most.
+func (m *Metrics) TimeToDetect(d time.Duration) {
+	if m == nil {
+		return
+	}
+	m.timeToDetect.Observe(max(0, d.Seconds()))
+}
+
+// Notified counts one attempt to deliver: sent, retried, dead, collapsed.
+func (m *Metrics) Notified(receiver, result string) {
+	if m == nil {
+		return
+	}
+	m.notifications.WithLabelValues(clean(receiver), clean(result)).Inc()
+}
+
+// ScheduleLag records how late a test began.
+func (m *Metrics) ScheduleLag(d time.Duration) {
+	if m == nil {
+		return
+	}
+	m.scheduleLag.Observe(max(0, d.Seconds()))
+}
+
+// ReloadResult records whether the last load of the configuration was good.
+func (m *Metrics) ReloadResult(ok bool) {
+	if m == nil {
+		return
+	}
+	m.reload.Set(boolValue(ok))
+}
+
+// Build says what runs. The last call holds.
+func (m *Metrics) Build(version, revision, goVersion string) {
+	if m == nil {
+		return
+	}
+	m.buildInfo.Reset()
+	m.buildInfo.WithLabelValues(clean(version), clean(revision), clean(goVersion)).Set(1)
+}
+
+// maxSteps bounds the step label. Steps are named by the configuration, so an
+// estate stays far below; the bound is against a file that is made by a program.
+const maxSteps = 256
+
+func (m *Metrics) stepLabel(step string) string {
+	step = clean(step)
+	m.mu.RLock()
+	known := m.known[step]
+	m.mu.RUnlock()
+	if known {
+		return step
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.known) >= maxSteps && !m.known[step] {
+		return "other"
+	}
+	m.known[step] = true
+	return step
+}
+
+// clean makes a label value that Prometheus accepts: it refuses bad UTF-8 with a
+// panic, and label values come from configurations.
+func clean(s string) string { return strings.ToValidUTF8(s, "�") }
+
+func boolValue(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
