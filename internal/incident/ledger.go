@@ -163,6 +163,10 @@ func (l *ledger) raise(e *entry, c grievance) {
 	if gravity(info.Severity) <= gravity(e.Severity) {
 		return
 	}
+	e.touch()
+	if m := e.member(c.observation.Series); m != nil {
+		m.Outcome = c.outcome
+	}
 	e.become(c)
 	l.write(e, keepwatch.Changed, ReasonSeverityRaised, "The incident is now "+string(info.Severity)+": "+info.Meaning+".")
 }

@@ -69,11 +69,15 @@ func (st *step) judgeBurst(s *keepwatch.Series, o *keepwatch.Observation) {
 	}
 	since := s.BurstSince
 	s.BurstSince, s.Confirming = time.Time{}, ""
+	reason := ""
+	if b.Proven {
+		reason = st.burstOpens(s, o, b, since)
+	}
 	switch {
 	case !b.Proven:
 		st.blinded(s, o)
-	case st.burstOpens(s, o, b, since):
-		st.openBurst(s, o, b)
+	case reason != "":
+		st.openBurst(s, o, b, reason)
 	default:
 		st.doubt(s, o)
 		s.Confirming = ""
@@ -89,32 +93,36 @@ func (st *step) blinded(s *keepwatch.Series, o *keepwatch.Observation) {
 	}
 }
 
-// burstOpens counts the burst and reports whether it is enough. A neighbour that
-// was proven within the burst says that it is not everybody's trouble: then runs
-// of the schedule must repeat it, over more time than a bad connection lasts.
-func (st *step) burstOpens(s *keepwatch.Series, o *keepwatch.Observation, b detect.Burst, since time.Time) bool {
+// burstOpens counts the burst and names the reason why it is enough, or "". A
+// neighbour that was proven within the burst says that it is not everybody's
+// trouble: then runs of the schedule must repeat it, over more time than a bad
+// connection lasts.
+func (st *step) burstOpens(s *keepwatch.Series, o *keepwatch.Observation, b detect.Burst, since time.Time) string {
 	if b.Planned {
 		s.SoftRuns++
 	}
+	confirm := b.Outcome.Info().Confirm
 	contradicted := detect.Contradicted(st.hood(o).LastOK, o.Credential, since)
-	if contradicted && o.At.Sub(s.FirstFailedAt) < st.policy.ContradictedOver {
-		return false
+	switch {
+	case contradicted && o.At.Sub(s.FirstFailedAt) < st.policy.ContradictedOver:
+		return ""
+	case confirm == keepwatch.ConfirmBurst && !contradicted:
+		return ReasonBurst
+	case s.SoftRuns >= detect.RunsNeeded(confirm, st.policy.failAfter(o.Credential), contradicted):
+		return ReasonRuns
 	}
-	need := detect.RunsNeeded(b.Outcome.Info().Confirm, st.policy.failAfter(o.Credential), contradicted)
-	return s.SoftRuns >= need || (need == 1 && b.Outcome.Info().Confirm == keepwatch.ConfirmBurst)
+	return ""
 }
 
 // openBurst opens under the burst's own outcome, which may differ from the last
 // run's.
-func (st *step) openBurst(s *keepwatch.Series, o *keepwatch.Observation, b detect.Burst) {
+func (st *step) openBurst(s *keepwatch.Series, o *keepwatch.Observation, b detect.Burst, reason string) {
 	told := *o
 	if told.Outcome != b.Outcome {
 		told.Outcome, told.Message, told.Hint, told.Evidence = b.Outcome, "", "", ""
 	}
-	reason := ReasonBurst
-	detail := fmt.Sprintf("%s in a row over %s.", count(len(s.Failures), "failure"), span(s.FirstFailedAt, o.At))
-	if s.SoftRuns > 1 || b.Outcome.Info().Confirm == keepwatch.ConfirmRuns {
-		reason = ReasonRuns
+	detail := fmt.Sprintf("%s in a row, with our own connectivity proven, over %s.", count(keepwatch.SoftConfirmCount, "failure")+" or more", span(s.FirstFailedAt, o.At))
+	if reason == ReasonRuns {
 		detail = fmt.Sprintf("%s of the schedule ended in a burst of failures, over %s.", count(s.SoftRuns, "run"), span(s.FirstFailedAt, o.At))
 	}
 	st.fails(s, &told, reason, detail)

@@ -29,21 +29,24 @@ type world struct {
 	due       dues
 	steps     int
 	applied   int
+
+	viewSeries map[keepwatch.SeriesID]keepwatch.Series
+	viewHoods  map[incident.NeighbourhoodKey]incident.Neighbourhood
+	viewPeers  []keepwatch.Series
 }
 
 // check is one credential's test in the world.
 type check struct {
-	id         keepwatch.CheckID
-	tenant     keepwatch.TenantID
-	business   time.Duration
-	off        time.Duration
-	offset     float64
-	at         time.Time
-	reason     keepwatch.Reason
-	heapIndex  int
-	changedAt  time.Time
-	runs       int
-	tokenTimes []time.Time
+	id        keepwatch.CheckID
+	tenant    keepwatch.TenantID
+	business  time.Duration
+	off       time.Duration
+	offset    float64
+	at        time.Time
+	reason    keepwatch.Reason
+	heapIndex int
+	changedAt time.Time
+	runs      int
 }
 
 func newWorld(t testing.TB, p incident.Policy) *world {
@@ -54,6 +57,9 @@ func newWorld(t testing.TB, p incident.Policy) *world {
 		incidents: map[keepwatch.IncidentID]keepwatch.Incident{},
 		timeline:  map[keepwatch.IncidentID][]keepwatch.Transition{},
 		checks:    map[keepwatch.CheckID]*check{},
+
+		viewSeries: map[keepwatch.SeriesID]keepwatch.Series{},
+		viewHoods:  map[incident.NeighbourhoodKey]incident.Neighbourhood{},
 	}
 }
 
@@ -102,10 +108,10 @@ type dues []*check
 
 func (d dues) Len() int { return len(d) }
 func (d dues) Less(i, j int) bool {
-	if d[i].at.Equal(d[j].at) {
-		return d[i].id < d[j].id
+	if n := d[i].at.Compare(d[j].at); n != 0 {
+		return n < 0
 	}
-	return d[i].at.Before(d[j].at)
+	return d[i].id < d[j].id
 }
 func (d dues) Swap(i, j int) { d[i], d[j] = d[j], d[i]; d[i].heapIndex, d[j].heapIndex = i, j }
 func (d *dues) Push(x any)   { c := x.(*check); c.heapIndex = len(*d); *d = append(*d, c) }
@@ -150,8 +156,10 @@ func (w *world) apply(now time.Time, obs ...keepwatch.Observation) incident.Chan
 }
 
 func (w *world) view(obs []keepwatch.Observation) incident.View {
-	v := incident.View{Observations: obs, Series: make(map[keepwatch.SeriesID]keepwatch.Series, len(obs)), Open: w.open,
-		Neighbourhoods: map[incident.NeighbourhoodKey]incident.Neighbourhood{}}
+	// The view's parts are used again for the next one: Step keeps none of them.
+	v := incident.View{Observations: obs, Series: w.viewSeries, Open: w.open, Neighbourhoods: w.viewHoods, Peers: w.viewPeers[:0]}
+	clear(v.Series)
+	clear(v.Neighbourhoods)
 	quiet := true
 	for i := range obs {
 		o := &obs[i]
@@ -180,6 +188,7 @@ func (w *world) view(obs []keepwatch.Observation) incident.View {
 			}
 		}
 	}
+	w.viewPeers = v.Peers
 	return v
 }
 
