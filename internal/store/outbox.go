@@ -1,0 +1,238 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"keepwatch"
+)
+
+const noticeColumns = "n.id, n.seq, n.kind, n.at, n.doc"
+
+// noticeRow is a notice as it stands in its columns.
+type noticeRow struct {
+	keepwatch.Notice
+	at  int64
+	doc sql.RawBytes
+}
+
+func (n *noticeRow) dest() []any { return []any{&n.ID, &n.Seq, &n.Kind, &n.at, &n.doc} }
+
+func (n *noticeRow) notice() (keepwatch.Notice, error) {
+	n.At = instant(n.at)
+	err := json.Unmarshal(n.doc, &n.Incident)
+	return n.Notice, err
+}
+
+// Unrouted lists notices that nobody has decided about yet, oldest first.
+func (db *DB) Unrouted(ctx context.Context, limit int) ([]keepwatch.Notice, error) {
+	var list []keepwatch.Notice
+	rows, err := db.reads.QueryContext(ctx, "SELECT "+noticeColumns+" FROM notices n WHERE n.routed_at = 0 ORDER BY n.at, n.incident, n.seq LIMIT $1", limit)
+	err = each(rows, err, func(r *sql.Rows) error {
+		var row noticeRow
+		if err := r.Scan(row.dest()...); err != nil {
+			return err
+		}
+		n, err := row.notice()
+		list = append(list, n)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: unrouted notices: %w", err)
+	}
+	return list, nil
+}
+
+const insertDelivery = "INSERT INTO deliveries (id, notice, incident, receiver, status, attempts, next_attempt_at, last_error, receipt, created_at, sent_at)" +
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING"
+
+// Route writes the deliveries of a notice and takes it from the unrouted ones. A
+// second call for the same notice changes nothing, whatever it brings: the first
+// decision holds. No deliveries is a decision too.
+func (db *DB) Route(ctx context.Context, notice keepwatch.NoticeID, deliveries []keepwatch.Delivery, now time.Time) error {
+	err := db.write(ctx, "route", func(ctx context.Context, t *tx) error {
+		var incident string
+		rows, err := t.query(ctx, "SELECT incident FROM notices WHERE id = $1", string(notice))
+		found, err := one(rows, err, &incident)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fmt.Errorf("notice %.80q: %w", notice, keepwatch.ErrNotFound)
+		}
+		first, err := t.exec(ctx, "UPDATE notices SET routed_at = $1 WHERE id = $2 AND routed_at = 0", millis(now), string(notice))
+		if err != nil || first == 0 {
+			return err
+		}
+		for i := range deliveries {
+			if err := db.insertDelivery(ctx, t, notice, incident, &deliveries[i], now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		wake(db.outbox)
+	}
+	return err
+}
+
+func (db *DB) insertDelivery(ctx context.Context, t *tx, notice keepwatch.NoticeID, incident string, d *keepwatch.Delivery, now time.Time) error {
+	if d.ID == "" {
+		d.ID = keepwatch.DeliveryIDOf(notice, d.Receiver)
+	}
+	if err := storable("delivery "+string(d.ID), string(d.ID), d.Receiver, d.LastError, d.Receipt); err != nil {
+		return err
+	}
+	status, created, next := d.Status, d.CreatedAt, d.NextAttemptAt
+	if status == "" {
+		status = keepwatch.DeliveryPending
+	}
+	if created.IsZero() {
+		created = now
+	}
+	if next.IsZero() {
+		next = now
+	}
+	_, err := t.exec(ctx, insertDelivery, string(d.ID), string(notice), incident, d.Receiver, string(status), d.Attempts,
+		millis(next), d.LastError, d.Receipt, millis(created), millis(d.SentAt))
+	return err
+}
+
+const deliveryColumns = "d.id, d.receiver, d.status, d.attempts, d.next_attempt_at, d.last_error, d.receipt, d.created_at, d.sent_at"
+
+func scanDelivery(r *sql.Rows) (keepwatch.Delivery, error) {
+	var d keepwatch.Delivery
+	var row noticeRow
+	var next, created, sent int64
+	dest := []any{&d.ID, &d.Receiver, &d.Status, &d.Attempts, &next, &d.LastError, &d.Receipt, &created, &sent}
+	if err := r.Scan(append(dest, row.dest()...)...); err != nil {
+		return d, err
+	}
+	d.NextAttemptAt, d.CreatedAt, d.SentAt = instant(next), instant(created), instant(sent)
+	var err error
+	d.Notice, err = row.notice()
+	return d, err
+}
+
+// ClaimDeliveries hands out pending deliveries whose time has come, the oldest due
+// first, and puts their next attempt a lease away: whoever claimed them has that
+// long to Settle, then they are handed out again.
+func (db *DB) ClaimDeliveries(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]keepwatch.Delivery, error) {
+	var list []keepwatch.Delivery
+	err := db.write(ctx, "claim deliveries", func(ctx context.Context, t *tx) error {
+		list = list[:0]
+		var ids []string
+		rows, err := t.query(ctx, "SELECT id FROM deliveries WHERE status = 'pending' AND next_attempt_at <= $1 ORDER BY next_attempt_at, id LIMIT $2"+db.skipLocked, millis(now), limit)
+		err = each(rows, err, func(r *sql.Rows) error {
+			var id string
+			err := r.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		until := millis(normal(now).Add(lease))
+		for _, id := range ids {
+			if _, err := t.exec(ctx, "UPDATE deliveries SET next_attempt_at = $1 WHERE id = $2", until, id); err != nil {
+				return err
+			}
+			rows, err := t.query(ctx, "SELECT "+deliveryColumns+", "+noticeColumns+" FROM deliveries d JOIN notices n ON n.id = d.notice WHERE d.id = $1", id)
+			err = each(rows, err, func(r *sql.Rows) error {
+				d, err := scanDelivery(r)
+				list = append(list, d)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// Settle writes how an attempt went: status, attempts, next attempt, error and
+// receipt as they stand in d. A delivery that is settled for good stays so, whatever
+// a slower attempt says later. The first message sent sets the incident's
+// NotifiedAt.
+func (db *DB) Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) error {
+	if err := storable("delivery "+string(d.ID), string(d.ID), d.LastError, d.Receipt); err != nil {
+		return err
+	}
+	sent := d.SentAt
+	if d.Status == keepwatch.DeliverySent && sent.IsZero() {
+		sent = now
+	}
+	err := db.write(ctx, "settle", func(ctx context.Context, t *tx) error {
+		changed, err := t.exec(ctx, "UPDATE deliveries SET status = $1, attempts = $2, next_attempt_at = $3, last_error = $4, receipt = $5, sent_at = $6 WHERE id = $7 AND status = 'pending'",
+			string(d.Status), d.Attempts, millis(d.NextAttemptAt), d.LastError, d.Receipt, millis(sent), string(d.ID))
+		if err != nil || changed > 0 && d.Status != keepwatch.DeliverySent {
+			return err
+		}
+		var incident keepwatch.IncidentID
+		rows, err := t.query(ctx, "SELECT incident FROM deliveries WHERE id = $1", string(d.ID))
+		found, err := one(rows, err, &incident)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fmt.Errorf("delivery %.80q: %w", d.ID, keepwatch.ErrNotFound)
+		}
+		if changed == 0 {
+			return nil
+		}
+		return db.notified(ctx, t, incident, normal(sent))
+	})
+	if err == nil && d.Status == keepwatch.DeliveryPending {
+		wake(db.outbox)
+	}
+	return err
+}
+
+func (db *DB) notified(ctx context.Context, t *tx, id keepwatch.IncidentID, at time.Time) error {
+	in, err := db.incident(ctx, t, id, db.forUpdate)
+	if err != nil || !in.NotifiedAt.IsZero() {
+		return err
+	}
+	in.NotifiedAt = at
+	doc, err := marshal(&in)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, "UPDATE incidents SET doc = $1 WHERE id = $2", string(doc), string(id))
+	return err
+}
+
+// NextDelivery is when the next delivery wants an attempt.
+func (db *DB) NextDelivery(ctx context.Context) (time.Time, bool, error) {
+	return db.earliest(ctx, "next delivery", "SELECT min(next_attempt_at) FROM deliveries WHERE status = 'pending'")
+}
+
+// OldestUndelivered is since when the oldest message waits, routed or not.
+func (db *DB) OldestUndelivered(ctx context.Context) (time.Time, bool, error) {
+	return db.earliest(ctx, "oldest undelivered", "SELECT min(at) FROM ("+
+		"SELECT min(created_at) AS at FROM deliveries WHERE status = 'pending' UNION ALL SELECT min(at) FROM notices WHERE routed_at = 0) AS waiting")
+}
+
+// Deliveries lists an incident's deliveries, oldest first.
+func (db *DB) Deliveries(ctx context.Context, incident keepwatch.IncidentID) ([]keepwatch.Delivery, error) {
+	var list []keepwatch.Delivery
+	rows, err := db.reads.QueryContext(ctx, "SELECT "+deliveryColumns+", "+noticeColumns+" FROM deliveries d JOIN notices n ON n.id = d.notice WHERE d.incident = $1 ORDER BY d.created_at, d.id", string(incident))
+	err = each(rows, err, func(r *sql.Rows) error {
+		d, err := scanDelivery(r)
+		list = append(list, d)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: deliveries: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,166 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"keepwatch"
+	"keepwatch/internal/incident"
+)
+
+func marshal(v any) ([]byte, error) { return json.Marshal(v) }
+
+// write stores what the step made of the view.
+func (a *application) write(ctx context.Context, t *tx) error {
+	if err := a.writeSeries(ctx, t); err != nil {
+		return err
+	}
+	if err := a.writeNeighbourhoods(ctx, t); err != nil {
+		return err
+	}
+	if err := a.db.writeIncidents(ctx, t, &a.changes); err != nil {
+		return err
+	}
+	return a.db.writePlans(ctx, t, a.changes.Plans)
+}
+
+var upsertSeries = &shape{
+	head: "INSERT INTO series (" + seriesColumns + ") VALUES ",
+	row:  "(?,?,?,?,?,?,?,?)",
+	tail: " ON CONFLICT (pos) DO UPDATE SET check_id = excluded.check_id, credential = excluded.credential, tenant = excluded.tenant," +
+		" place = excluded.place, last_slot = excluded.last_slot, doc = excluded.doc",
+}
+
+func (a *application) writeSeries(ctx context.Context, t *tx) error {
+	args := make([]any, 0, len(a.changes.Series)*8)
+	for i := range a.changes.Series {
+		s := &a.changes.Series[i]
+		if s.ID == "" {
+			return fmt.Errorf("step returned a series without an id: %w", keepwatch.ErrInvalid)
+		}
+		doc, err := encodeSeries(s)
+		if err != nil {
+			return err
+		}
+		pos, ok := a.known[s.ID]
+		if !ok {
+			pos = position(s.Phase, s.ID)
+		}
+		args = append(args, pos, string(s.ID), string(s.Check), string(s.Credential), string(s.Tenant), string(s.Place), millis(s.LastSlot), string(doc))
+	}
+	_, err := a.db.insert(ctx, t, upsertSeries, len(a.changes.Series), args)
+	return err
+}
+
+// writeNeighbourhoods writes those whose document differs from the one that was
+// read: a step may hand one back unchanged, and a write would cost a page.
+func (a *application) writeNeighbourhoods(ctx context.Context, t *tx) error {
+	for i := range a.changes.Neighbourhoods {
+		n := &a.changes.Neighbourhoods[i]
+		doc, err := encodeNeighbourhood(n)
+		if err != nil {
+			return err
+		}
+		if bytes.Equal(doc, a.hoods[n.Key]) {
+			continue
+		}
+		_, err = t.exec(ctx, "INSERT INTO neighbourhoods (tenant, place, doc) VALUES ($1, $2, $3) ON CONFLICT (tenant, place) DO UPDATE SET doc = excluded.doc",
+			string(n.Key.Tenant), string(n.Key.Place), string(doc))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeIncidents stores incidents with the transitions and notices that made them
+// what they are.
+func (db *DB) writeIncidents(ctx context.Context, t *tx, c *incident.Changes) error {
+	// A cause may end and begin again in one step: what closes is written first, so
+	// that its key is free.
+	for _, open := range []bool{false, true} {
+		for i := range c.Incidents {
+			if in := &c.Incidents[i]; (in.Status == keepwatch.IncidentOpen) == open {
+				if err := db.writeIncident(ctx, t, in); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for i := range c.Transitions {
+		if err := db.writeTransition(ctx, t, &c.Transitions[i]); err != nil {
+			return err
+		}
+	}
+	for i := range c.Notices {
+		if err := db.writeNotice(ctx, t, &c.Notices[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const upsertIncident = "INSERT INTO incidents (id, key, status, scope, tenant, credential, category, severity, detected_at, doc)" +
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)" +
+	" ON CONFLICT (id) DO UPDATE SET key = excluded.key, status = excluded.status, scope = excluded.scope, tenant = excluded.tenant," +
+	" credential = excluded.credential, category = excluded.category, severity = excluded.severity, doc = excluded.doc"
+
+func (db *DB) writeIncident(ctx context.Context, t *tx, in *keepwatch.Incident) error {
+	if in.ID == "" || in.Key == "" {
+		return fmt.Errorf("incident without id or key: %w", keepwatch.ErrInvalid)
+	}
+	if err := storable("incident "+string(in.ID), string(in.ID), in.Key, in.Message, in.Hint, in.Evidence, in.AcknowledgedBy); err != nil {
+		return err
+	}
+	doc, err := marshal(in)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, upsertIncident, string(in.ID), in.Key, string(in.Status), string(in.Scope), string(in.Tenant), string(in.Credential),
+		string(in.Category), string(in.Severity), millis(in.DetectedAt), string(doc))
+	if err != nil {
+		return err
+	}
+	return db.linkCredentials(ctx, t, in)
+}
+
+var linkCredential = &shape{head: "INSERT INTO incident_credentials (credential, incident) VALUES ", row: "(?,?)", tail: " ON CONFLICT DO NOTHING"}
+
+// linkCredentials lets a credential find the incidents that it is or was part of.
+func (db *DB) linkCredentials(ctx context.Context, t *tx, in *keepwatch.Incident) error {
+	ids := map[keepwatch.CredentialID]bool{}
+	args := make([]any, 0, 2*(len(in.Members)+1))
+	add := func(id keepwatch.CredentialID) {
+		if id != "" && !ids[id] {
+			ids[id] = true
+			args = append(args, string(id), string(in.ID))
+		}
+	}
+	add(in.Credential)
+	for _, m := range in.Members {
+		add(m.Credential)
+	}
+	_, err := db.insert(ctx, t, linkCredential, len(ids), args)
+	return err
+}
+
+func (db *DB) writeTransition(ctx context.Context, t *tx, tr *keepwatch.Transition) error {
+	if err := storable("transition of "+string(tr.Incident), tr.Reason, tr.Detail, tr.By); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, "INSERT INTO transitions (incident, seq, kind, at, reason, detail, person) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		string(tr.Incident), tr.Seq, string(tr.Kind), millis(tr.At), tr.Reason, tr.Detail, tr.By)
+	return err
+}
+
+func (db *DB) writeNotice(ctx context.Context, t *tx, n *keepwatch.Notice) error {
+	doc, err := marshal(&n.Incident)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, "INSERT INTO notices (id, incident, seq, kind, at, doc) VALUES ($1, $2, $3, $4, $5, $6)",
+		string(n.ID), string(n.Incident.ID), n.Seq, string(n.Kind), millis(n.At), string(doc))
+	return err
+}
