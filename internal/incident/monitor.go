@@ -45,7 +45,9 @@ func (st *step) lookedAgain(s *keepwatch.Series, o *keepwatch.Observation) {
 // reported lifts what the daemon's watchdog says about itself. It waited long
 // enough before it spoke, so nothing is confirmed here.
 func (st *step) reported(s *keepwatch.Series, o *keepwatch.Observation) {
-	setState(s, keepwatch.StateUnknown, o.Outcome, o.At)
+	if !ended(s) {
+		setState(s, keepwatch.StateUnknown, o.Outcome, o.At)
+	}
 	if s.FirstFailedAt.IsZero() {
 		s.FirstFailedAt = o.At
 	}

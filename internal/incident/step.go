@@ -206,15 +206,19 @@ func (st *step) plan(s *keepwatch.Series, at time.Time, reason keepwatch.Reason)
 	if s.Check == "" {
 		return // traffic has no schedule
 	}
-	if st.plans == nil {
-		st.plans = map[keepwatch.CheckID]Plan{}
-	}
 	at = wholeSecond(at)
-	st.plans[s.Check] = Plan{Check: s.Check, At: at, Reason: reason}
+	st.put(Plan{Check: s.Check, At: at, Reason: reason})
 	s.NextProofAt = at
 	if at.Equal(detect.Never) {
 		s.NextProofAt = time.Time{}
 	}
+}
+
+func (st *step) put(p Plan) {
+	if st.plans == nil {
+		st.plans = map[keepwatch.CheckID]Plan{}
+	}
+	st.plans[p.Check] = p
 }
 
 // wholeSecond rounds up: the due grid stands on whole seconds, and a confirmation
@@ -264,7 +268,7 @@ func (st *step) compare() {
 	for _, w := range st.wanted {
 		if p, ok := st.witness(w); ok {
 			if _, planned := st.plans[p.Check]; !planned {
-				st.plans[p.Check] = p
+				st.put(p)
 			}
 		}
 	}
