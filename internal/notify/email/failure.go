@@ -1,0 +1,70 @@
+package email
+
+import (
+	"encoding/base64"
+	"errors"
+	"net"
+	"net/textproto"
+	"strings"
+
+	gomail "github.com/wneessen/go-mail"
+
+	"keepwatch"
+	"keepwatch/internal/notify"
+)
+
+// classify follows SMTP: 4xx may pass, 5xx will not. What never got an answer may
+// pass.
+func classify(err error, password keepwatch.Secret) error {
+	text := failure(err, password)
+	var sending *gomail.SendError
+	if errors.As(err, &sending) && sending.ErrorCode() > 0 {
+		if sending.ErrorCode() >= 500 {
+			return notify.Permanent(text)
+		}
+		return notify.Retryable(text)
+	}
+	var answer *textproto.Error
+	if errors.As(err, &answer) && answer.Code >= 500 {
+		return notify.Permanent(text)
+	}
+	return notify.Retryable(text)
+}
+
+// failure is what may be shown of an error of the library.
+func failure(err error, password keepwatch.Secret) error {
+	return errors.New("the mail server did not take the message: " + scrub(cause(err), password))
+}
+
+// cause prefers the network's own words to the library's long ones.
+func cause(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Error()
+	}
+	return strings.Join(strings.Fields(err.Error()), " ")
+}
+
+// scrub takes the password out of foreign text, in the encodings that the
+// protocol knows: a server may answer with what it was sent.
+func scrub(s string, password keepwatch.Secret) string {
+	raw := string(password.Reveal())
+	if raw == "" {
+		return s
+	}
+	for _, form := range []string{
+		raw,
+		base64.StdEncoding.EncodeToString([]byte(raw)),
+	} {
+		s = strings.ReplaceAll(s, form, "[secret]")
+	}
+	// AUTH PLAIN wraps the password together with the name in one word; no word of
+	// base64 that decodes to something with the password in it is kept.
+	words := strings.Fields(s)
+	for i, w := range words {
+		if b, err := base64.StdEncoding.DecodeString(strings.Trim(w, "\"'<>:;,.")); err == nil && strings.Contains(string(b), raw) {
+			words[i] = "[secret]"
+		}
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,64 @@
+package email
+
+import (
+	"html/template"
+	"strings"
+
+	"keepwatch/internal/notify"
+)
+
+// plain is the message as text: it comes first and says everything.
+func plain(m notify.Message) string {
+	var b strings.Builder
+	b.WriteString(m.Title + "\n\n")
+	for _, l := range m.Lines {
+		b.WriteString(l.Name + ": " + l.Text + "\n")
+	}
+	if m.URL != "" || m.RunbookURL != "" {
+		b.WriteString("\n")
+	}
+	for _, l := range links(m) {
+		b.WriteString(l.Name + ": " + l.Text + "\n")
+	}
+	b.WriteString("\n-- \nKeepwatch, message " + string(m.Key) + "\n")
+	return b.String()
+}
+
+func links(m notify.Message) []notify.Line {
+	var out []notify.Line
+	if m.URL != "" {
+		out = append(out, notify.Line{Name: "Incident", Text: m.URL})
+	}
+	if m.RunbookURL != "" {
+		out = append(out, notify.Line{Name: "Runbook", Text: m.RunbookURL})
+	}
+	return out
+}
+
+// page loads nothing from anywhere: no image, no font, no tracking.
+const page = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{.Title}}</title></head>
+<body style="font-family:sans-serif;color:#1c1c1c;max-width:44em">
+<h1 style="font-size:1.1em;border-left:6px solid {{.Colour}};padding-left:.6em">{{.Title}}</h1>
+<table style="border-collapse:collapse">{{range .Lines}}
+<tr><th style="text-align:left;vertical-align:top;padding:.2em 1em .2em 0">{{.Name}}</th><td style="padding:.2em 0">{{.Text}}</td></tr>{{end}}
+</table>{{range .Links}}
+<p><a href="{{.Text}}">{{.Name}}</a></p>{{end}}
+<p style="color:#666;font-size:.85em">Keepwatch, message {{.Key}}</p>
+</body></html>
+`
+
+func html(t *template.Template, m notify.Message) (string, error) {
+	colour := "#c62828"
+	switch {
+	case m.Status == notify.Over:
+		colour = "#2e7d32"
+	case m.Kind == notify.KindTest:
+		colour = "#607d8b"
+	}
+	var b strings.Builder
+	err := t.Execute(&b, map[string]any{
+		"Title": m.Title, "Lines": m.Lines, "Links": links(m), "Key": m.Key, "Colour": template.CSS(colour), //nolint:gosec // one of three constants
+	})
+	return b.String(), err
+}

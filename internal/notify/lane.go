@@ -1,0 +1,200 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"keepwatch"
+)
+
+// lane is one receiver's queue and the one goroutine that serves it: a receiver
+// gets one message at a time, and a slow one keeps only itself waiting.
+type lane struct {
+	p        *Pipeline
+	receiver string
+	turn     chan struct{} // holds one token: whoever has it may send
+	woken    chan struct{}
+
+	mu    sync.Mutex
+	queue []job
+	busy  keepwatch.DeliveryID
+	gate  gate
+}
+
+type job struct {
+	d     keepwatch.Delivery
+	lease time.Time // ours until then
+}
+
+func newLane(p *Pipeline, receiver string) *lane {
+	l := &lane{p: p, receiver: receiver, turn: make(chan struct{}, 1), woken: make(chan struct{}, 1)}
+	l.turn <- struct{}{}
+	return l
+}
+
+// push queues a claimed delivery; false when there is no room.
+func (l *lane) push(d keepwatch.Delivery, lease time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy == d.ID || slices.ContainsFunc(l.queue, func(j job) bool { return j.d.ID == d.ID }) {
+		return true
+	}
+	if len(l.queue) >= laneLimit {
+		return false
+	}
+	l.queue = append(l.queue, job{d, lease})
+	select {
+	case l.woken <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+func (l *lane) pop() (job, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		l.busy = ""
+		return job{}, false
+	}
+	j := l.queue[0]
+	l.queue = l.queue[1:]
+	l.busy = j.d.ID
+	return j, true
+}
+
+func (l *lane) holds(id keepwatch.DeliveryID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.queue, func(j job) bool { return j.d.ID == id })
+}
+
+// run serves the queue until the pipeline stops, and then gives back what is left
+// of it, so that another node or the next start need not wait for the leases.
+func (l *lane) run() {
+	for {
+		j, ok := l.pop()
+		switch {
+		case l.p.stopped():
+			if !ok {
+				return
+			}
+			l.release(j.d)
+		case ok:
+			l.serve(l.p.sending, j)
+		default:
+			select {
+			case <-l.woken:
+			case <-l.p.quit:
+			}
+		}
+	}
+}
+
+func (l *lane) release(d keepwatch.Delivery) {
+	d.NextAttemptAt = time.Now()
+	l.p.settle(l.p.sending, d)
+}
+
+func (l *lane) postpone(d keepwatch.Delivery, until time.Time) {
+	d.NextAttemptAt = until
+	l.p.settle(l.p.sending, d)
+}
+
+// serve brings one delivery a step further.
+func (l *lane) serve(ctx context.Context, j job) {
+	now := time.Now()
+	if until := l.closedUntil(); until.After(now) {
+		l.postpone(j.d, until)
+		return
+	}
+	if j.lease.Before(now.Add(l.p.opts.SendTimeout)) {
+		// The wait in the queue has used the lease up: sending now could overlap
+		// with another node's.
+		l.release(j.d)
+		return
+	}
+	v, facts, target, err := l.judge(ctx, j.d, now)
+	if err != nil {
+		l.p.log.Error("cannot read the incident of a delivery", "delivery", j.d.ID, "error", err)
+		l.postpone(j.d, now.Add(backoffBase))
+		return
+	}
+	switch v.act {
+	case actDefer:
+		l.postpone(j.d, v.until)
+	case actCollapse:
+		l.collapse(j.d, v, now)
+	case actSend:
+		facts.Untold = v.untold
+		l.send(ctx, j.d, facts, target)
+	case actDrop:
+	}
+}
+
+// judge reads the rows and decides.
+func (l *lane) judge(ctx context.Context, d keepwatch.Delivery, now time.Time) (verdict, Facts, Target, error) {
+	all, err := l.p.opts.Outbox.Deliveries(ctx, d.Notice.Incident.ID)
+	if err != nil {
+		return verdict{}, Facts{}, Target{}, err
+	}
+	inc := d.Notice.Incident
+	if reminderNumber(d) > 0 {
+		// A reminder tells how it stands now, not how it stood.
+		switch current, err := l.p.opts.Outbox.Incident(ctx, inc.ID); {
+		case err == nil:
+			inc = current
+		case !errors.Is(err, keepwatch.ErrNotFound):
+			return verdict{}, Facts{}, Target{}, err
+		default:
+			inc.Status = keepwatch.IncidentResolved // retention has removed it
+		}
+	}
+	setup := l.p.setup.Load()
+	if _, known := setup.sender(l.receiver); !known && reminderNumber(d) > 0 {
+		return verdict{act: actCollapse, reason: "not needed: the receiver is not configured any more"}, Facts{}, Target{}, nil
+	}
+	facts := FactsOf(inc, setup.Directory, setup.BaseURL)
+	target := setup.Routes.target(facts, l.receiver)
+	siblings := slices.DeleteFunc(slices.Clone(all), func(s keepwatch.Delivery) bool { return s.Receiver != l.receiver })
+	v := decide(question{d: d, siblings: siblings, incident: inc, wait: target.Wait, now: now})
+	return v, facts, target, nil
+}
+
+// collapse hands the turn on before it gives it up: the other way round another
+// node could send and mark the next one between the two writes, and the second
+// write would undo its mark.
+func (l *lane) collapse(d keepwatch.Delivery, v verdict, now time.Time) {
+	if v.next != nil && v.next.NextAttemptAt.After(now) && !l.holds(v.next.ID) {
+		l.postpone(*v.next, now)
+	}
+	for _, s := range append(v.also, d) {
+		s.Status, s.LastError, s.NextAttemptAt = keepwatch.DeliveryCollapsed, v.reason, now
+		if l.p.settle(l.p.sending, s) {
+			l.p.opts.Observe(l.receiver, ResultCollapsed)
+		}
+	}
+}
+
+func (l *lane) closedUntil() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gate.closedUntil
+}
+
+func (l *lane) health() ReceiverHealth {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.gate
+	waiting := len(l.queue)
+	if l.busy != "" {
+		waiting++
+	}
+	return ReceiverHealth{
+		LastSuccessAt: g.lastSuccess, LastErrorAt: g.lastError, LastError: g.lastErrorText,
+		FailingSince: g.failingSince, NextTryAt: g.closedUntil, Waiting: waiting,
+	}
+}

@@ -1,0 +1,112 @@
+package notify
+
+import (
+	"time"
+
+	"keepwatch"
+)
+
+// Status of an alert, in Alertmanager's words.
+type Status string
+
+const (
+	Firing Status = "firing"
+	Over   Status = "resolved"
+)
+
+// Kinds of message that are not transitions.
+const (
+	KindReminder keepwatch.TransitionKind = "reminder"
+	KindTest     keepwatch.TransitionKind = "test"
+)
+
+// Message is what one receiver is told. Its text is clean: one line each, valid
+// UTF-8, no control characters. A channel only has to escape what is special to
+// its own format.
+type Message struct {
+	Key      keepwatch.DeliveryID // the same on every repeat
+	Receiver string
+	Status   Status
+	Kind     keepwatch.TransitionKind
+	// Reason of the message in Alertmanager's words: "first notification" …
+	Reason string
+
+	Incident    keepwatch.IncidentID
+	GroupKey    string // the same for every incident of one cause
+	Fingerprint string // the same for every message of one incident
+
+	Title       string // the whole story in one line, for a subject or a headline
+	Lines       []Line // the story in order: what, since, whose, why, what to do next
+	Labels      map[string]string
+	Annotations map[string]string
+	Severity    keepwatch.Severity
+
+	StartsAt time.Time
+	EndsAt   time.Time // zero while it lasts
+	At       time.Time // of the transition
+	Now      time.Time // of this attempt
+
+	URL         string // of the incident; "" without base_url
+	RunbookURL  string
+	ExternalURL string
+}
+
+// Line is one answer: Name is the question.
+type Line struct{ Name, Text string }
+
+// Label and annotation names. They are a promise: docs/notifications.md.
+var (
+	LabelNames      = []string{"alertname", "credential", "tenant", "business_unit", "criticality", "category", "outcome", "owner"}
+	AnnotationNames = []string{"summary", "description", "hint", "since", "impact"}
+)
+
+// alertname is stable per scope: people write routes and silences on it.
+func alertname(scope keepwatch.Scope, kind keepwatch.TransitionKind) string {
+	if kind == KindTest {
+		return "KeepwatchTest"
+	}
+	switch scope {
+	case keepwatch.ScopePlace:
+		return "KeepwatchPlaceFailing"
+	case keepwatch.ScopeTenant:
+		return "KeepwatchTenantThrottled"
+	case keepwatch.ScopePlatform:
+		return "KeepwatchPlatformFailing"
+	case keepwatch.ScopeEffect:
+		return "KeepwatchEffect"
+	case keepwatch.ScopeMonitor:
+		return "KeepwatchMonitorFault"
+	}
+	return "KeepwatchCredentialFailing"
+}
+
+// headlines are the first word of a title, by kind.
+var headlines = map[keepwatch.TransitionKind]string{
+	keepwatch.Opened:       "FIRING",
+	keepwatch.Changed:      "CHANGED",
+	keepwatch.Joined:       "FIRING",
+	keepwatch.Left:         "FIRING",
+	keepwatch.Acknowledged: "ACKNOWLEDGED",
+	keepwatch.Merged:       "MERGED",
+	keepwatch.Resolved:     "RESOLVED",
+	KindReminder:           "STILL FIRING",
+	KindTest:               "TEST",
+}
+
+// reasons are Alertmanager's words for why it sends, where it has one.
+var reasons = map[keepwatch.TransitionKind]string{
+	keepwatch.Opened:       "first notification",
+	keepwatch.Changed:      "incident changed",
+	keepwatch.Joined:       "new alerts in group",
+	keepwatch.Left:         "new resolved alerts",
+	keepwatch.Acknowledged: "incident acknowledged",
+	keepwatch.Merged:       "incident merged",
+	keepwatch.Resolved:     "all alerts resolved",
+	KindReminder:           "repeat interval elapsed",
+	KindTest:               "test",
+}
+
+// ends reports whether nothing follows on this kind.
+func ends(kind keepwatch.TransitionKind) bool {
+	return kind == keepwatch.Resolved || kind == keepwatch.Merged
+}

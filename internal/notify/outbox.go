@@ -1,0 +1,73 @@
+package notify
+
+import (
+	"context"
+	"time"
+
+	"keepwatch"
+)
+
+// Notices is the half of the outbox that is not yet addressed.
+type Notices interface {
+	// Unrouted lists notices without deliveries, oldest first, and those of one
+	// incident in the order of their transitions.
+	Unrouted(ctx context.Context, limit int) ([]keepwatch.Notice, error)
+	// Route stores a notice's deliveries and marks it as routed. A delivery whose
+	// id exists already is left as it is. It is called again for a notice that is
+	// already routed, to add a reminder to it.
+	Route(ctx context.Context, notice keepwatch.NoticeID, deliveries []keepwatch.Delivery, now time.Time) error
+}
+
+// Queue is the half that is addressed.
+type Queue interface {
+	// ClaimDeliveries hands out pending deliveries that are due and hides them
+	// from every node until the lease ends or they are settled.
+	ClaimDeliveries(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]keepwatch.Delivery, error)
+	// Settle stores status, attempts, next attempt, error and receipt as they
+	// are in d, and ends the lease.
+	Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) error
+	// NextDelivery is when the next pending delivery is due; false when there is none.
+	NextDelivery(ctx context.Context) (time.Time, bool, error)
+}
+
+// Incidents is what the pipeline reads besides.
+type Incidents interface {
+	// Deliveries lists everything that an incident caused, in any status.
+	Deliveries(ctx context.Context, id keepwatch.IncidentID) ([]keepwatch.Delivery, error)
+	// Incident is its present state: a reminder needs to know whether it still holds.
+	Incident(ctx context.Context, id keepwatch.IncidentID) (keepwatch.Incident, error)
+}
+
+// Outbox is the rows that sending is derived from.
+type Outbox interface {
+	Notices
+	Queue
+	Incidents
+}
+
+// Sender is one channel to one receiver. Its error says whether to try again:
+// see [Permanent], [Retryable] and [RateLimited]. It must show no secret, and no
+// part of an address that is one.
+type Sender interface {
+	Send(ctx context.Context, m Message) (Receipt, error)
+}
+
+// Receipt is what the receiver answered. It says what was promised and no more:
+// a mail server or a webhook accepts a message, it does not deliver it to a person.
+type Receipt string
+
+// Secrets reads what a reference like env:NAME points to, at the moment of use.
+type Secrets interface {
+	Resolve(ctx context.Context, ref string) (keepwatch.Secret, error)
+}
+
+// Directory knows the inventory that is in force.
+type Directory interface {
+	Credential(id keepwatch.CredentialID) (keepwatch.Credential, bool)
+	Tenant(id keepwatch.TenantID) (keepwatch.Tenant, bool)
+}
+
+// NoReceiver stands in a delivery for "nobody": no route matched. The row is dead
+// from the start and says why, so that the incident shows that nobody was told.
+// No receiver can have this name: names have no parentheses.
+const NoReceiver = "(none)"

@@ -1,0 +1,293 @@
+package notify
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"keepwatch"
+)
+
+// Options are what a pipeline is made of. Outbox is required.
+type Options struct {
+	Outbox Outbox
+	Woken  <-chan struct{} // signalled when the outbox has something new; may be nil
+	Logger *slog.Logger
+	// Observe counts what became of deliveries, by receiver and Result….
+	Observe func(receiver, result string)
+	// Trouble hears that telling people does not work; see [Trouble].
+	Trouble func(context.Context, Trouble)
+
+	// Lease hides a claimed delivery from other nodes; the default is 2 minutes.
+	// It is longer than SendTimeout (default 30 s), or one message were sent twice.
+	Lease, SendTimeout time.Duration
+	// Poll is the longest sleep, for what another node has written; the default is 30 s.
+	Poll time.Duration
+	// Random is the jitter, in [0,1).
+	Random func() float64
+}
+
+// Receiver is a configured receiver.
+type Receiver struct {
+	Name    string
+	Channel string
+	Sender  Sender
+}
+
+// Setup is what a reload replaces.
+type Setup struct {
+	Routes    Routes
+	Receivers []Receiver
+	Directory Directory
+	BaseURL   string
+}
+
+func (s *Setup) sender(name string) (Sender, bool) {
+	for _, r := range s.Receivers {
+		if r.Name == name {
+			return r.Sender, true
+		}
+	}
+	return nil, false
+}
+
+// Pipeline takes notices out of the outbox and brings them to receivers.
+type Pipeline struct {
+	opts  Options
+	log   *slog.Logger
+	setup atomic.Pointer[Setup]
+
+	mu        sync.Mutex
+	lanes     map[string]*lane
+	started   bool
+	stopping  bool
+	sleeping  time.Time // when the loop looks again by itself
+	nobodyWas bool      // TroubleNoReceiver was reported
+
+	nudged  chan struct{}
+	quit    chan struct{} // no new work
+	abandon context.CancelFunc
+	sending context.Context //nolint:containedctx // the life of all sends, ended by Stop
+	wg      sync.WaitGroup
+}
+
+const (
+	batch     = 100
+	laneLimit = 256
+	// minPause keeps a row that is due but claimed elsewhere from spinning the loop.
+	minPause = 250 * time.Millisecond
+)
+
+// New makes a pipeline that does nothing until Start.
+func New(o Options, s Setup) *Pipeline {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Observe == nil {
+		o.Observe = func(string, string) {}
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
+	o.SendTimeout = orDefault(o.SendTimeout, 30*time.Second)
+	o.Lease = max(orDefault(o.Lease, 2*time.Minute), 2*o.SendTimeout)
+	o.Poll = orDefault(o.Poll, 30*time.Second)
+	p := &Pipeline{
+		opts: o, log: o.Logger.With("component", "notify"),
+		lanes: map[string]*lane{}, nudged: make(chan struct{}, 1), quit: make(chan struct{}),
+	}
+	p.sending, p.abandon = context.WithCancel(context.Background())
+	p.Use(s)
+	return p
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d <= 0 {
+		return otherwise
+	}
+	return d
+}
+
+// Use puts another setup in force. What was sent is not sent again: that is
+// decided by rows, not by routes.
+func (p *Pipeline) Use(s Setup) {
+	p.setup.Store(&s)
+	p.mu.Lock()
+	p.nobodyWas = false
+	p.mu.Unlock()
+	p.nudge(time.Time{})
+}
+
+// Start lets it run.
+func (p *Pipeline) Start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.started || p.stopping {
+		return
+	}
+	p.started = true
+	p.wg.Go(p.loop)
+	for _, l := range p.lanes {
+		p.wg.Go(l.run)
+	}
+}
+
+// Stop takes no new work and waits for messages that are just being sent. When
+// the context ends first they are cut off: they stay pending and are repeated
+// under their keys. It may be called twice.
+func (p *Pipeline) Stop(ctx context.Context) error {
+	p.mu.Lock()
+	if !p.stopping {
+		p.stopping = true
+		close(p.quit)
+	}
+	p.mu.Unlock()
+	defer p.abandon()
+	done := make(chan struct{})
+	go func() { p.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		p.abandon()
+		<-done
+		return context.Cause(ctx)
+	}
+}
+
+// lane finds or makes the one lane of a receiver. Lanes of receivers that a
+// reload removed stay, idle: they are a few bytes, and may hold a last message.
+func (p *Pipeline) lane(receiver string) *lane {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l, ok := p.lanes[receiver]
+	if !ok {
+		l = newLane(p, receiver)
+		p.lanes[receiver] = l
+		if p.started && !p.stopping {
+			p.wg.Go(l.run)
+		}
+	}
+	return l
+}
+
+// nudge makes the loop look again, if it would sleep beyond at.
+func (p *Pipeline) nudge(at time.Time) {
+	p.mu.Lock()
+	early := at.Before(p.sleeping)
+	p.mu.Unlock()
+	if !early {
+		return
+	}
+	select {
+	case p.nudged <- struct{}{}:
+	default:
+	}
+}
+
+// loop sleeps until something is due. It never sends itself: a receiver that
+// hangs must not keep others from being served.
+func (p *Pipeline) loop() {
+	for {
+		pause := p.turn(p.sending, time.Now())
+		timer := time.NewTimer(pause)
+		select {
+		case <-p.quit:
+			timer.Stop()
+			return
+		case <-p.opts.Woken:
+		case <-p.nudged:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// turn does what is due and says how long to sleep.
+func (p *Pipeline) turn(ctx context.Context, now time.Time) time.Duration {
+	// From here on a nudge counts: what settles during the turn may be missed by it.
+	p.sleepUntil(now.Add(p.opts.Poll))
+	pause := p.opts.Poll
+	if err := p.routeAll(ctx, now); err != nil {
+		p.log.Error("cannot route", "error", err)
+		pause = time.Second
+	}
+	if err := p.claimAll(ctx, now); err != nil {
+		p.log.Error("cannot claim deliveries", "error", err)
+		pause = time.Second
+	}
+	next, ok, err := p.opts.Outbox.NextDelivery(ctx)
+	if err != nil {
+		p.log.Error("cannot read the outbox", "error", err)
+		return time.Second
+	}
+	if ok {
+		pause = min(pause, next.Sub(now))
+	}
+	pause = max(pause, minPause)
+	p.sleepUntil(now.Add(pause))
+	return pause
+}
+
+func (p *Pipeline) sleepUntil(t time.Time) {
+	p.mu.Lock()
+	p.sleeping = t
+	p.mu.Unlock()
+}
+
+func (p *Pipeline) stopped() bool {
+	select {
+	case <-p.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+// claimAll hands every due delivery to its receiver's lane.
+func (p *Pipeline) claimAll(ctx context.Context, now time.Time) error {
+	for !p.stopped() {
+		ds, err := p.opts.Outbox.ClaimDeliveries(ctx, now, p.opts.Lease, batch)
+		if err != nil {
+			return err
+		}
+		inOrder(ds)
+		for _, d := range ds {
+			if !p.lane(d.Receiver).push(d, now.Add(p.opts.Lease)) {
+				// The lane is full: others may have it, or we in a while.
+				d.NextAttemptAt = now.Add(p.opts.SendTimeout)
+				p.settle(ctx, d)
+			}
+		}
+		if len(ds) < batch {
+			return nil
+		}
+	}
+	return nil
+}
+
+// settle writes what became of a delivery. It tries hard: a message that was sent
+// and could not be marked is sent again. After the last try the lease ends by
+// itself and the row is due once more.
+func (p *Pipeline) settle(ctx context.Context, d keepwatch.Delivery) bool {
+	ctx = context.WithoutCancel(ctx)
+	for pause := 100 * time.Millisecond; ; pause *= 2 {
+		within, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := p.opts.Outbox.Settle(within, d, time.Now())
+		cancel()
+		if err == nil {
+			if d.Status == keepwatch.DeliveryPending {
+				p.nudge(d.NextAttemptAt)
+			}
+			return true
+		}
+		if pause > 2*time.Second || p.stopped() {
+			p.log.Error("cannot mark a delivery; it may be sent again", "delivery", d.ID, "status", d.Status, "error", err)
+			return false
+		}
+		time.Sleep(pause)
+	}
+}

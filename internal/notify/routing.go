@@ -1,0 +1,114 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"keepwatch"
+)
+
+// routeAll addresses every notice. A notice that cannot be routed stops the turn:
+// those behind it may be of the same incident.
+func (p *Pipeline) routeAll(ctx context.Context, now time.Time) error {
+	for !p.stopped() {
+		notices, err := p.opts.Outbox.Unrouted(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for _, n := range notices {
+			if err := p.route(ctx, n, now); err != nil {
+				return fmt.Errorf("notice %s: %w", n.ID, err)
+			}
+		}
+		if len(notices) < batch {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) route(ctx context.Context, n keepwatch.Notice, now time.Time) error {
+	earlier, err := p.opts.Outbox.Deliveries(ctx, n.Incident.ID)
+	if err != nil {
+		return err
+	}
+	setup := p.setup.Load()
+	targets := address(n, earlier, setup.Routes.For(FactsOf(n.Incident, setup.Directory, setup.BaseURL)))
+	if len(targets) == 0 {
+		return p.routeToNobody(ctx, n, setup, now)
+	}
+	rows := make([]keepwatch.Delivery, len(targets))
+	for i, t := range targets {
+		rows[i] = keepwatch.Delivery{
+			ID: keepwatch.DeliveryIDOf(n.ID, t.Receiver), Notice: n, Receiver: t.Receiver,
+			Status: keepwatch.DeliveryPending, CreatedAt: now, NextAttemptAt: now,
+		}
+		if n.Kind == keepwatch.Opened {
+			rows[i].NextAttemptAt = firstDue(rows[i], t.Wait)
+		}
+	}
+	return p.opts.Outbox.Route(ctx, n.ID, rows, now)
+}
+
+// address decides who hears of a notice. Whoever heard of an incident hears how it
+// goes on, although its outcome or the configuration has changed meanwhile and the
+// routes now name others. An end or an acknowledgement is news to nobody else.
+func address(n keepwatch.Notice, earlier []keepwatch.Delivery, routed []Target) []Target {
+	var known []Target
+	for _, d := range earlier {
+		if d.Receiver != NoReceiver && d.Notice.Seq < n.Seq {
+			known = append(known, Target{Receiver: d.Receiver})
+		}
+	}
+	out := routed
+	if len(known) > 0 && (ends(n.Kind) || n.Kind == keepwatch.Acknowledged) {
+		out = nil
+	}
+	out = append(slices.Clone(out), known...)
+	slices.SortStableFunc(out, func(a, b Target) int { return cmp.Compare(a.Receiver, b.Receiver) })
+	return slices.CompactFunc(out, func(a, b Target) bool { return a.Receiver == b.Receiver })
+}
+
+// routeToNobody keeps a row that says so: an incident nobody was told of is the
+// worst kind, and must not look like one that was.
+func (p *Pipeline) routeToNobody(ctx context.Context, n keepwatch.Notice, setup *Setup, now time.Time) error {
+	reason := "no route matches this incident"
+	switch {
+	case len(setup.Receivers) == 0:
+		reason = "no receivers are configured"
+	case len(setup.Routes) == 0:
+		reason = "no routes are configured"
+	}
+	row := keepwatch.Delivery{
+		ID: keepwatch.DeliveryIDOf(n.ID, NoReceiver), Notice: n, Receiver: NoReceiver,
+		Status: keepwatch.DeliveryDead, LastError: reason, CreatedAt: now, NextAttemptAt: now,
+	}
+	if err := p.opts.Outbox.Route(ctx, n.ID, []keepwatch.Delivery{row}, now); err != nil {
+		return err
+	}
+	p.opts.Observe(NoReceiver, ResultNoReceiver)
+	p.mu.Lock()
+	news := !p.nobodyWas
+	p.nobodyWas = true
+	p.mu.Unlock()
+	if news {
+		p.report(ctx, Trouble{Kind: TroubleNoReceiver, Receiver: NoReceiver, Incident: n.Incident.ID, Delivery: row.ID, Reason: reason, Since: now})
+	}
+	return nil
+}
+
+// inOrder sorts by incident and transition, oldest incidents first, so that a
+// batch that holds several messages of one incident meets them in order.
+func inOrder(ds []keepwatch.Delivery) {
+	slices.SortStableFunc(ds, func(a, b keepwatch.Delivery) int {
+		return cmp.Or(
+			a.Notice.Incident.DetectedAt.Compare(b.Notice.Incident.DetectedAt),
+			cmp.Compare(a.Notice.Incident.ID, b.Notice.Incident.ID),
+			cmp.Compare(a.Notice.Seq, b.Notice.Seq),
+			cmp.Compare(reminderNumber(a), reminderNumber(b)),
+		)
+	})
+}

@@ -1,0 +1,137 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"keepwatch"
+)
+
+var errTooSlow = errors.New("the receiver did not answer in time")
+
+// send tells the receiver and writes down what became of it, in that order.
+func (l *lane) send(ctx context.Context, d keepwatch.Delivery, f Facts, t Target) {
+	receipt, err := l.attempt(ctx, d, f)
+	now := time.Now()
+	if err == nil {
+		l.sent(ctx, d, t, receipt, now)
+		return
+	}
+	if ctx.Err() != nil {
+		// We were stopped; that says nothing about the receiver.
+		l.release(d)
+		return
+	}
+	l.failed(ctx, d, err, now)
+}
+
+// attempt is the one way to a receiver, for deliveries and for tests.
+func (l *lane) attempt(ctx context.Context, d keepwatch.Delivery, f Facts) (Receipt, error) {
+	sender, ok := l.p.setup.Load().sender(l.receiver)
+	if !ok {
+		return "", Permanent(fmt.Errorf("receiver %q is not configured any more", l.receiver))
+	}
+	select {
+	case <-l.turn:
+		defer func() { l.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	f.Now = time.Now()
+	within, cancel := context.WithTimeoutCause(ctx, l.p.opts.SendTimeout, errTooSlow)
+	defer cancel()
+	receipt, err := sender.Send(within, Compose(d, f))
+	if err != nil && ctx.Err() == nil && within.Err() != nil {
+		// The deadline is ours; a sender may have wrapped it as it liked.
+		err = Retryable(errTooSlow)
+	}
+	if err == nil || ctx.Err() == nil {
+		l.note(err)
+	}
+	return Receipt(clean(string(receipt), 300)), err
+}
+
+// note keeps the receiver's health.
+func (l *lane) note(err error) {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		l.gate.succeeded(now)
+		return
+	}
+	l.gate.failed(err, now, l.p.opts.Random())
+}
+
+// sent arms the reminder before it marks the message: a crash between the two
+// repeats the message and arms the same reminder, the other order would lose it.
+func (l *lane) sent(ctx context.Context, d keepwatch.Delivery, t Target, receipt Receipt, now time.Time) {
+	if t.RepeatEvery > 0 && wantsReminder(d) {
+		next := reminderAfter(d, t.RepeatEvery, now)
+		if err := l.p.opts.Outbox.Route(context.WithoutCancel(ctx), d.Notice.ID, []keepwatch.Delivery{next}, now); err != nil {
+			l.p.log.Error("cannot plan a reminder", "delivery", next.ID, "error", err)
+		}
+	}
+	d.Status, d.SentAt, d.NextAttemptAt = keepwatch.DeliverySent, now, now
+	d.Attempts++
+	d.Receipt, d.LastError = string(receipt), ""
+	l.p.settle(ctx, d)
+	l.p.opts.Observe(l.receiver, ResultSent)
+}
+
+// failed keeps the message for later, or puts it aside for good.
+func (l *lane) failed(ctx context.Context, d keepwatch.Delivery, err error, now time.Time) {
+	d.Attempts++
+	d.LastError = clean(err.Error(), 500)
+	d.NextAttemptAt = l.closedUntil()
+	kind, result := TroubleUnreachable, ResultRetry
+	switch class, _ := ClassOf(err); class {
+	case ClassPermanent:
+		d.Status, d.NextAttemptAt = keepwatch.DeliveryDead, now
+		kind, result = TroubleDead, ResultDead
+	case ClassRateLimited:
+		result = ResultRateLimited
+	}
+	l.p.settle(ctx, d)
+	l.p.opts.Observe(l.receiver, result)
+	l.p.log.Info("not delivered", "receiver", l.receiver, "delivery", d.ID, "attempts", d.Attempts, "result", result, "error", d.LastError)
+	l.complain(ctx, kind, d, now)
+}
+
+// complain reports trouble once. A receiver that cannot be reached is reported
+// after a while only: a restart of a chat server is nobody's news.
+func (l *lane) complain(ctx context.Context, kind TroubleKind, d keepwatch.Delivery, now time.Time) {
+	l.mu.Lock()
+	since := l.gate.failingSince
+	news := (kind == TroubleDead || now.Sub(since) >= unreachableAfter) && l.gate.first(kind)
+	l.mu.Unlock()
+	if news {
+		l.p.report(ctx, Trouble{Kind: kind, Receiver: l.receiver, Incident: d.Notice.Incident.ID, Delivery: d.ID, Reason: d.LastError, Since: since})
+	}
+}
+
+// Test sends a message that says it is a test, the way real ones go: same words,
+// same sender, same limits, same health. It waits for a message that is just
+// being sent, and not for a receiver's back-off: a test is how one learns that
+// the receiver is back.
+func (p *Pipeline) Test(ctx context.Context, receiver string) (Receipt, error) {
+	setup := p.setup.Load()
+	if _, ok := setup.sender(receiver); !ok {
+		return "", fmt.Errorf("receiver %q: %w", receiver, keepwatch.ErrNotFound)
+	}
+	now := time.Now()
+	inc := keepwatch.Incident{
+		ID: "test", Key: "test:" + receiver, Scope: keepwatch.ScopeMonitor, Status: keepwatch.IncidentOpen, Severity: keepwatch.SeverityInfo,
+		Hint: "Nothing to do. If you can read this, the receiver is set up right.", DetectedAt: now,
+	}
+	n := keepwatch.Notice{ID: keepwatch.NoticeID("test-" + keepwatch.Digest(receiver, now.Format(time.RFC3339Nano))), Incident: inc, Kind: KindTest, At: now}
+	d := keepwatch.Delivery{ID: keepwatch.DeliveryIDOf(n.ID, receiver), Notice: n, Receiver: receiver, CreatedAt: now}
+	l := p.lane(receiver)
+	receipt, err := l.attempt(ctx, d, FactsOf(inc, setup.Directory, setup.BaseURL))
+	if err == nil {
+		p.nudge(time.Time{})
+	}
+	return receipt, err
+}

@@ -1,0 +1,78 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"keepwatch/internal/notify"
+)
+
+// Deps are what a sender needs from its surroundings.
+type Deps struct {
+	Client  *http.Client
+	Secrets notify.Secrets
+}
+
+// Sender posts messages to one channel.
+type Sender struct {
+	cfg     Config
+	client  *http.Client
+	secrets notify.Secrets
+}
+
+var _ notify.Sender = (*Sender)(nil)
+
+// New makes a sender. It connects to nothing and reads no secret yet.
+func New(cfg Config, deps Deps) (*Sender, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Sender{cfg: cfg, client: notify.NoRedirects(deps.Client), secrets: deps.Secrets}, nil
+}
+
+// Send posts one message. Slack has no key to recognise a repeat by.
+func (s *Sender) Send(ctx context.Context, m notify.Message) (notify.Receipt, error) {
+	secret, err := s.secrets.Resolve(ctx, s.cfg.WebhookURL)
+	if err != nil {
+		return "", notify.Retryable(fmt.Errorf("the webhook's address cannot be read: %w", err))
+	}
+	u, err := notify.ParseURL(string(secret.Reveal()))
+	if err != nil {
+		return "", err
+	}
+	if err := slack.PostWebhookCustomHTTPContext(ctx, u.String(), s.client, render(m)); err != nil {
+		return "", classify(err, m.Now)
+	}
+	return "accepted by Slack", nil
+}
+
+// classify turns the library's errors into ours. The library wraps *url.Error,
+// which shows the address; only what lies below it is kept.
+func classify(err error, now time.Time) error {
+	var limited *slack.RateLimitedError
+	if errors.As(err, &limited) {
+		header := http.Header{"Retry-After": {strconv.FormatInt(int64(limited.RetryAfter/time.Second), 10)}}
+		return notify.HTTPStatus(http.StatusTooManyRequests, header, now)
+	}
+	var status slack.StatusCodeError
+	if errors.As(err, &status) {
+		if err := notify.HTTPStatus(status.Code, nil, now); err != nil {
+			return err
+		}
+		// The library takes 200 alone for success.
+		return notify.Retryable(fmt.Errorf("Slack answered %d instead of 200", status.Code)) //nolint:staticcheck // a name begins with a capital
+	}
+	var transport *url.Error
+	if errors.As(err, &transport) {
+		return notify.HTTPFailure(transport)
+	}
+	// A 429 whose Retry-After cannot be read ends here; its text is the server's.
+	return notify.Retryable(errors.New("the answer from Slack could not be read"))
+}

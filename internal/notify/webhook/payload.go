@@ -1,0 +1,47 @@
+package webhook
+
+import (
+	"encoding/json"
+	"time"
+
+	"keepwatch/internal/notify"
+)
+
+// payload is Alertmanager's webhook JSON, version 4. One incident is one alert:
+// grouping has already happened, an incident gathers what has one cause.
+type payload struct {
+	Version            string            `json:"version"`
+	GroupKey           string            `json:"groupKey"`
+	TruncatedAlerts    int               `json:"truncatedAlerts"`
+	Status             notify.Status     `json:"status"`
+	Receiver           string            `json:"receiver"`
+	GroupLabels        map[string]string `json:"groupLabels"`
+	CommonLabels       map[string]string `json:"commonLabels"`
+	CommonAnnotations  map[string]string `json:"commonAnnotations"`
+	ExternalURL        string            `json:"externalURL"`
+	NotificationReason string            `json:"notification_reason"`
+	Alerts             []alert           `json:"alerts"`
+}
+
+type alert struct {
+	Status       notify.Status     `json:"status"`
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"` // the zero time while it lasts, as Alertmanager has it
+	GeneratorURL string            `json:"generatorURL"`
+	Fingerprint  string            `json:"fingerprint"`
+}
+
+func render(m notify.Message) ([]byte, error) {
+	return json.Marshal(payload{
+		Version: "4", GroupKey: m.GroupKey, Status: m.Status, Receiver: m.Receiver,
+		GroupLabels:  map[string]string{"alertname": m.Labels["alertname"]},
+		CommonLabels: m.Labels, CommonAnnotations: m.Annotations,
+		ExternalURL: m.ExternalURL, NotificationReason: m.Reason,
+		Alerts: []alert{{
+			Status: m.Status, Labels: m.Labels, Annotations: m.Annotations,
+			StartsAt: m.StartsAt, EndsAt: m.EndsAt, GeneratorURL: m.URL, Fingerprint: m.Fingerprint,
+		}},
+	})
+}
