@@ -1,7 +1,9 @@
 package sfmc
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -182,7 +184,7 @@ func (c *Client) Services(ctx context.Context, e Endpoints, access keepwatch.Sec
 
 func services(body []byte) []Service {
 	want := []field{{key: "items"}}
-	if pick(body, want) != nil {
+	if body = trimBOM(bytes.TrimSpace(body)); !json.Valid(body) || pick(body, want) != nil {
 		return nil
 	}
 	var list []Service

@@ -34,6 +34,7 @@ func seeds(f *testing.F, on Surface) {
 		}
 	}
 	f.Add(401, "", `{"error":"invalid_client","error_description":"`+canary+`"}`)
+	f.Add(200, "", `{"`) // cut off inside a key
 	f.Add(200, "", `{"message":"`+canary+`","errorcode":20002}`)
 }
 
