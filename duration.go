@@ -15,7 +15,7 @@ func ParseDuration(s string) (time.Duration, error) {
 	rest, total := strings.TrimSpace(s), time.Duration(0)
 	if i := strings.IndexByte(rest, 'd'); i >= 0 {
 		days, err := strconv.ParseFloat(rest[:i], 64)
-		if err != nil || days < 0 || days > 36500 {
+		if err != nil || !(days >= 0 && days <= 36500) { // written so that NaN fails
 			return 0, badDuration(s)
 		}
 		total = time.Duration(days * float64(day))
