@@ -56,14 +56,16 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	if err != nil {
 		return client.CredentialDetail{}, err
 	}
-	days, err := r.from.Series.Daily(ctx, now.Add(-30*24*time.Hour), now)
-	if err != nil {
-		return client.CredentialDetail{}, reading("daily history", err)
-	}
 	s := e.series[id]
+	var days []keepwatch.Rollup
+	if s.ID != "" { // without a name, the store would add up all of them
+		if days, err = r.from.Series.DailyOf(ctx, s.ID, now.Add(-30*24*time.Hour), now); err != nil {
+			return client.CredentialDetail{}, reading("daily history", err)
+		}
+	}
 	d := client.CredentialDetail{
 		Credential: e.credential(c),
-		Success:    successWindows(e.hours[s.ID], days[s.ID], now),
+		Success:    successWindows(e.hours[s.ID], days, now),
 		Tests:      orEmpty(c.Tests), Scopes: orEmpty(s.Scopes), Stack: s.Stack,
 		RunbookURL: c.RunbookURL, DefinedIn: c.File,
 		Holders: []client.Holder{}, Dependents: []client.Dependent{}, Incidents: []client.Incident{},

@@ -225,3 +225,12 @@ func tenantIndex(tenants []client.Tenant, id string) (int, bool) {
 	i := slices.IndexFunc(tenants, func(t client.Tenant) bool { return t.ID == id })
 	return i, i >= 0
 }
+
+// TenantIDs lists the tenants in the order of the configuration.
+func (r *Reader) TenantIDs() []string {
+	ids := []string{}
+	for _, t := range r.inventory().Tenants {
+		ids = append(ids, string(t.ID))
+	}
+	return ids
+}

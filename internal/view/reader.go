@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"keepwatch"
+	"keepwatch/internal/store"
 )
 
 // SeriesSource reads what is known of each check.
 type SeriesSource interface {
 	Series(ctx context.Context) ([]keepwatch.Series, error)
 	Hourly(ctx context.Context, from, to time.Time) (map[keepwatch.SeriesID][]keepwatch.Rollup, error)
-	Daily(ctx context.Context, from, to time.Time) (map[keepwatch.SeriesID][]keepwatch.Rollup, error)
+	DailyOf(ctx context.Context, id keepwatch.SeriesID, from, to time.Time) ([]keepwatch.Rollup, error)
 }
 
 // ResultSource reads stored runs.
@@ -46,6 +47,11 @@ type Sources struct {
 	Results    ResultSource
 	Incidents  IncidentSource
 	Deliveries DeliverySource
+}
+
+// From takes all sources from one store.
+func From(db *store.DB) Sources {
+	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db}
 }
 
 // Snapshot is the configuration in force, as far as it is shown. It is shared

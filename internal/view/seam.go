@@ -1,16 +1,12 @@
 package view
 
-import "keepwatch"
+import "keepwatch/internal/store"
 
-// Page is the part of a list that is asked for.
-type Page struct {
-	Limit  int
-	Cursor string
-}
-
-// IncidentFilter narrows a list of incidents. Zero fields do not.
-type IncidentFilter struct {
-	Status     string
-	Credential keepwatch.CredentialID
-	Tenant     keepwatch.TenantID
-}
+// The store's words for a part of a list; the edges speak them through this
+// package and need not know the store.
+type (
+	// Page is the part of a list that is asked for.
+	Page = store.Page
+	// IncidentFilter narrows a list of incidents. Zero fields do not.
+	IncidentFilter = store.IncidentFilter
+)

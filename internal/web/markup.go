@@ -1,0 +1,221 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"strings"
+	"time"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/view"
+)
+
+// parseTemplates gives each page its own set: the layout, the shared parts, and
+// the page. A fault in a template shows at the start, not at the first visit.
+func parseTemplates(a *assets) map[string]*template.Template {
+	shared := template.Must(template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	set := map[string]*template.Template{}
+	for _, name := range []string{"overview", "credential", "incidents", "incident", "sign-in", "error"} {
+		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
+	}
+	return set
+}
+
+func functions(a *assets) template.FuncMap {
+	return template.FuncMap{
+		"asset": a.path, "words": view.Words, "percent": view.Percent, "plural": plural,
+		"ago": view.Ago, "until": view.Until, "countdown": view.Countdown,
+		"span": func(from, to *time.Time) string {
+			if from == nil || to == nil {
+				return "–"
+			}
+			return view.Span(to.Sub(*from))
+		},
+		"seconds": func(s float64) string { return keepwatch.FormatDuration(time.Duration(s * float64(time.Second))) },
+		"at":      func(t time.Time) *time.Time { return &t },
+		"rfc":     func(t *time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"clock":   func(t *time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
+		"full":    func(t *time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" },
+		"day":     func(t *time.Time) string { return t.UTC().Format("2 Jan 2006") },
+		"urgent":  urgent, "strip": compactStrip, "bars": bars, "tone": tone, "bar": barWidth, "ms": ms,
+		"mid":        func(m *int64) string { return fmt.Sprint(*m) },
+		"credential": func(id string) string { return "/credentials/" + url.PathEscape(id) },
+		"incident":   func(id string) string { return "/incidents/" + url.PathEscape(id) },
+		"web":        func(u string) bool { return strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://") },
+		"pair":       func(a, b any) [2]any { return [2]any{a, b} },
+		"triple":     func(a, b, c any) [3]any { return [3]any{a, b, c} },
+		"thousands":  thousands,
+	}
+}
+
+// tone maps an outcome to the state whose colour and icon it takes.
+func tone(outcome string) string {
+	switch keepwatch.Outcome(outcome) {
+	case "":
+		return string(keepwatch.StateUnknown)
+	case keepwatch.Skipped:
+		return "skipped"
+	}
+	return string(keepwatch.Outcome(outcome).Info().State)
+}
+
+// urgent says how near a date is: past, soon (two weeks), near (a month) or far.
+func urgent(t *time.Time, now time.Time) string {
+	const day = 24 * time.Hour
+	switch d := t.Sub(now); {
+	case d < 0:
+		return "past"
+	case d < 14*day:
+		return "soon"
+	case d < 30*day:
+		return "near"
+	}
+	return "far"
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func ms(v float64) string {
+	if v >= 1000 {
+		return fmt.Sprintf("%.2f s", v/1000)
+	}
+	if v >= 10 {
+		return fmt.Sprintf("%.0f ms", v)
+	}
+	return fmt.Sprintf("%.1f ms", v)
+}
+
+func thousands(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + " " + s[i:]
+	}
+	return s
+}
+
+// barWidth scales a step's time to a bar of 100 units; what took any time shows.
+func barWidth(v, slowest float64) float64 {
+	if slowest <= 0 || v <= 0 {
+		return 0
+	}
+	return max(1, v/slowest*100)
+}
+
+// A history strip says with shape what it says with colour: an hour that passed
+// is a bar, one with failures is a taller bar with a coloured head, one that
+// failed altogether is tall and full, one without a run is a stub at the foot.
+const (
+	slotWidth   = 5
+	barThick    = 4
+	stripHeight = 20
+	okTop       = 5
+	stubTop     = 17
+)
+
+// stripView is a strip as four paths: one for each kind of mark, so that forty
+// strips on a page stay light.
+type stripView struct {
+	Width, Height            int
+	OK, Head, Failed, Absent string
+	Label                    string
+}
+
+func compactStrip(h *client.History) stripView {
+	v := stripView{Height: stripHeight}
+	if h == nil {
+		return v
+	}
+	v.Width = len(h.Slots) * slotWidth
+	var ok, head, failed, absent strings.Builder
+	var runs, passed int
+	var bad []string
+	for i, s := range h.Slots {
+		x := i * slotWidth
+		passed += s.OK
+		runs += s.OK + s.Failed
+		switch kindOf(s) {
+		case "absent":
+			mark(&absent, x, stubTop, stripHeight)
+		case "ok":
+			mark(&ok, x, okTop, stripHeight)
+		case "part":
+			mark(&ok, x, okTop+5, stripHeight)
+			mark(&head, x, 0, okTop+4)
+		default:
+			mark(&failed, x, 0, stripHeight)
+		}
+		if s.Failed > 0 {
+			bad = append(bad, slotStart(h, i).Format("2 Jan 15:04"))
+		}
+	}
+	v.OK, v.Head, v.Failed, v.Absent = ok.String(), head.String(), failed.String(), absent.String()
+	v.Label = label(len(h.Slots), passed, runs, bad)
+	return v
+}
+
+func label(hours, passed, runs int, bad []string) string {
+	if runs == 0 {
+		return fmt.Sprintf("last %d hours: no run", hours)
+	}
+	text := fmt.Sprintf("last %d hours: %d of %d runs passed", hours, passed, runs)
+	if len(bad) == 0 {
+		return text
+	}
+	return text + fmt.Sprintf("; failures in %s, last in the hour of %s UTC", plural(len(bad), "hour"), bad[len(bad)-1])
+}
+
+func mark(b *strings.Builder, x, top, bottom int) {
+	fmt.Fprintf(b, "M%d %dh%dv%dh-%dz", x, top, barThick, bottom-top, barThick)
+}
+
+func kindOf(s client.Slot) string {
+	switch {
+	case s.OK+s.Failed == 0:
+		return "absent"
+	case s.Failed == 0:
+		return "ok"
+	case s.OK > 0:
+		return "part"
+	}
+	return "failed"
+}
+
+func slotStart(h *client.History, i int) time.Time {
+	return h.From.Add(time.Duration(i*h.SlotSeconds) * time.Second).UTC()
+}
+
+// barView is one slot of the large strip on a credential's page, with a text of
+// its own.
+type barView struct {
+	X, Y, Height int
+	Kind, Text   string
+}
+
+func bars(h *client.History) []barView {
+	if h == nil {
+		return nil
+	}
+	out := make([]barView, 0, len(h.Slots))
+	for i, s := range h.Slots {
+		start := slotStart(h, i)
+		text := start.Format("2 Jan 15:04") + " UTC: no run"
+		if n := s.OK + s.Failed; n > 0 {
+			text = fmt.Sprintf("%s UTC: %d of %d passed", start.Format("2 Jan 15:04"), s.OK, n)
+		}
+		if s.Failed > 0 {
+			text += ", " + view.Words(s.Worst)
+		}
+		b := barView{X: i * slotWidth, Kind: kindOf(s), Text: text}
+		b.Y = map[string]int{"absent": stubTop, "ok": okTop}[b.Kind]
+		b.Height = stripHeight - b.Y
+		out = append(out, b)
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+// Package web is the page that people look at: plain HTML from templates, one
+// style sheet, one small script that keeps the page fresh. Everything works
+// without the script. What a page shows comes from package view, as the same
+// types that the API serialises; this package adds markup and nothing else.
+//
+// It stands behind httpapi's guard, which knows the caller, refuses requests
+// from other sites and sets the security headers.
+package web
+
+import (
+	"bytes"
+	"context"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"keepwatch"
+	"keepwatch/internal/auth"
+	"keepwatch/internal/view"
+)
+
+// Checker proves one credential now and records the run.
+type Checker func(ctx context.Context, id keepwatch.CredentialID) (keepwatch.Observation, error)
+
+// Incidents acknowledges.
+type Incidents interface {
+	Acknowledge(ctx context.Context, id keepwatch.IncidentID, by string, now time.Time) (keepwatch.Incident, error)
+}
+
+// Options are the parts that the pages join.
+type Options struct {
+	Logger    *slog.Logger
+	Version   string
+	Reader    *view.Reader
+	Check     Checker
+	Incidents Incidents
+	// Banner is one sentence above everything, such as the demo's; "" shows none.
+	Banner string
+}
+
+type site struct {
+	Options
+	mux       *http.ServeMux
+	templates map[string]*template.Template
+	assets    *assets
+}
+
+// New builds the handler of all pages.
+func New(o Options) http.Handler {
+	s := &site{Options: o, mux: http.NewServeMux(), assets: newAssets()}
+	s.templates = parseTemplates(s.assets)
+	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
+	s.mux.HandleFunc("GET /credentials/{id}", s.page(s.credential))
+	s.mux.HandleFunc("POST /credentials/{id}/check", s.page(s.check))
+	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
+	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
+	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
+	s.mux.HandleFunc("GET /sign-in", s.page(s.signIn))
+	s.mux.Handle("GET /static/{file}", s.assets)
+	s.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, s.assets.path("icon.svg"), http.StatusFound)
+	})
+	s.mux.HandleFunc("/", s.page(func(http.ResponseWriter, *http.Request) (*page, error) {
+		return nil, keepwatch.WithHint(keepwatch.ErrNotFound, "start again from the overview")
+	}))
+	return s.mux
+}
+
+// page is what every template gets.
+type page struct {
+	Template string
+	Title    string
+	Section  string // of the navigation
+	Refresh  int    // seconds between looks; 0: the page does not change by itself
+	Status   int
+	Body     any
+
+	Now     time.Time
+	Who     auth.Principal
+	CanAct  bool
+	Banner  string
+	Version string
+}
+
+// handler makes a page. It returns nil when it has answered by itself.
+type handler func(w http.ResponseWriter, r *http.Request) (*page, error)
+
+// page renders what a handler made; an error becomes a page too.
+func (s *site) page(h handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p, err := h(w, r)
+		if err != nil {
+			p = s.failure(r, err)
+		}
+		if p != nil {
+			s.render(w, r, p)
+		}
+	}
+}
+
+func (s *site) failure(r *http.Request, err error) *page {
+	f := view.FailureOf(err)
+	if f.ID != "" {
+		s.Logger.Error("page failed", "id", f.ID, "route", r.Method+" "+r.URL.Path, "error", err)
+	}
+	if f.Message == keepwatch.ErrNotFound.Error() {
+		f.Message = "there is no such page"
+	}
+	return &page{Template: "error", Title: http.StatusText(f.Status), Status: f.Status, Body: f.ErrorDetail}
+}
+
+// render builds the whole page before it sends the first byte, so that a fault
+// in a template is a clean error and never half a page that looks healthy.
+func (s *site) render(w http.ResponseWriter, r *http.Request, p *page) {
+	if p.Now.IsZero() {
+		p.Now = time.Now()
+	}
+	p.Now = p.Now.UTC()
+	p.Banner, p.Version = s.Banner, s.Version
+	p.Who = view.PrincipalOf(r.Context())
+	p.CanAct = auth.Require(p.Who, auth.Admin) == nil
+	var out bytes.Buffer
+	if err := s.templates[p.Template].ExecuteTemplate(&out, "layout", p); err != nil {
+		f := view.FailureOf(err)
+		s.Logger.Error("template failed", "id", f.ID, "template", p.Template, "error", err)
+		http.Error(w, f.Message, f.Status)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if p.Status != 0 {
+		w.WriteHeader(p.Status)
+	}
+	_, _ = out.WriteTo(w) // the visitor has gone
+}
+
+// signInBody is the form's state.
+type signInBody struct {
+	Next    string
+	Problem string
+}
+
+func (s *site) signIn(_ http.ResponseWriter, r *http.Request) (*page, error) {
+	b := signInBody{Next: r.URL.Query().Get("next")}
+	switch r.URL.Query().Get("failed") {
+	case "":
+	case "wait":
+		b.Problem = "Too many tries. Wait a few minutes and try again."
+	default:
+		b.Problem = "The name or the password is wrong."
+	}
+	return &page{Template: "sign-in", Title: "Sign in", Body: b}, nil
+}
