@@ -32,7 +32,7 @@ type ClientSpec struct {
 	EID           keepwatch.MID   `json:"eid,omitempty"`  // the enterprise above it
 	Stack         string          `json:"stack,omitempty"`
 	BusinessUnits []keepwatch.MID `json:"business_units,omitempty"` // granted beside MID
-	Scopes        []string        `json:"scopes,omitempty"`         // nil: all that the simulator knows
+	Scopes        []string        `json:"scopes,omitempty"`         // nil: TypicalScopes
 	Allowlist     []string        `json:"allowlist,omitempty"`      // addresses or prefixes; nil: all
 	RedirectURI   string          `json:"redirect_uri,omitempty"`
 	RatePerMinute int             `json:"rate_per_minute,omitempty"`
@@ -127,7 +127,7 @@ func completed(spec ClientSpec, now time.Time) ClientSpec {
 		spec.Generated = now
 	}
 	if spec.Scopes == nil {
-		spec.Scopes = AllScopes()
+		spec.Scopes = TypicalScopes()
 	}
 	return spec
 }

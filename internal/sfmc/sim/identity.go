@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -27,16 +26,15 @@ func (c *call) unauthorized() answer {
 	return a
 }
 
-// infoCache keeps the one long part of userinfo: the scopes and permissions of
-// the scope set asked for last. A monitor asks for the same again and again.
+// infoCache keeps the long end of userinfo, which depends on the scopes alone: a
+// monitor asks for the same again and again, and it is most of the work.
 type infoCache struct {
-	set         scopeSet
-	scopes      json.RawMessage
-	permissions json.RawMessage
+	set  scopeSet
+	tail []byte // from the comma before "application" to the last brace
 }
 
-func (i *infoCache) fill(set scopeSet, table *scopeTable) {
-	if i.set == set && i.scopes != nil {
+func (i *infoCache) fill(k *client, set scopeSet, table *scopeTable) {
+	if i.set == set && i.tail != nil {
 		return
 	}
 	scopes := table.list(set)
@@ -45,17 +43,20 @@ func (i *infoCache) fill(set scopeSet, table *scopeTable) {
 		noun, verb, _ := cutLast(scope, "_")
 		permissions = append(permissions, object{"objectTypeName": noun, "operationName": verb, "name": scope, "id": 1000 + n})
 	}
-	i.set, i.scopes, i.permissions = set, jsonAnswer(http.StatusOK, scopes).body, jsonAnswer(http.StatusOK, permissions).body
+	tail := jsonAnswer(http.StatusOK, struct {
+		Application infoApplication `json:"application"`
+		Permissions []object        `json:"permissions"`
+	}{infoApplication{guidOf("app", k.spec.ClientID), k.spec.Name, []string{k.spec.RedirectURI}, scopes}, permissions}).body
+	tail[0] = ','
+	i.set, i.tail = set, tail
 }
 
 type userinfoAnswer struct {
-	Exp          int64           `json:"exp"`
-	Issuer       string          `json:"iss"`
-	User         infoUser        `json:"user"`
-	Organization infoAccount     `json:"organization"`
-	REST         infoInstances   `json:"rest"`
-	Application  infoApplication `json:"application"`
-	Permissions  json.RawMessage `json:"permissions"`
+	Exp          int64         `json:"exp"`
+	Issuer       string        `json:"iss"`
+	User         infoUser      `json:"user"`
+	Organization infoAccount   `json:"organization"`
+	REST         infoInstances `json:"rest"`
 }
 
 type infoUser struct {
@@ -86,10 +87,10 @@ type infoInstances struct {
 }
 
 type infoApplication struct {
-	ID       string          `json:"id"`
-	Name     string          `json:"name"`
-	Redirect []string        `json:"redirectUrl"`
-	Scopes   json.RawMessage `json:"appScopes"`
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Redirect []string `json:"redirectUrl"`
+	Scopes   []string `json:"appScopes"`
 }
 
 type infoZone struct {
@@ -112,12 +113,12 @@ func (c *call) userinfo() answer {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	k := c.client
-	k.info.fill(c.ticket.scopes, &c.s.scopes)
+	k.info.fill(k, c.ticket.scopes, &c.s.scopes)
 	accountType := "enterprise"
 	if c.ticket.mid != k.spec.EID {
 		accountType = "business_unit"
 	}
-	return jsonAnswer(http.StatusOK, userinfoAnswer{
+	a := jsonAnswer(http.StatusOK, userinfoAnswer{
 		Exp: c.ticket.expires.Unix(), Issuer: "https://mc.exacttarget.com",
 		User: infoUser{
 			Sub: userIDText(k), Name: k.spec.Name + " app user", Username: guidOf("user", k.spec.ClientID),
@@ -127,10 +128,10 @@ func (c *call) userinfo() answer {
 			MemberID: c.ticket.mid, EnterpriseID: k.spec.EID, EnterpriseName: c.s.units[k.spec.EID].Name,
 			AccountType: accountType, StackKey: k.spec.Stack, Region: "NA1", Locale: "en-US", Zone: "America/Chicago", Timezone: central(),
 		},
-		REST:        infoInstances{c.base(hostREST), c.base(hostSOAP)},
-		Application: infoApplication{guidOf("app", k.spec.ClientID), k.spec.Name, []string{k.spec.RedirectURI}, k.info.scopes},
-		Permissions: k.info.permissions,
+		REST: infoInstances{c.base(hostREST), c.base(hostSOAP)},
 	})
+	a.body = append(a.body[:len(a.body)-1], k.info.tail...)
+	return a
 }
 
 // discovery serves GET /v2/discovery.

@@ -28,6 +28,17 @@ func AllScopes() []string {
 	}
 }
 
+// TypicalScopes are those of a package that may read every family the simulator
+// has, send, and run journeys and automations: what a client gets that names none.
+func TypicalScopes() []string {
+	return []string{
+		"accounts_read", "automations_execute", "automations_read", "campaign_read", "data_extensions_read", "data_extensions_write",
+		"documents_and_images_read", "email_read", "email_send", "event_notification_callback_read", "journeys_execute", "journeys_read",
+		"key_manage_view", "list_and_subscribers_read", "list_and_subscribers_write", "offline", "push_read", "sms_read", "sms_send",
+		"tracking_events_read", "users_read",
+	}
+}
+
 // scopeSet is a set of scopes as bits of a scopeTable.
 type scopeSet [maxScopes / 8]byte
 

@@ -89,6 +89,8 @@ type Sim struct {
 	closed     bool
 }
 
+var _ http.Handler = (*Sim)(nil)
+
 // New returns a simulator with the clients of opts.
 func New(opts Options) *Sim {
 	if opts.Now == nil {

@@ -40,7 +40,19 @@ var objectKinds = map[string]objectKind{
 	"List": {"list_and_subscribers_read",
 		"ID ObjectID CustomerKey ListName Description Category Type ListClassification CreatedDate ModifiedDate Client Client.ID PartnerKey",
 		lists},
+	"Account": {"", "ID Name CustomerKey AccountType IsActive ParentID ParentName Client Client.ID CreatedDate ModifiedDate",
+		func(c *call, _ bool) []row { return businessUnits(c, false) }},
+	// These are allowed or not, and empty.
+	"Subscriber":              {"list_and_subscribers_read", "ID SubscriberKey EmailAddress Status Client Client.ID CreatedDate", noRows},
+	"Email":                   {"email_read", "ID ObjectID CustomerKey Name Subject Client Client.ID CreatedDate ModifiedDate", noRows},
+	"TriggeredSendDefinition": {"email_read", "ObjectID CustomerKey Name TriggeredSendStatus Client Client.ID CreatedDate ModifiedDate", noRows},
+	"QueryDefinition":         {"automations_read", "ObjectID CustomerKey Name Status Client Client.ID CreatedDate ModifiedDate", noRows},
+	"DataExtensionField":      {"data_extensions_read", "ObjectID CustomerKey Name FieldType Client Client.ID", noRows},
+	"Role":                    {"users_read", "ObjectID CustomerKey Name Client Client.ID", noRows},
+	"Send":                    {"tracking_events_read", "ID Status SendDate Client Client.ID", noRows},
 }
+
+func noRows(*call, bool) []row { return nil }
 
 // visible are the accounts that a token sees: its own, or with QueryAllAccounts
 // from the enterprise's own account all of the enterprise.
