@@ -114,6 +114,9 @@ func lift(s *keepwatch.Series, o *keepwatch.Observation) {
 	}
 	s.Check = cmp.Or(o.Check, s.Check)
 	s.Credential, s.Tenant, s.Place = cmp.Or(o.Credential, s.Credential), cmp.Or(o.Tenant, s.Tenant), cmp.Or(o.Place, s.Place)
+	if s.State == "" {
+		s.State, s.Since = keepwatch.StateUnknown, o.At
+	}
 	s.LastSlot = slotOf(o)
 	if o.At.After(s.LastAt) {
 		s.LastAt = o.At
