@@ -162,21 +162,24 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 	return item
 }
 
-// explain fills message and hint: from the open incident where there is one,
-// else from the run that set the state, else from the table of outcomes.
+// explain fills message and hint: from the run that set the state, else (the
+// newest run failed in another way) from the open incident, else from the table
+// of outcomes.
 func (e *estate) explain(item *client.Credential, s keepwatch.Series) {
-	if inc := e.incidentOf[keepwatch.CredentialID(item.ID)]; inc != nil {
+	inc := e.incidentOf[keepwatch.CredentialID(item.ID)]
+	if inc != nil {
 		id := string(inc.ID)
 		item.Incident = &id
-		item.Message, item.Hint = inc.Message, inc.Hint
 	}
 	switch {
 	case s.Outcome == "":
 		item.Message = "Not proven yet."
 		item.Hint = "The first run comes within a minute of the start; check now to have it at once."
-	case item.Message != "" || s.Outcome == keepwatch.OK:
-	case s.Last.Outcome == s.Outcome:
+	case s.Outcome == keepwatch.OK:
+	case s.Last.Outcome == s.Outcome && s.Last.Message != "":
 		item.Message, item.Hint = s.Last.Message, s.Last.Hint
+	case inc != nil && inc.Message != "":
+		item.Message, item.Hint = inc.Message, inc.Hint
 	default:
 		item.Message = capital(s.Outcome.Info().Meaning) + "."
 	}

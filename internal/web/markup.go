@@ -45,8 +45,10 @@ func functions(a *assets) template.FuncMap {
 		"incident":   func(id string) string { return "/incidents/" + url.PathEscape(id) },
 		"web":        func(u string) bool { return strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://") },
 		"pair":       func(a, b any) [2]any { return [2]any{a, b} },
-		"triple":     func(a, b, c any) [3]any { return [3]any{a, b, c} },
-		"thousands":  thousands,
+		// The title names the credential already; a message for elsewhere names it again.
+		"without":   func(message string, id *string) string { return strings.TrimPrefix(message, *id+": ") },
+		"triple":    func(a, b, c any) [3]any { return [3]any{a, b, c} },
+		"thousands": thousands,
 	}
 }
 

@@ -1,7 +1,10 @@
 package web_test
 
 import (
+	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +26,13 @@ func TestScreenshots(t *testing.T) {
 		t.Skip("chromium is not installed")
 	}
 	e := newEstate(t).live()
-	server := httptest.NewServer(e.site())
+	mux := http.NewServeMux()
+	mux.Handle("/", e.site())
+	// chromium makes no window as narrow as a phone, so a frame stands in for one.
+	mux.HandleFunc("/phone", func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, `<body style="margin:0"><iframe src="%s" width="390" height="1800" style="border:0">`, r.URL.Query().Get("page"))
+	})
+	server := httptest.NewServer(mux)
 	defer server.Close()
 	pages := map[string]string{
 		"overview": "/", "credential": "/credentials/crm-sync", "healthy": "/credentials/us-orders", "new": "/credentials/sg-new-app",
@@ -35,16 +44,20 @@ func TestScreenshots(t *testing.T) {
 			name          string
 			width, height int
 			dark          bool
-		}{{"light", 1280, 1500, false}, {"dark", 1280, 1500, true}, {"phone", 500, 1800, false}} {
+		}{{"light", 1280, 1500, false}, {"dark", 1280, 1500, true}, {"phone", 500, 1850, false}} {
 			args := []string{
 				"--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(),
 				"--window-size=" + strconv.Itoa(look.width) + "," + strconv.Itoa(look.height),
 				"--screenshot=" + filepath.Join(dir, name+"-"+look.name+".png"),
 			}
+			address := server.URL + path
+			if look.name == "phone" {
+				address = server.URL + "/phone?page=" + url.QueryEscape(path)
+			}
 			if look.dark {
 				args = append(args, "--blink-settings=preferredColorScheme=0")
 			}
-			if out, err := exec.Command(browser, append(args, server.URL+path)...).CombinedOutput(); err != nil {
+			if out, err := exec.Command(browser, append(args, address)...).CombinedOutput(); err != nil {
 				t.Fatalf("%s: %v\n%s", name, err, out)
 			}
 		}
