@@ -165,6 +165,9 @@ func (s *Sim) patchClient(id string, body []byte) (Client, error) {
 		}
 	}
 	return s.change(id, func(c *client, now time.Time) error {
+		if p.Generated != nil && !datable(*p.Generated) {
+			return fmt.Errorf("generated %s: %w", p.Generated, keepwatch.ErrInvalid)
+		}
 		if p.Secret != nil {
 			c.secrets.active = secret{value: *p.Secret, generated: now}
 		}
@@ -200,11 +203,17 @@ func (c *ClientSpec) check() error {
 	default:
 		return fmt.Errorf("kind %q: %w", c.Kind, keepwatch.ErrInvalid)
 	}
+	if !c.Generated.IsZero() && !datable(c.Generated) {
+		return fmt.Errorf("generated %s: %w", c.Generated, keepwatch.ErrInvalid)
+	}
 	if len(c.ClientID) > 64 || strings.ContainsAny(c.ClientID, "/\x00") || c.MID < 0 || c.EID < 0 || len(c.Stack) > 8 {
 		return fmt.Errorf("client_id, mid, eid or stack: %w", keepwatch.ErrInvalid)
 	}
 	return nil
 }
+
+// datable keeps dates within what JSON can write, the secret's end included.
+func datable(t time.Time) bool { return t.Year() > 0 && t.Year() < 9000 }
 
 // strict reads JSON and refuses unknown keys: a fault with a misspelt scope
 // would hit everybody.

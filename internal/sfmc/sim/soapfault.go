@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/xml"
 	"fmt"
 	"net/http"
 	"strings"
@@ -83,6 +84,9 @@ func (c *call) envelopeAnswer(status int, action, body string) answer {
 	return answer{status: status, kind: kind, body: []byte(b.String())}
 }
 
-var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
-
-func xmlText(s string) string { return xmlEscaper.Replace(s) }
+// xmlText escapes, and replaces what XML cannot hold: names come from callers.
+func xmlText(s string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(s)) // a Builder does not fail
+	return b.String()
+}
