@@ -87,12 +87,11 @@ func Contradicted(proofs map[keepwatch.CredentialID]time.Time, self keepwatch.Cr
 	return false
 }
 
-// Failing is the newest soft failure of one credential, and the first of those
-// that no proof has ended.
+// Failing is the first and the newest of one credential's soft failures that no
+// proof has ended.
 type Failing struct {
 	Credential  keepwatch.CredentialID
 	First, Last time.Time
-	Outcome     keepwatch.Outcome
 }
 
 // Crowd is what the credentials of a neighbourhood amount to together.

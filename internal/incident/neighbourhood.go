@@ -118,11 +118,11 @@ func (h *hood) crowd(scope keepwatch.Scope, now time.Time) detect.Crowd {
 			continue
 		}
 		if i, ok := index[f.Credential]; ok {
-			failing[i].Last, failing[i].Outcome = f.At, f.Outcome
+			failing[i].Last = f.At
 			continue
 		}
 		index[f.Credential] = len(failing)
-		failing = append(failing, detect.Failing{Credential: f.Credential, First: f.At, Last: f.At, Outcome: f.Outcome})
+		failing = append(failing, detect.Failing{Credential: f.Credential, First: f.At, Last: f.At})
 	}
 	return detect.CrowdOf(failing, h.LastOK)
 }

@@ -127,6 +127,7 @@ func TestStories(t *testing.T) {
 		{"a soft failure is confirmed a minute later", one(seen("a", at(0, 0), ok), seen("a", at(14, 0), timeout)), "", "degraded", "confirm 1m"},
 		{"a burst of timeouts waits for the next run", cat(one(seen("a", at(0, 0), ok)), burst("a", 14, timeout)), "", "degraded", ""},
 		{"two runs of timeouts open the place", cat(one(seen("a", at(0, 0), ok)), burst("a", 14, timeout), burst("a", 28, timeout)), "place:local:emea:network opened runs_confirmed", "failing", ""},
+		{"an answer of SFMC between two runs begins the count anew", cat(burst("a", 0, timeout), one(seen("a", at(7, 0), secret, because("demand"))), burst("a", 14, timeout)), "", "unknown", ""},
 		{"a burst of 503 opens the platform", cat(one(seen("a", at(0, 0), ok)), burst("a", 14, platform)), "platform opened burst_confirmed", "failing", ""},
 		{"maintenance is a state of its own", cat(one(seen("a", at(0, 0), ok)), burst("a", 14, keepwatch.Maintenance)), "platform opened burst_confirmed", "maintenance", ""},
 		{"maintenance that turns into an outage is raised", cat(burst("a", 0, keepwatch.Maintenance), one(seen("a", at(14, 0), platform))), "platform opened burst_confirmed\nplatform changed severity_raised", "failing", ""},
