@@ -1,0 +1,155 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"keepwatch"
+)
+
+// receivers checks names and that each has exactly one channel.
+func (m *merger) receivers(c *Config) {
+	seen := names{}
+	for _, d := range m.all.receivers {
+		var has []string
+		for _, channel := range channelKeys {
+			if d.at.has(channel) {
+				has = append(has, channel)
+			}
+		}
+		switch len(has) {
+		case 0:
+			d.at.fault("one of "+strings.Join(channelKeys, ", "), "names no channel")
+		case 1:
+		default:
+			d.at.fault("one of "+strings.Join(channelKeys, ", "), "names %d channels, %s; make a receiver of each", len(has), strings.Join(has, " and "))
+		}
+		if !d.v.name.at.set() || !seen.first(d.v.name.v, d.v.name.at, "receiver") {
+			continue
+		}
+		c.Receivers = append(c.Receivers, d.v.receiver())
+	}
+}
+
+// routes checks that every name in them exists: a route that can never match, or
+// that tells nobody, is found now and not in the night it is needed.
+func (m *merger) routes(c *Config) {
+	known := m.receiverNames()
+	for _, d := range m.all.routes {
+		if d.v.to.at.set() && len(d.v.to.v) == 0 {
+			d.v.to.at.fault(strings.Join(known, ", "), "a route must name a receiver")
+		}
+		seen := names{}
+		for _, to := range d.v.to.v {
+			if !slices.Contains(known, to.v) {
+				unknown(to.at, "receiver", to.v, slices.Clone(known))
+			} else {
+				seen.first(to.v, to.at, "receiver")
+			}
+		}
+		for _, t := range d.v.match.v.tenant.v {
+			if _, ok := c.tenants[keepwatch.TenantID(t.v)]; !ok {
+				unknown(t.at, "tenant", t.v, m.tenantNames())
+			}
+		}
+		for _, id := range d.v.match.v.credential.v {
+			if _, ok := c.credentials[keepwatch.CredentialID(id.v)]; !ok {
+				unknown(id.at, "credential", id.v, credentialNames(c))
+			}
+		}
+		c.Routes = append(c.Routes, d.v.route())
+	}
+}
+
+func (m *merger) receiverNames() []string {
+	var out []string
+	for _, d := range m.all.receivers {
+		if d.v.name.at.set() {
+			out = append(out, d.v.name.v)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func credentialNames(c *Config) []string {
+	out := make([]string, len(c.Credentials))
+	for i, cred := range c.Credentials {
+		out[i] = string(cred.ID)
+	}
+	return out
+}
+
+// warnings looks for what is allowed and unwise.
+func (m *merger) warnings(c *Config) {
+	c.warnOfFiles()
+	if len(c.Credentials) == 0 {
+		c.warn(Fault{File: c.Files[0], Key: "credentials"}, "there is no credential to watch")
+		return
+	}
+	if len(m.all.routes) == 0 {
+		c.warn(Fault{File: c.Files[0], Key: "routes"}, "there is no route: nobody is told of an incident")
+		return
+	}
+	last := m.all.routes[len(m.all.routes)-1]
+	if last.v.match.at.set() && len(last.v.match.at.node.Content) > 0 {
+		c.warn(last.at.where(), "the last route does not catch all: what no route matches is told to nobody")
+	}
+	for _, d := range m.all.receivers {
+		if !m.used(d.v.name.v) {
+			c.warn(d.at.where(), "no route names this receiver")
+		}
+	}
+	m.warnOfOwners(c)
+}
+
+func (m *merger) used(receiver string) bool {
+	return slices.ContainsFunc(m.all.routes, func(r at[routeDraft]) bool {
+		return slices.ContainsFunc(r.v.to.v, func(to at[string]) bool { return to.v == receiver })
+	})
+}
+
+// warnOfOwners finds routes for teams that own nothing: likely a typing error,
+// but a team's first credential may still be to come.
+func (m *merger) warnOfOwners(c *Config) {
+	teams := map[string]bool{}
+	for _, cred := range c.Credentials {
+		teams[cred.Owner.Team] = true
+	}
+	for _, r := range m.all.routes {
+		for _, owner := range r.v.match.v.owner.v {
+			if !teams[owner.v] {
+				c.warn(owner.at.where(), "no credential is owned by %s", quote(owner.v))
+			}
+		}
+	}
+}
+
+func categories() []string {
+	var out []string
+	for _, o := range keepwatch.Outcomes {
+		if name := string(o.Category); name != "" && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func outcomes() []string {
+	var out []string
+	for _, o := range keepwatch.Outcomes {
+		if o.Outcome != keepwatch.OK {
+			out = append(out, string(o.Outcome))
+		}
+	}
+	return out
+}
+
+func severities() []string {
+	return texts([]keepwatch.Severity{keepwatch.SeverityInfo, keepwatch.SeverityWarning, keepwatch.SeverityCritical})
+}
+
+func scopes() []string {
+	return texts([]keepwatch.Scope{keepwatch.ScopeCredential, keepwatch.ScopePlace, keepwatch.ScopeTenant,
+		keepwatch.ScopePlatform, keepwatch.ScopeEffect, keepwatch.ScopeMonitor})
+}

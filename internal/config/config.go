@@ -1,0 +1,196 @@
+// Package config reads Keepwatch's configuration: one YAML file, or a folder of
+// them, checked as a whole. It finds every fault at once, each with file, line,
+// key and what is allowed, and it composes the settings of the parts below it.
+//
+// It is called by app (serve, reload) and by the commands. It reads files and the
+// environment look-up that it is given, resolves no secret, and starts nothing: a
+// configuration is a value that either is right as a whole or does not exist.
+package config
+
+import (
+	"strings"
+	"time"
+
+	"keepwatch"
+	"keepwatch/internal/calendar"
+	"keepwatch/internal/notify"
+)
+
+// Version is the format that this build writes. Older ones keep loading.
+const Version = 1
+
+// DefaultCalendar is the name of the hours that hold where no calendar is named.
+const DefaultCalendar = "default"
+
+// Config is a configuration without faults. It is never changed after Load.
+type Config struct {
+	Server      Server
+	Store       Store
+	Tenants     []keepwatch.Tenant
+	Credentials []keepwatch.Credential
+	Tiers       map[keepwatch.Criticality]Tier
+	Calendars   map[string]*calendar.Calendar
+	Receivers   []Receiver
+	Routes      notify.Routes
+	Renewals    map[keepwatch.CredentialID]Renewal
+	Files       []string  // that it was read from
+	Warnings    []Warning // what is allowed and unwise
+
+	refs        []boundRef
+	overrides   map[keepwatch.CredentialID]Tier
+	specs       map[string]calendar.Spec
+	tenants     map[keepwatch.TenantID]int
+	credentials map[keepwatch.CredentialID]int
+}
+
+// Server is how the daemon is reached.
+type Server struct {
+	Listen  string
+	BaseURL string // for links in messages; without a slash at the end
+	// Auth is AuthLocal or AuthNone.
+	Auth string
+	// Connectivity are addresses, host:port, that prove our own network: when
+	// SFMC does not answer and one of them does, the fault is not here.
+	Connectivity []string
+	SealKey      string // reference; carried for sealed secrets
+}
+
+// The values of `server.auth`.
+const (
+	AuthLocal = "local" // tokens, and a user name with a password
+	AuthNone  = "none"  // no sign-in; on a loopback address only
+)
+
+// Store is where the rows are kept.
+type Store struct {
+	// URL is sqlite:PATH, postgres://…, or a reference (env:, file:) to either.
+	// It may hold a password that came out of the environment: show String.
+	URL string
+}
+
+// String is the URL as it may be shown.
+func (s Store) String() string { return userinfo.ReplaceAllString(s.URL, "://…@") }
+
+// Tier is what a criticality means.
+type Tier struct {
+	Business     time.Duration // between proofs inside the calendar's hours
+	Off          time.Duration // and outside
+	FailAfter    int           // scheduled runs of a soft failure before it counts
+	ExpiryLadder []time.Duration
+	Calendar     string
+}
+
+// Renewal is how a credential is planned to be renewed.
+type Renewal struct {
+	Every   time.Duration
+	Planned time.Time
+	Window  time.Duration
+	By      string
+}
+
+// Warning is something that is allowed and unwise, and where it stands.
+type Warning = Fault
+
+// DefaultTiers are the tiers of a configuration that names none.
+func DefaultTiers() map[keepwatch.Criticality]Tier {
+	days := func(n ...int) []time.Duration {
+		out := make([]time.Duration, len(n))
+		for i, d := range n {
+			out[i] = time.Duration(d) * 24 * time.Hour
+		}
+		return out
+	}
+	return map[keepwatch.Criticality]Tier{
+		keepwatch.Transactional: {10 * time.Minute, 10 * time.Minute, 1, days(60, 30, 14, 7, 3, 1), DefaultCalendar},
+		keepwatch.Standard:      {14 * time.Minute, 60 * time.Minute, 2, days(30, 14, 7, 1), DefaultCalendar},
+		keepwatch.Reporting:     {60 * time.Minute, 4 * time.Hour, 3, days(30, 14, 3), DefaultCalendar},
+	}
+}
+
+// Tenant finds a tenant by its id.
+func (c *Config) Tenant(id keepwatch.TenantID) (keepwatch.Tenant, bool) {
+	i, ok := c.tenants[id]
+	if !ok {
+		return keepwatch.Tenant{}, false
+	}
+	return c.Tenants[i], true
+}
+
+// Credential finds a credential by its id.
+func (c *Config) Credential(id keepwatch.CredentialID) (keepwatch.Credential, bool) {
+	i, ok := c.credentials[id]
+	if !ok {
+		return keepwatch.Credential{}, false
+	}
+	return c.Credentials[i], true
+}
+
+// TierOf is the tier of a credential with its own overrides. An unknown
+// credential has the standard tier.
+func (c *Config) TierOf(id keepwatch.CredentialID) Tier {
+	if t, ok := c.overrides[id]; ok {
+		return t
+	}
+	if cred, ok := c.Credential(id); ok {
+		return c.Tiers[cred.Criticality]
+	}
+	return c.Tiers[keepwatch.Standard]
+}
+
+// Cadence is how often a credential is proved.
+func (c *Config) Cadence(id keepwatch.CredentialID) calendar.Cadence {
+	t := c.TierOf(id)
+	return calendar.Cadence{Calendar: c.Calendars[t.Calendar], Business: t.Business, Off: t.Off}
+}
+
+// FailAfter is the number of scheduled runs with a confirmed soft failure after
+// which a credential counts as failing.
+func (c *Config) FailAfter(id keepwatch.CredentialID) int { return c.TierOf(id).FailAfter }
+
+// Next is the first due time of a check after an instant.
+func (c *Config) Next(check keepwatch.Check, after time.Time) time.Time {
+	return c.Cadence(check.Credential).Next(after, check.Phase)
+}
+
+// Checks are the rows that the schedule should hold.
+func (c *Config) Checks() []keepwatch.Check {
+	out := make([]keepwatch.Check, len(c.Credentials))
+	for i, cred := range c.Credentials {
+		id := keepwatch.CheckID(cred.ID)
+		out[i] = keepwatch.Check{
+			ID: id, Kind: keepwatch.CheckCredential, Credential: cred.ID, Tenant: cred.Tenant,
+			Phase: keepwatch.PhaseOf(cred.Tenant, id), Fingerprint: c.Fingerprint(cred),
+		}
+	}
+	return out
+}
+
+// Fingerprint changes when what a test of the credential does changes: what it
+// signs in with, where, what it asks and how often. A new generation date counts,
+// because it says that the secret behind the same reference is another one; owner
+// and purpose do not. It holds no secret and is the same in every process.
+func (c *Config) Fingerprint(cred keepwatch.Credential) string {
+	tenant, _ := c.Tenant(cred.Tenant)
+	tier := c.TierOf(cred.ID)
+	spec := c.specs[tier.Calendar]
+	return keepwatch.Digest(
+		string(cred.Kind), tenant.Subdomain, tenant.AuthURL, tenant.RESTURL, tenant.SOAPURL,
+		cred.BusinessUnit.String(), cred.ClientID, cred.Username, cred.SecretRef, cred.SecretGenerated.Format(time.RFC3339),
+		strings.Join(cred.Tests, "\x01"), strings.Join(cred.Scopes, "\x01"),
+		tier.Business.String(), tier.Off.String(),
+		spec.Timezone, spec.Hours, spec.Holidays, strings.Join(spec.Dates, "\x01"), keepwatch.Digest(string(spec.ICS)),
+	)
+}
+
+// References are all secret references that the configuration names, each once.
+func (c *Config) References() []string {
+	seen := map[string]bool{}
+	var out []string
+	for _, r := range c.refs {
+		if !seen[r.ref] {
+			seen[r.ref] = true
+			out = append(out, r.ref)
+		}
+	}
+	return out
+}

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"keepwatch"
+)
+
+// merger gathers the drafts of all files: lists are joined, names that stand
+// twice are reported with both places.
+type merger struct {
+	faults *Faults
+	all    draft
+	refs   []boundRef
+}
+
+func (m *merger) add(d draft) {
+	if d.version.at.set() {
+		m.all.version = d.version
+	}
+	once(&m.all.server, d.server, "the server section")
+	once(&m.all.store, d.store, "the store section")
+	m.all.calendars = append(m.all.calendars, d.calendars...)
+	m.all.tiers = append(m.all.tiers, d.tiers...)
+	m.all.tenants = append(m.all.tenants, d.tenants...)
+	m.all.credentials = append(m.all.credentials, d.credentials...)
+	m.all.receivers = append(m.all.receivers, d.receivers...)
+	m.all.routes = append(m.all.routes, d.routes...)
+}
+
+// once keeps the first of a section that only one file may have.
+func once[V any](have *at[V], next at[V], what string) {
+	switch {
+	case !next.at.set():
+	case have.at.set():
+		next.at.fault("the section in one file only", "%s already stands at %s", what, have.at.place())
+	default:
+		*have = next
+	}
+}
+
+// config checks the parts against each other. What it returns is whole only when
+// no fault was found.
+func (m *merger) config(path string, files []string) *Config {
+	c := &Config{
+		Files: files, Tiers: DefaultTiers(), refs: m.refs,
+		Renewals:    map[keepwatch.CredentialID]Renewal{},
+		overrides:   map[keepwatch.CredentialID]Tier{},
+		tenants:     map[keepwatch.TenantID]int{},
+		credentials: map[keepwatch.CredentialID]int{},
+	}
+	if !m.all.version.at.set() && len(m.faults.List) == 0 {
+		m.faults.add(Fault{File: path, Line: 1, Key: "version", Message: "is missing", Allowed: "1"})
+	}
+	m.server(c)
+	m.calendars(c)
+	m.tiers(c)
+	m.tenants(c)
+	m.credentials(c)
+	m.receivers(c)
+	m.routes(c)
+	if len(m.faults.List) == 0 {
+		m.warnings(c)
+	}
+	return c
+}
+
+// names finds what stands twice under one name, in one file or in two.
+type names map[string]spot
+
+// first reports whether name is new, and the fault when not.
+func (n names) first(name string, at spot, what string) bool {
+	if before, twice := n[name]; twice {
+		at.fault("each "+what+" once", "%s %q stands twice, first at %s", what, name, before.place())
+		return false
+	}
+	n[name] = at
+	return true
+}

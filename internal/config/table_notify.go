@@ -1,0 +1,84 @@
+package config
+
+import (
+	"time"
+
+	"keepwatch"
+	"keepwatch/internal/notify"
+)
+
+type matchDraft struct {
+	criticality, tenant, businessUnit, owner, credential at[[]at[string]]
+	category, outcome, severity, scope                   at[[]at[string]]
+}
+
+type routeDraft struct {
+	match       at[matchDraft]
+	to          at[[]at[string]]
+	wait        time.Duration
+	repeatEvery time.Duration
+	further     bool
+}
+
+func routeKind() kind[routeDraft] {
+	return object(
+		key("match", "what the route is for; without it, everything", located(matchKind()), func(r *routeDraft) *at[matchDraft] { return &r.match }),
+		key("to", "names of receivers", located(oneOrMany(located(identifier[string]("the name of a receiver")))), func(r *routeDraft) *at[[]at[string]] { return &r.to }).must(),
+		key("wait", "how long to gather before the first message", duration(0, day), func(r *routeDraft) *time.Duration { return &r.wait }),
+		key("repeat_every", "how often to remind while it lasts and nobody has acknowledged; without it, never", duration(time.Minute, 30*day), func(r *routeDraft) *time.Duration { return &r.repeatEvery }),
+		key("continue", "look at the routes below, too", boolean(), func(r *routeDraft) *bool { return &r.further }),
+	)
+}
+
+func matchKind() kind[matchDraft] {
+	type draft = matchDraft
+	some := func(k kind[string]) kind[at[[]at[string]]] { return located(oneOrMany(located(k))) }
+	return object(
+		key("criticality", "criticality of the credential", some(choice("a criticality", texts(keepwatch.Criticalities)...)), func(m *draft) *at[[]at[string]] { return &m.criticality }),
+		key("tenant", "id of the tenant", some(identifier[string]("the id of a tenant")), func(m *draft) *at[[]at[string]] { return &m.tenant }),
+		key("business_unit", "MID of the business unit", some(midText()), func(m *draft) *at[[]at[string]] { return &m.businessUnit }),
+		key("owner", "team that owns the credential", some(free(200)), func(m *draft) *at[[]at[string]] { return &m.owner }),
+		key("credential", "id of the credential", some(identifier[string]("the id of a credential")), func(m *draft) *at[[]at[string]] { return &m.credential }),
+		key("category", "whose problem it is", some(choice("a category", categories()...)), func(m *draft) *at[[]at[string]] { return &m.category }),
+		key("outcome", "what was found", some(choice("an outcome", outcomes()...)), func(m *draft) *at[[]at[string]] { return &m.outcome }),
+		key("severity", "how loud it is", some(choice("a severity", severities()...)), func(m *draft) *at[[]at[string]] { return &m.severity }),
+		key("scope", "what the incident is about", some(choice("a scope", scopes()...)), func(m *draft) *at[[]at[string]] { return &m.scope }),
+	)
+}
+
+func texts[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = string(v)
+	}
+	return out
+}
+
+func midText() kind[string] {
+	number := mid()
+	return kind[string]{number.schema, func(s spot) (string, bool) {
+		n, ok := number.decode(s)
+		return n.String(), ok
+	}}
+}
+
+// route makes the route that notify follows.
+func (d routeDraft) route() notify.Route {
+	m := d.match.v
+	return notify.Route{
+		Match: notify.Match{
+			Criticality: plain(m.criticality), Tenant: plain(m.tenant), BusinessUnit: plain(m.businessUnit),
+			Owner: plain(m.owner), Category: plain(m.category), Outcome: plain(m.outcome),
+			Scope: plain(m.scope), Severity: plain(m.severity), Credential: plain(m.credential),
+		},
+		To: plain(d.to), Wait: d.wait, RepeatEvery: d.repeatEvery, Continue: d.further,
+	}
+}
+
+func plain(list at[[]at[string]]) []string {
+	var out []string
+	for _, v := range list.v {
+		out = append(out, v.v)
+	}
+	return out
+}
