@@ -51,9 +51,7 @@
     }
     const again = find && find();
     if (again && again !== document.activeElement) again.focus({ preventScroll: true });
-    const before = gist(headline(document));
     document.title = doc.title;
-    return before;
   }
 
   let spoken = gist(headline(document));
@@ -62,7 +60,8 @@
     if (answer.type === "opaqueredirect") return location.reload();
     if (!answer.ok) throw new Error(String(answer.status));
     const doc = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const now = swap(doc);
+    swap(doc);
+    const now = gist(headline(document));
     if (now !== spoken) {
       spoken = now;
       said.textContent = headline(document);
