@@ -35,7 +35,7 @@ type Global struct {
 type commands struct {
 	Global
 
-	Demo      demoCmd      `cmd:"" help:"A sample estate in the simulator with a story that unfolds; nothing to configure."`
+
 	Init      initCmd      `cmd:"" help:"Write a commented keepwatch.yaml."`
 	Validate  validateCmd  `cmd:"" help:"Check the configuration; every fault with file, line, key and what is allowed."`
 	Serve     serveCmd     `cmd:"" help:"Run the daemon."`
@@ -160,11 +160,20 @@ func (e *env) progress(format string, args ...any) {
 	}
 }
 
-// load reads the configuration that -c or KEEPWATCH_CONFIG names.
-func (e *env) load() (*config.Config, error) {
+// configPath is what -c or KEEPWATCH_CONFIG names.
+func (e *env) configPath() (string, error) {
 	if e.Config == "" {
-		return nil, keepwatch.WithHint(fmt.Errorf("no configuration named: %w", keepwatch.ErrInvalid),
+		return "", keepwatch.WithHint(fmt.Errorf("no configuration named: %w", keepwatch.ErrInvalid),
 			"name a file with -c keepwatch.yaml or KEEPWATCH_CONFIG; keepwatch init writes one")
 	}
-	return config.Load(e.Config, os.LookupEnv)
+	return e.Config, nil
+}
+
+// load reads the configuration.
+func (e *env) load() (*config.Config, error) {
+	path, err := e.configPath()
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(path, os.LookupEnv)
 }

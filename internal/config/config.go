@@ -139,7 +139,11 @@ func (c *Config) TierOf(id keepwatch.CredentialID) Tier {
 
 // Cadence is how often a credential is proved.
 func (c *Config) Cadence(id keepwatch.CredentialID) calendar.Cadence {
-	t := c.TierOf(id)
+	return c.CadenceOf(c.TierOf(id))
+}
+
+// CadenceOf is how often the credentials of a tier are proved.
+func (c *Config) CadenceOf(t Tier) calendar.Cadence {
 	return calendar.Cadence{Calendar: c.Calendars[t.Calendar], Business: t.Business, Off: t.Off}
 }
 

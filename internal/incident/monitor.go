@@ -1,6 +1,10 @@
 package incident
 
-import "keepwatch"
+import (
+	"cmp"
+
+	"keepwatch"
+)
 
 // couldNotLook lifts a fault of Keepwatch itself. It says nothing about the
 // credential: it fails nothing, proves nothing and, the second time in a row,
@@ -42,8 +46,9 @@ func (st *step) lookedAgain(s *keepwatch.Series, o *keepwatch.Observation) {
 	}
 }
 
-// reported lifts what the daemon's watchdog says about itself. It waited long
-// enough before it spoke, so nothing is confirmed here.
+// reported lifts what the daemon says about itself: blindness, a configuration
+// that cannot be read, a receiver that takes nothing. It waited long enough
+// before it spoke, so nothing is confirmed here.
 func (st *step) reported(s *keepwatch.Series, o *keepwatch.Observation) {
 	if !ended(s) {
 		setState(s, keepwatch.StateUnknown, o.Outcome, o.At)
@@ -54,8 +59,8 @@ func (st *step) reported(s *keepwatch.Series, o *keepwatch.Observation) {
 	book, key := st.book(), KeyOf(o)
 	switch e := book.byKey[key]; {
 	case e == nil:
-		book.open(key, st.grievance(s, o), ReasonReported, "No proof was possible for longer than allowed.")
+		book.open(key, st.grievance(s, o), ReasonReported, cmp.Or(o.Message, "Keepwatch reports trouble of its own."))
 	case !e.holds(s.ID):
-		book.join(e, st.grievance(s, o), ReasonSameCause, name(s)+" is blind as well.")
+		book.join(e, st.grievance(s, o), ReasonSameCause, name(s)+" has the same trouble.")
 	}
 }

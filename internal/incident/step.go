@@ -66,10 +66,10 @@ func (st *step) observe(o *keepwatch.Observation) error {
 	switch {
 	case o.Outcome == keepwatch.OK:
 		st.proven(s, o)
+	case o.Source == keepwatch.SourceMonitor || o.Outcome == keepwatch.MonitoringBlind:
+		st.reported(s, o)
 	case o.Outcome == keepwatch.MonitorFault:
 		st.couldNotLook(s, o, !looked)
-	case o.Outcome == keepwatch.MonitoringBlind:
-		st.reported(s, o)
 	case o.Outcome.Hard():
 		st.refusedBy(s, o)
 	case o.Outcome.Soft():

@@ -21,6 +21,7 @@ type lane struct {
 	mu    sync.Mutex
 	queue []job
 	busy  keepwatch.DeliveryID
+	since time.Time // of busy
 	gate  gate
 }
 
@@ -62,8 +63,20 @@ func (l *lane) pop() (job, bool) {
 	}
 	j := l.queue[0]
 	l.queue = l.queue[1:]
-	l.busy = j.d.ID
+	l.busy, l.since = j.d.ID, time.Now()
 	return j, true
+}
+
+// room is how long to wait for a place in a full queue: a moment when the
+// receiver answers fast, a whole timeout when it seems to hang, so that the rows
+// that wait for it are not written again and again.
+func (l *lane) room(now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.since) < time.Second {
+		return time.Second
+	}
+	return l.p.opts.SendTimeout
 }
 
 func (l *lane) holds(id keepwatch.DeliveryID) bool {

@@ -256,9 +256,10 @@ func (p *Pipeline) claimAll(ctx context.Context, now time.Time) error {
 		}
 		inOrder(ds)
 		for _, d := range ds {
-			if !p.lane(d.Receiver).push(d, now.Add(p.opts.Lease)) {
-				// The lane is full: others may have it, or we in a while.
-				d.NextAttemptAt = now.Add(p.opts.SendTimeout)
+			l := p.lane(d.Receiver)
+			if !l.push(d, now.Add(p.opts.Lease)) {
+				// No room: another node may have it, or we in a while.
+				d.NextAttemptAt = now.Add(l.room(time.Now()))
 				p.settle(ctx, d)
 			}
 		}

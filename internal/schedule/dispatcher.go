@@ -235,13 +235,13 @@ func (d *Dispatcher) loop() {
 	for {
 		pause, err := d.turn()
 		d.note(func(s *Status) { s.Err = err })
-		failures++
-		switch {
-		case err == nil:
+		if err == nil {
 			failures = 0
-		case d.isStopping():
-			return
-		default:
+		} else {
+			if d.isStopping() {
+				return
+			}
+			failures++
 			pause = backoff(failures)
 			d.log.Error("the due-table does not answer", "error", err, "again_in", pause)
 		}
@@ -270,13 +270,13 @@ func (d *Dispatcher) turn() (time.Duration, error) {
 	}
 	ctx, cancel := context.WithTimeout(d.runs, sourceTimeout)
 	defer cancel()
-	due, any, err := d.opts.Source.NextDue(ctx)
+	due, some, err := d.opts.Source.NextDue(ctx)
 	if err != nil {
 		return 0, err
 	}
 	now := d.clock.now()
 	d.note(func(s *Status) { s.AnsweredAt, s.NextDue, s.CatchingUp = now, due, d.pace.on })
-	if !any {
+	if !some {
 		return longest, nil
 	}
 	if early := due.Sub(now); early > 0 {

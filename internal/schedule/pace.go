@@ -33,18 +33,20 @@ func (p *pace) allow(now, oldest time.Time, fleet func() (int, time.Duration), m
 	spread := max(time.Second, min(catchUpSpread, shortest/2))
 	rate := float64(checks) / spread.Seconds()
 	if !p.on {
-		p.on, p.since, p.credit = true, now.Add(-time.Second), 0
+		p.on, p.since, p.credit = true, now, max(1, rate) // the first goes at once
 	}
 	p.credit = min(p.credit+rate*now.Sub(p.since).Seconds(), max(1, 2*rate))
 	p.since = now
 	limit = min(int(p.credit), most)
 	p.credit -= float64(limit)
-	// At most one claim each second, and no wake-up before a whole slot is allowed.
+	if p.credit >= 1 {
+		return limit, 0 // only the size of one claim held it back
+	}
+	// One claim a second, or a whole slot's time where slots are rarer. Never no
+	// time at all: a rounded-off share of a slot must not become a busy loop.
 	pause = time.Second
 	if rate < 1 {
-		pause = time.Duration((1 - p.credit) / rate * float64(time.Second))
-	} else if p.credit >= 1 {
-		pause = 0 // only the size of one claim held it back
+		pause = max(contended, time.Duration((1-p.credit)/rate*float64(time.Second)))
 	}
-	return limit, max(pause, 0)
+	return limit, pause
 }

@@ -29,8 +29,10 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 	if _, err := os.Lstat(path); err == nil {
 		return keepwatch.WithHint(fmt.Errorf("backup: %s exists: %w", path, keepwatch.ErrConflict), "name a file that is not there yet")
 	}
-	if err := db.persistTranscripts(ctx); err != nil {
-		return err
+	if db.writer != nil {
+		if err := db.persistTranscripts(ctx); err != nil {
+			return err
+		}
 	}
 	temporary := path + ".partial"
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -41,6 +43,21 @@ func (db *DB) Backup(ctx context.Context, path string) error {
 		return fmt.Errorf("backup: %w", err)
 	}
 	return publish(temporary, path)
+}
+
+// BackupOf is Backup for a store that another process has open: SQLite's own
+// locks let a copy run beside the daemon. Good transcripts that the daemon still
+// holds in memory are not in it.
+func BackupOf(ctx context.Context, storeURL, path string) error {
+	from, err := restoreTarget(storeURL)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(from); err != nil {
+		return keepwatch.WithHint(fmt.Errorf("backup: there is no store at %s: %w", from, keepwatch.ErrNotFound), "look at store.url; a relative path begins in the working folder")
+	}
+	db := &DB{dialect: sqliteDialect, file: &file{path: from}}
+	return db.Backup(ctx, path)
 }
 
 // vacuumInto copies through a connection of its own: the readers cannot write, and

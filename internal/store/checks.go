@@ -25,6 +25,11 @@ var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 // them on after ClaimDue has returned without an error.
 type HandOver func(ctx context.Context, tx *sql.Tx, groups []keepwatch.Group) error
 
+// Local is the hand-over to workers of this process: they need no transaction.
+func Local(hand func(ctx context.Context, groups []keepwatch.Group) error) HandOver {
+	return func(ctx context.Context, _ *sql.Tx, groups []keepwatch.Group) error { return hand(ctx, groups) }
+}
+
 const checkColumns = "phase, id, kind, credential, tenant, fingerprint, changed_at, due_at, reason"
 
 func scanCheck(rows *sql.Rows, more ...any) (keepwatch.Check, error) {

@@ -67,7 +67,7 @@ func (s *Sender) Send(ctx context.Context, m notify.Message) (notify.Receipt, er
 			return "", notify.Retryable(fmt.Errorf("the password cannot be read: %w", err))
 		}
 	}
-	client, err := s.client(password)
+	client, err := s.client(ctx, password)
 	if err != nil {
 		return "", notify.Permanent(failure(err, password))
 	}
@@ -79,7 +79,7 @@ func (s *Sender) Send(ctx context.Context, m notify.Message) (notify.Receipt, er
 	return notify.Receipt("accepted by the mail server: " + scrub(msg.ServerResponse(), password)), nil
 }
 
-func (s *Sender) client(password keepwatch.Secret) (*gomail.Client, error) {
+func (s *Sender) client(ctx context.Context, password keepwatch.Secret) (*gomail.Client, error) {
 	port, err := strconv.Atoi(s.port)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (s *Sender) client(password keepwatch.Secret) (*gomail.Client, error) {
 	if !password.Empty() {
 		o = append(o, gomail.WithSMTPAuth(s.authType()), gomail.WithUsername(s.cfg.Username), gomail.WithPassword(string(password.Reveal())))
 	}
-	return gomail.NewClient(s.host, append(o, gomail.WithDialContextFunc(s.dial(trust)))...)
+	return gomail.NewClient(s.host, append(o, gomail.WithDialContextFunc(s.dial(ctx, trust)))...)
 }
 
 // authType: without encryption, which Validate allows on a loopback address only,
@@ -116,17 +116,21 @@ func (s *Sender) authType() gomail.SMTPAuthType {
 }
 
 // dial is ours for every kind of connection, because the library, given a dialler,
-// no longer encrypts from the first byte by itself. The context's deadline is set
-// on the connection: the library looks at the context only while it connects.
-func (s *Sender) dial(trust *tls.Config) gomail.DialContextFunc {
+// no longer encrypts from the first byte by itself. The library looks at a context
+// only while it connects; here the whole exchange ends with life.
+func (s *Sender) dial(life context.Context, trust *tls.Config) gomail.DialContextFunc {
 	under := s.deps.Dial
 	if under == nil {
 		under = (&net.Dialer{}).DialContext
 	}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := under(ctx, network, addr)
-		if err != nil || s.cfg.TLS != TLS {
-			return conn, err
+		if err != nil {
+			return nil, err
+		}
+		context.AfterFunc(life, func() { _ = conn.Close() })
+		if s.cfg.TLS != TLS {
+			return conn, nil
 		}
 		secure := tls.Client(conn, trust)
 		if err := secure.HandshakeContext(ctx); err != nil {

@@ -1,0 +1,239 @@
+// Package app is the program as a value: New binds and opens everything, Start
+// lets it run, Reload swaps the configuration, Stop undoes it in reverse order.
+// All wiring is here and nowhere else; the parts below do not know each other.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keepwatch/internal/auth"
+	"keepwatch/internal/config"
+	"keepwatch/internal/egress"
+	"keepwatch/internal/incident"
+	"keepwatch/internal/intake"
+	"keepwatch/internal/metrics"
+	"keepwatch/internal/notify"
+	"keepwatch/internal/probe"
+	"keepwatch/internal/schedule"
+	"keepwatch/internal/secrets"
+	"keepwatch/internal/store"
+	"keepwatch/internal/view"
+)
+
+// Options are what a daemon is made of. Load and LookupEnv are required.
+type Options struct {
+	// Load reads the configuration anew; Reload calls it again.
+	Load func() (*config.Config, error)
+	// LookupEnv reads the environment that secret references name.
+	LookupEnv func(string) (string, bool)
+	Version   string
+	Logger    *slog.Logger
+	// Announce shows a line to the person who started the daemon, the one-time
+	// password above all. It must not be a log: logs are kept.
+	Announce func(string)
+	// Policy has the thresholds of detection; the zero value is the default.
+	Policy incident.Policy
+	// Banner is shown on top of every page ("this is the demo").
+	Banner string
+
+	// Network replaces the system's name resolution and dialing.
+	Network egress.Network
+	// Listener replaces the one that server.listen names.
+	Listener net.Listener
+	// Store is opened by the caller and not closed here; nil opens store.url.
+	Store *store.DB
+}
+
+// App is one daemon.
+type App struct {
+	opts      Options
+	log       *slog.Logger
+	lifecycle lifecycle
+
+	config  atomic.Pointer[config.Config]
+	shown   atomic.Pointer[view.Snapshot] // of config
+	secrets *secrets.Resolver
+	egress  *egress.Client
+	db      *store.DB
+	intake  *intake.Intake
+	prober  *probe.Prober
+
+	registry   *prometheus.Registry
+	metrics    *metrics.Metrics
+	gate       *auth.Gate
+	reader     *view.Reader
+	pipeline   *notify.Pipeline
+	dispatcher *schedule.Dispatcher
+	duties     *duties
+
+	listener net.Listener
+	server   *http.Server
+	serving  sync.WaitGroup
+	started  time.Time
+
+	reloading sync.Mutex
+	badConfig bool // the last reload failed; guarded by reloading
+}
+
+// New reads the configuration, opens the store and binds the listener. Nothing
+// runs yet. When it fails, what it had opened is closed again.
+//
+// It is longer than other functions on purpose: one straight line in which the
+// order of everything can be read.
+func New(ctx context.Context, opts Options) (app *App, err error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.Announce == nil {
+		opts.Announce = func(string) {}
+	}
+	a := &App{opts: opts, log: opts.Logger.With("component", "app")}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.lifecycle.stop(a.log))
+		}
+	}()
+
+	cfg, err := opts.Load()
+	if err != nil {
+		return nil, err
+	}
+	a.config.Store(cfg)
+	a.show()
+	a.warn(cfg)
+
+	a.secrets = secrets.New(secrets.Options{LookupEnv: opts.LookupEnv})
+	a.egress = egress.New(egressPolicy(opts.Network))
+	a.lifecycle.onStop("connections", func(context.Context) error { a.egress.CloseIdle(); return nil })
+
+	if err := a.openStore(ctx, cfg); err != nil {
+		return nil, err
+	}
+	a.registry = prometheus.NewRegistry()
+	a.metrics = metrics.New(a.registry)
+	metrics.NewCollector(a.registry, (&gauges{app: a}).snapshot)
+	a.intake = intake.New(a.db, a.policy)
+	a.prober = probe.New(probe.Options{
+		Secrets: a.secrets, Egress: a.egress, References: cfg.Server.Connectivity, Logger: opts.Logger,
+	})
+	a.reader = view.NewReader(a.sources(), a.snapshot)
+	if err := a.prepareSignIn(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := a.newPipeline(cfg); err != nil {
+		return nil, err
+	}
+	a.dispatcher = a.newDispatcher()
+	a.duties = newDuties(a)
+	if err := a.listen(ctx, cfg); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) openStore(ctx context.Context, cfg *config.Config) error {
+	if a.opts.Store != nil {
+		a.db = a.opts.Store
+		return nil
+	}
+	url, err := StoreURL(ctx, cfg, a.secrets)
+	if err != nil {
+		return err
+	}
+	db, err := store.Open(ctx, url, store.Options{Logger: a.opts.Logger})
+	if err != nil {
+		return err
+	}
+	a.db = db
+	a.lifecycle.onStop("store", func(context.Context) error { return db.Close() })
+	return nil
+}
+
+// StoreURL is where the rows are. It may be a reference, because the URL of a
+// PostgreSQL server may hold a password.
+func StoreURL(ctx context.Context, cfg *config.Config, resolver *secrets.Resolver) (string, error) {
+	url := cfg.Store.URL
+	if strings.HasPrefix(url, "env:") || strings.HasPrefix(url, "file:") {
+		secret, err := resolver.Resolve(ctx, url)
+		if err != nil {
+			return "", fmt.Errorf("store.url: %w", err)
+		}
+		return string(secret.Reveal()), nil
+	}
+	return url, nil
+}
+
+// egressPolicy honours the proxy of the environment, except over a network that
+// replaces the system's.
+func egressPolicy(network egress.Network) egress.Policy {
+	if network != nil {
+		return egress.Policy{Network: network}
+	}
+	return egress.Policy{Proxy: http.ProxyFromEnvironment}
+}
+
+// policy is asked at each recording, so that a reload takes effect at once.
+func (a *App) policy() incident.Policy {
+	p := a.opts.Policy
+	p.FailAfter = a.config.Load().FailAfter
+	return p
+}
+
+func (a *App) warn(cfg *config.Config) {
+	for _, w := range cfg.Warnings {
+		a.log.Warn("configuration", "file", w.File, "line", w.Line, "key", w.Key, "message", w.Message)
+	}
+}
+
+// Start lets everything run. The listener answers first, so that /healthz and
+// /readyz tell how far the start is.
+func (a *App) Start(ctx context.Context) error {
+	a.started = time.Now()
+	a.serve()
+	cfg := a.config.Load()
+	if err := a.db.SyncChecks(ctx, a.started, cfg.Checks()); err != nil {
+		return fmt.Errorf("schedule: %w", err)
+	}
+	unfinished, err := a.db.Unfinished(ctx, a.started)
+	if err != nil {
+		return fmt.Errorf("unfinished runs: %w", err)
+	}
+	if err := a.dispatcher.Recover(ctx, unfinished); err != nil {
+		return fmt.Errorf("unfinished runs: %w", err)
+	}
+	a.pipeline.Start()
+	a.lifecycle.onStop("notify", a.pipeline.Stop)
+	a.dispatcher.Start()
+	a.lifecycle.onStop("schedule", a.dispatcher.Stop)
+	a.duties.start()
+	a.lifecycle.onStop("duties", a.duties.stop)
+	a.metrics.ReloadResult(true)
+	a.log.Info("started", "version", a.opts.Version, "credentials", len(cfg.Credentials), "store", a.db.Driver(), "address", a.URL())
+	return nil
+}
+
+// Stop ends everything in reverse order, within a budget. It may be called twice.
+func (a *App) Stop() error { return a.lifecycle.stop(a.log) }
+
+// Run starts, waits for the context's end and stops.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.Start(ctx); err != nil {
+		return errors.Join(err, a.Stop())
+	}
+	<-ctx.Done()
+	return a.Stop()
+}
+
+// URL is where the daemon answers.
+func (a *App) URL() string { return "http://" + a.listener.Addr().String() }

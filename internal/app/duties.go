@@ -1,0 +1,152 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"keepwatch"
+	"keepwatch/internal/incident"
+)
+
+const (
+	watchEvery  = 30 * time.Second // blindness
+	foldEvery   = 10 * time.Minute // history into its final order; small slices
+	retainEvery = 6 * time.Hour
+	rereadEvery = time.Minute // secrets behind files
+)
+
+// duties are the low-rate things that a daemon does beside its schedule.
+type duties struct {
+	app    *App
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	prints map[string]string // fingerprints of file references, by reference
+	blind  bool
+}
+
+func newDuties(a *App) *duties { return &duties{app: a, prints: map[string]string{}} }
+
+func (d *duties) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	d.cancel = cancel
+	d.every(ctx, watchEvery, "watch", d.watch)
+	d.every(ctx, watchEvery, "messages", d.app.messagesAgain)
+	d.every(ctx, foldEvery, "fold", func(ctx context.Context, now time.Time) error { return d.app.db.Fold(ctx, now) })
+	d.every(ctx, retainEvery, "retain", func(ctx context.Context, now time.Time) error { return d.app.db.Retain(ctx, now) })
+	d.every(ctx, rereadEvery, "secrets", d.reread)
+}
+
+func (d *duties) stop(context.Context) error {
+	d.cancel()
+	d.wg.Wait()
+	return nil
+}
+
+func (d *duties) every(ctx context.Context, pause time.Duration, name string, do func(context.Context, time.Time) error) {
+	d.wg.Go(func() {
+		ticker := time.NewTicker(pause)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case now := <-ticker.C:
+				if err := do(ctx, now); err != nil && ctx.Err() == nil {
+					d.app.log.Error("duty failed", "duty", name, "error", err)
+				}
+			}
+		}
+	})
+}
+
+// watch raises monitoring_blind when this whole place has proven nothing for
+// longer than two planned gaps, and ends it with the next proof. A single unknown
+// credential has its own state; blindness is when nobody could be looked at.
+func (d *duties) watch(ctx context.Context, now time.Time) error {
+	all, err := d.app.db.Series(ctx)
+	if err != nil {
+		return err
+	}
+	blind, since := blindness(all, now)
+	if blind == d.blind {
+		return nil
+	}
+	o := keepwatch.Observation{
+		Key: fmt.Sprintf("monitor:blind@%d", now.UnixMilli()), Series: "monitor:blind", Place: keepwatch.Local,
+		Source: keepwatch.SourceMonitor, Slot: now, At: now, Outcome: keepwatch.OK, Message: "Keepwatch can look again.",
+	}
+	if blind {
+		o.Outcome = keepwatch.MonitoringBlind
+		o.Message = fmt.Sprintf("Keepwatch has proven nothing since %s: no credential can be looked at from here.", since.UTC().Format("15:04 UTC"))
+		o.Hint = "Look at this machine's network, proxy and name resolution first; keepwatch doctor names what does not answer."
+	}
+	if err := d.app.record(ctx, []keepwatch.Observation{o}, now); err != nil {
+		return err
+	}
+	d.blind = blind
+	return nil
+}
+
+// blindness says whether no series has fresh evidence of its credential any more,
+// and since when. Refusals are evidence: SFMC answered.
+func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Time) {
+	looked := 0
+	for _, s := range all {
+		if s.Credential == "" || s.LastAt.IsZero() {
+			continue
+		}
+		looked++
+		if seesSomething(s, now) {
+			return false, time.Time{}
+		}
+		since = latest(since, s.LastProvenAt)
+	}
+	return looked > 0, since
+}
+
+func seesSomething(s keepwatch.Series, now time.Time) bool {
+	if state := s.StateAt(now); state != keepwatch.StateUnknown {
+		return true
+	}
+	// Unproven connectivity turns a state unknown at once. Blindness waits two gaps.
+	return s.PlannedGap > 0 && now.Before(s.LastProvenAt.Add(2*s.PlannedGap))
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// reread looks whether the content behind file references changed. A credential
+// that is refused is then tried at once instead of at the end of its back-off.
+func (d *duties) reread(ctx context.Context, now time.Time) error {
+	cfg := d.app.config.Load()
+	var plans []incident.Plan
+	for _, c := range cfg.Credentials {
+		if !strings.HasPrefix(c.SecretRef, "file:") || !d.changed(ctx, c) {
+			continue
+		}
+		plans = append(plans, incident.Plan{Check: keepwatch.CheckID(c.ID), At: now.UTC().Truncate(time.Second), Reason: keepwatch.ReasonChanged})
+	}
+	if len(plans) == 0 {
+		return nil
+	}
+	return d.app.db.Plan(ctx, plans...)
+}
+
+// changed compares with the last look; the first look only remembers.
+func (d *duties) changed(ctx context.Context, c keepwatch.Credential) bool {
+	print, err := d.app.secrets.Fingerprint(ctx, c.SecretRef)
+	if err != nil {
+		return false // the test itself says so
+	}
+	last, known := d.prints[c.SecretRef]
+	d.prints[c.SecretRef] = print
+	return known && last != print
+}

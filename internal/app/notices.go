@@ -1,0 +1,117 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"keepwatch"
+	"keepwatch/internal/config"
+	"keepwatch/internal/notify"
+	"keepwatch/internal/notify/email"
+	"keepwatch/internal/notify/slack"
+	"keepwatch/internal/notify/webhook"
+)
+
+func (a *App) newPipeline(cfg *config.Config) error {
+	setup, err := a.setup(cfg)
+	if err != nil {
+		return err
+	}
+	_, outbox := a.db.Woken()
+	a.pipeline = notify.New(notify.Options{
+		Outbox: a.db, Woken: outbox, Logger: a.opts.Logger, Observe: a.metrics.Notified, Trouble: a.trouble,
+	}, setup)
+	return nil
+}
+
+// setup builds the senders of a configuration. Adding a channel is one line here.
+func (a *App) setup(cfg *config.Config) (notify.Setup, error) {
+	s := notify.Setup{Routes: cfg.Routes, Directory: cfg, BaseURL: cfg.Server.BaseURL}
+	for _, r := range cfg.Receivers {
+		sender, channel, err := a.sender(r)
+		if err != nil {
+			return notify.Setup{}, fmt.Errorf("receiver %q: %w", r.Name, err)
+		}
+		s.Receivers = append(s.Receivers, notify.Receiver{Name: r.Name, Channel: channel, Sender: sender})
+	}
+	return s, nil
+}
+
+func (a *App) sender(r config.Receiver) (sender notify.Sender, channel string, err error) {
+	client := a.egress.HTTP()
+	switch {
+	case r.Webhook != nil:
+		sender, err = webhook.New(*r.Webhook, webhook.Deps{Client: client, Secrets: a.secrets})
+		channel = "webhook"
+	case r.Slack != nil:
+		sender, err = slack.New(*r.Slack, slack.Deps{Client: client, Secrets: a.secrets})
+		channel = "slack"
+	case r.Email != nil:
+		sender, err = email.New(*r.Email, email.Deps{Secrets: a.secrets, Dial: a.egress.Dial})
+		channel = "email"
+	}
+	return sender, channel, err
+}
+
+// trouble records that telling people does not work as an incident of the
+// monitor: it shows on the page even when no message gets out.
+func (a *App) trouble(ctx context.Context, t notify.Trouble) {
+	o := aboutMessages(t.Receiver, time.Now())
+	o.Outcome, o.Evidence = keepwatch.MonitorFault, t.Reason
+	o.Message = fmt.Sprintf("Messages do not reach the receiver %q.", t.Receiver)
+	o.Hint = "Look at the receiver's address and access; keepwatch doctor tries it. Messages that wait are kept and repeated."
+	switch t.Kind {
+	case notify.TroubleNoReceiver:
+		o.Message = "An incident has no receiver: no route matches it."
+		o.Hint = "Add a last route without match that names a receiver."
+	case notify.TroubleDead:
+		o.Message = fmt.Sprintf("The receiver %q refused a message for good.", t.Receiver)
+	}
+	if err := a.record(ctx, []keepwatch.Observation{o}, o.At); err != nil {
+		a.log.Error("trouble with messages could not be recorded", "receiver", t.Receiver, "error", err)
+	}
+}
+
+// aboutMessages is an observation of one receiver, or of the routes.
+func aboutMessages(receiver string, now time.Time) keepwatch.Observation {
+	name := "receiver-" + receiver
+	if receiver == "" {
+		name = "routes"
+	}
+	return keepwatch.Observation{
+		Key: fmt.Sprintf("%s@%d", name, now.UnixMilli()), Series: keepwatch.SeriesID(name),
+		Place: keepwatch.Local, Source: keepwatch.SourceMonitor, Slot: now, At: now,
+	}
+}
+
+// messagesAgain ends the incidents of receivers that took a message since. A
+// receiver that is no longer configured has nothing to answer for.
+func (a *App) messagesAgain(ctx context.Context, now time.Time) error {
+	all, err := a.db.Series(ctx)
+	if err != nil {
+		return err
+	}
+	well := map[string]time.Time{}
+	for _, h := range a.pipeline.Health() {
+		well[h.Name] = h.LastSuccessAt
+	}
+	var found []keepwatch.Observation
+	for _, s := range all {
+		receiver, ok := strings.CutPrefix(string(s.ID), "receiver-")
+		if !ok || s.Credential != "" || s.Outcome != keepwatch.MonitorFault {
+			continue
+		}
+		if success, configured := well[receiver]; configured && !success.After(s.LastAt) {
+			continue
+		}
+		o := aboutMessages(receiver, now)
+		o.Outcome, o.Message = keepwatch.OK, fmt.Sprintf("The receiver %q takes messages again.", receiver)
+		found = append(found, o)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return a.record(ctx, found, now)
+}

@@ -1,0 +1,88 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/config"
+	"keepwatch/internal/notify"
+)
+
+// Reload reads the configuration again. Everything that can fail comes first;
+// then it is swapped. A bad file keeps the old configuration in force and is an
+// incident of the monitor until a good one is read.
+func (a *App) Reload(ctx context.Context) (client.Reloaded, error) {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	now := time.Now()
+	cfg, err := a.opts.Load()
+	if err == nil {
+		err = a.fixed(cfg)
+	}
+	var setup notify.Setup
+	if err == nil {
+		setup, err = a.setup(cfg)
+	}
+	if err == nil {
+		err = a.db.SyncChecks(ctx, now, cfg.Checks())
+	}
+	a.metrics.ReloadResult(err == nil)
+	if err != nil {
+		a.log.Error("the configuration was not reloaded; the old one stays in force", "error", err)
+		return client.Reloaded{}, errors.Join(err, a.sayReload(ctx, err, now))
+	}
+	a.config.Store(cfg)
+	a.pipeline.Use(setup)
+	a.show()
+	a.warn(cfg)
+	a.log.Info("reloaded", "credentials", len(cfg.Credentials))
+	return client.Reloaded{Credentials: len(cfg.Credentials)}, a.sayReload(ctx, nil, now)
+}
+
+// fixed refuses changes of what is bound at the start.
+func (a *App) fixed(next *config.Config) error {
+	now := a.config.Load()
+	for _, f := range []struct{ key, old, new string }{
+		{"server.listen", now.Server.Listen, next.Server.Listen},
+		{"server.auth", now.Server.Auth, next.Server.Auth},
+		{"store.url", now.Store.URL, next.Store.URL},
+	} {
+		if f.old != f.new {
+			return keepwatch.WithHint(fmt.Errorf("%s cannot change while the daemon runs: %w", f.key, keepwatch.ErrInvalid), "restart the daemon to change it")
+		}
+	}
+	return nil
+}
+
+// sayReload records how a reload went. A good one is said only after a bad one.
+func (a *App) sayReload(ctx context.Context, failed error, now time.Time) error {
+	if failed == nil && !a.badConfig {
+		return nil
+	}
+	o := keepwatch.Observation{
+		Key: fmt.Sprintf("config@%d", now.UnixMilli()), Series: "config", Place: keepwatch.Local,
+		Source: keepwatch.SourceMonitor, Slot: now, At: now, Outcome: keepwatch.OK, Message: "The configuration is read again.",
+	}
+	if failed != nil {
+		o.Outcome = keepwatch.MonitorFault
+		o.Message = "The configuration could not be reloaded; the old one stays in force."
+		o.Evidence = firstLine(failed)
+		o.Hint = "Run keepwatch validate and mend what it names."
+	}
+	if err := a.record(ctx, []keepwatch.Observation{o}, now); err != nil {
+		return err
+	}
+	a.badConfig = failed != nil
+	return nil
+}
+
+// firstLine keeps a list of faults short enough for a message.
+func firstLine(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return text
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/app"
+	"keepwatch/internal/secrets"
+	"keepwatch/internal/store"
+	"keepwatch/internal/view"
+)
+
+// Remote says where the daemon is. Commands that read or change what it keeps
+// speak to it; with no daemon they open the store themselves, under its lock.
+type Remote struct {
+	Server string `env:"KEEPWATCH_SERVER" placeholder:"URL" help:"The running daemon; default: the address in the configuration."`
+	Token  string `env:"KEEPWATCH_TOKEN" hidden:"" help:"API token; give it as KEEPWATCH_TOKEN."`
+}
+
+// daemon returns a client when a daemon answers, nil when none is reachable.
+func (r Remote) daemon(e *env) (*client.Client, error) {
+	base := r.Server
+	if base == "" {
+		cfg, err := e.load()
+		if err != nil {
+			return nil, err
+		}
+		base = "http://" + cfg.Server.Listen
+	}
+	c, err := client.New(base, r.Token)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.Healthy(e.ctx); err != nil {
+		if r.Server != "" {
+			return nil, fmt.Errorf("no daemon answers at %s: %w", base, err)
+		}
+		return nil, nil
+	}
+	return c, nil
+}
+
+// openStore opens the configured store itself.
+func (e *env) openStore() (*store.DB, error) {
+	cfg, err := e.load()
+	if err != nil {
+		return nil, err
+	}
+	url, err := app.StoreURL(e.ctx, cfg, secrets.New(secrets.Options{LookupEnv: os.LookupEnv}))
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(e.ctx, url, store.Options{Logger: e.log})
+}
+
+type incidentsCmd struct {
+	Remote
+	Status string `enum:"open,resolved,all" default:"open" help:"open, resolved or all."`
+	Limit  int    `default:"100" help:"At most this many, newest first."`
+}
+
+func (c incidentsCmd) Run(e *env) error {
+	list, err := c.list(e)
+	if err != nil {
+		return err
+	}
+	switch e.Output {
+	case "json":
+		return e.printJSON(map[string]any{"schema_version": 1, "items": list})
+	case "ndjson":
+		for _, in := range list {
+			if err := e.printJSON(in); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	rows := make([][]string, len(list))
+	for i, in := range list {
+		rows[i] = []string{in.ID, in.Severity, in.Status, in.Outcome, since(in.FirstFailedAt), in.Message}
+	}
+	return e.printTable([]string{"INCIDENT", "SEVERITY", "STATUS", "OUTCOME", "SINCE", "MESSAGE"}, rows)
+}
+
+func since(t *time.Time) string {
+	if t == nil {
+		return "unknown"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+func (c incidentsCmd) list(e *env) ([]client.Incident, error) {
+	daemon, err := c.daemon(e)
+	if err != nil {
+		return nil, err
+	}
+	if daemon == nil {
+		return c.stored(e)
+	}
+	var list []client.Incident
+	for in, err := range daemon.Incidents(e.ctx, client.IncidentFilter{Status: c.Status}) {
+		if err != nil {
+			return nil, explained(err)
+		}
+		if list = append(list, in); len(list) == c.Limit {
+			break
+		}
+	}
+	return list, nil
+}
+
+func (c incidentsCmd) stored(e *env) ([]client.Incident, error) {
+	db, err := e.openStore()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	cfg, err := e.load()
+	if err != nil {
+		return nil, err
+	}
+	reader := view.NewReader(view.Sources{Series: db, Results: db, Incidents: db, Deliveries: db},
+		func() view.Snapshot { return view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials} })
+	page, err := reader.Incidents(e.ctx, view.IncidentFilter{Status: c.Status}, view.Page{Limit: c.Limit})
+	return page.Items, err
+}
+
+type ackCmd struct {
+	Remote
+	Incident string `arg:"" help:"The incident's id."`
+	By       string `env:"USER" default:"command line" help:"Who acknowledges, when the store is opened without a daemon."`
+}
+
+func (c ackCmd) Run(e *env) error {
+	daemon, err := c.daemon(e)
+	if err != nil {
+		return err
+	}
+	if daemon != nil {
+		in, err := daemon.Acknowledge(e.ctx, c.Incident)
+		if err != nil {
+			return explained(err)
+		}
+		return e.acknowledged(in.ID, in.Message, in)
+	}
+	db, err := e.openStore()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	in, err := db.Acknowledge(e.ctx, keepwatch.IncidentID(c.Incident), strings.TrimSpace(c.By), time.Now())
+	if err != nil {
+		return err
+	}
+	return e.acknowledged(string(in.ID), in.Message, map[string]any{"schema_version": 1, "id": in.ID, "acknowledged_at": in.AcknowledgedAt.UTC(), "acknowledged_by": in.AcknowledgedBy})
+}
+
+func (e *env) acknowledged(id, message string, whole any) error {
+	if e.Output != "table" {
+		return e.printJSON(whole)
+	}
+	_, err := fmt.Fprintf(e.stdout, "acknowledged %s: %s\n", id, message)
+	return err
+}
+
+// explained turns an answer of the daemon into an error with its hint.
+func explained(err error) error {
+	var answer *client.Error
+	if !errors.As(err, &answer) {
+		return err
+	}
+	hint := answer.Hint
+	if answer.Status == 401 {
+		hint = "set KEEPWATCH_TOKEN; keepwatch token create makes one"
+	}
+	return keepwatch.WithHint(err, hint)
+}

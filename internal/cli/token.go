@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/app"
+)
+
+type tokenCmd struct {
+	Create tokenCreateCmd `cmd:"" help:"Make an API token; it is shown once."`
+	List   tokenListCmd   `cmd:"" help:"List API tokens."`
+	Revoke tokenRevokeCmd `cmd:"" help:"End an API token."`
+}
+
+type tokenCreateCmd struct {
+	Remote
+	Name    string `arg:"" help:"What the token is for."`
+	Role    string `enum:"viewer,admin" default:"viewer" help:"viewer reads; admin also checks, acknowledges, reloads and manages tokens."`
+	Expires string `placeholder:"90d" help:"End after this long; without it the token does not end."`
+}
+
+func (c tokenCreateCmd) Run(e *env) error {
+	want := client.NewToken{Name: c.Name, Role: c.Role}
+	if c.Expires != "" {
+		d, err := keepwatch.ParseDuration(c.Expires)
+		if err != nil {
+			return err
+		}
+		at := time.Now().Add(d).UTC()
+		want.ExpiresAt = &at
+	}
+	created, err := c.create(e, want)
+	if err != nil {
+		return err
+	}
+	if e.Output != "table" {
+		return e.printJSON(created)
+	}
+	e.progress("token %q (%s), shown once:", created.Name, created.Role)
+	_, err = fmt.Fprintln(e.stdout, created.Secret)
+	return err
+}
+
+func (c tokenCreateCmd) create(e *env, want client.NewToken) (client.CreatedToken, error) {
+	daemon, err := c.daemon(e)
+	if err != nil {
+		return client.CreatedToken{}, err
+	}
+	if daemon != nil {
+		created, err := daemon.CreateToken(e.ctx, want)
+		return created, explained(err)
+	}
+	db, err := e.openStore()
+	if err != nil {
+		return client.CreatedToken{}, err
+	}
+	defer func() { _ = db.Close() }()
+	return app.Tokens{DB: db}.Create(e.ctx, want, "command line")
+}
+
+type tokenListCmd struct{ Remote }
+
+func (c tokenListCmd) Run(e *env) error {
+	list, err := c.list(e)
+	if err != nil {
+		return err
+	}
+	if e.Output != "table" {
+		return e.printJSON(map[string]any{"schema_version": 1, "items": list})
+	}
+	rows := make([][]string, len(list))
+	for i, t := range list {
+		rows[i] = []string{t.ID, t.Name, t.Role, since(t.CreatedAt), orNever(t.ExpiresAt)}
+	}
+	return e.printTable([]string{"ID", "NAME", "ROLE", "CREATED", "ENDS"}, rows)
+}
+
+func orNever(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return since(t)
+}
+
+func (c tokenListCmd) list(e *env) ([]client.Token, error) {
+	daemon, err := c.daemon(e)
+	if err != nil {
+		return nil, err
+	}
+	if daemon != nil {
+		list, err := daemon.Tokens(e.ctx)
+		return list, explained(err)
+	}
+	db, err := e.openStore()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = db.Close() }()
+	return app.Tokens{DB: db}.List(e.ctx)
+}
+
+type tokenRevokeCmd struct {
+	Remote
+	ID string `arg:"" help:"The token's id, as keepwatch token list shows it."`
+}
+
+func (c tokenRevokeCmd) Run(e *env) error {
+	daemon, err := c.daemon(e)
+	if err != nil {
+		return err
+	}
+	if daemon != nil {
+		return explained(daemon.RevokeToken(e.ctx, c.ID))
+	}
+	db, err := e.openStore()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	return app.Tokens{DB: db}.Revoke(e.ctx, c.ID)
+}

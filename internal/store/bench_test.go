@@ -1,0 +1,152 @@
+package store_test
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"keepwatch"
+	"keepwatch/internal/incident"
+	"keepwatch/internal/store"
+)
+
+// The hot path at the pace of a large installation: 1,000 credentials in groups of
+// 100, as claim and Apply see them, on a disk with synchronous=FULL. One op is one
+// observation, so ns/op is the figure per proof.
+
+const (
+	benchChecks = 1000
+	benchGroup  = 100
+)
+
+func benchStore(b *testing.B) *store.DB {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "keepwatch.db")
+	db, err := store.Open(b.Context(), "sqlite:"+path, store.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func benchCheck(i int) keepwatch.Check {
+	id := fmt.Sprintf("credential-%04d", i)
+	tenant := keepwatch.TenantID(fmt.Sprintf("tenant-%d", i%3))
+	return keepwatch.Check{
+		ID: keepwatch.CheckID(id), Kind: keepwatch.CheckCredential, Credential: keepwatch.CredentialID(id), Tenant: tenant,
+		Phase: keepwatch.PhaseOf(tenant, keepwatch.CheckID(id)), Fingerprint: keepwatch.Digest(id),
+	}
+}
+
+// benchSet is in order of phase, as checks come due.
+func benchSet() []keepwatch.Check {
+	checks := make([]keepwatch.Check, benchChecks)
+	for i := range checks {
+		checks[i] = benchCheck(i)
+	}
+	slices.SortFunc(checks, func(a, b keepwatch.Check) int { return int(a.Phase) - int(b.Phase) })
+	return checks
+}
+
+// benchObservation is a good run as the prober makes it.
+func benchObservation(c keepwatch.Check, slot time.Time) keepwatch.Observation {
+	took := 41700 * time.Microsecond
+	o := keepwatch.Observation{
+		Key: keepwatch.SlotKey(c.ID, slot), Series: keepwatch.SeriesOf(c.ID, ""), Check: c.ID, Credential: c.Credential, Tenant: c.Tenant,
+		Place: keepwatch.Local, Source: keepwatch.SourceTest, Reason: keepwatch.ReasonScheduled,
+		Slot: slot, At: slot.Add(137 * time.Millisecond), Took: took, Gap: 10 * time.Second, Outcome: keepwatch.OK,
+		Connectivity: keepwatch.ConnectivityProven, Stack: "S7", Scopes: []string{"email_read", "journeys_read", "data_extensions_read"},
+	}
+	for _, name := range []string{"resolve:auth", "connect:auth", "tls:auth", "token", "identity"} {
+		o.Steps = append(o.Steps, keepwatch.Step{Name: name, Outcome: keepwatch.OK, Took: 8123 * time.Microsecond})
+	}
+	o.Steps[0].Shared, o.Steps[1].Shared, o.Steps[2].Shared = true, true, true
+	o.Steps[3].HTTPStatus, o.Steps[4].HTTPStatus = 200, 200
+	return o
+}
+
+func BenchmarkApply(b *testing.B) {
+	db := benchStore(b)
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	step := func(v incident.View) (incident.Changes, error) {
+		return incident.Step(v, incident.DefaultPolicy(), now)
+	}
+	checks := benchSet()
+	if err := db.SyncChecks(b.Context(), now, checks); err != nil {
+		b.Fatal(err)
+	}
+	apply := func(i int, group []keepwatch.Observation) {
+		at := i % (benchChecks / benchGroup) * benchGroup
+		if at == 0 {
+			now = now.Add(10 * time.Second)
+		}
+		group = group[:0]
+		for _, c := range checks[at : at+benchGroup] {
+			group = append(group, benchObservation(c, now))
+		}
+		if _, err := db.Apply(b.Context(), group, now.Add(time.Second), step); err != nil {
+			b.Fatal(err)
+		}
+	}
+	group := make([]keepwatch.Observation, 0, benchGroup)
+	i := 0
+	for ; i < 35*benchChecks/benchGroup; i++ { // until the baseline of latencies is full
+		apply(i, group)
+	}
+	wal := writtenBy(b)
+	b.ResetTimer()
+	start := i
+	for n := 0; n < b.N; n += benchGroup {
+		apply(i, group)
+		i++
+	}
+	b.StopTimer()
+	b.ReportMetric(float64(writtenBy(b)-wal)/float64((i-start)*benchGroup), "written-B/op")
+}
+
+func BenchmarkClaim(b *testing.B) {
+	db := benchStore(b)
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	checks := benchSet()
+	if err := db.SyncChecks(b.Context(), now, checks); err != nil {
+		b.Fatal(err)
+	}
+	now = now.Add(time.Minute)
+	next := func(c keepwatch.Check, after time.Time) time.Time {
+		return after.Truncate(10 * time.Second).Add(10*time.Second + 10*time.Second*time.Duration(c.Phase)/65536).Truncate(time.Second)
+	}
+	if _, err := db.ClaimDue(b.Context(), now, benchChecks, next, nil); err != nil {
+		b.Fatal(err)
+	}
+	now = now.Truncate(10 * time.Second).Add(10 * time.Second)
+	b.ResetTimer()
+	for n := 0; n < b.N; {
+		now = now.Add(time.Second)
+		got, err := db.ClaimDue(b.Context(), now, benchGroup*2, next, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		n += max(got, 1)
+	}
+}
+
+func writtenBy(b *testing.B) int64 {
+	b.Helper()
+	raw, err := os.ReadFile("/proc/self/io")
+	if err != nil {
+		return 0
+	}
+	var v int64
+	for _, line := range strings.Split(string(raw), "\n") {
+		if n, _ := fmt.Sscanf(line, "wchar: %d", &v); n == 1 {
+			return v
+		}
+	}
+	return 0
+}
