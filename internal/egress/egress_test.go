@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -44,14 +45,15 @@ func TestRedirectsAreAnswers(t *testing.T) {
 func TestThePoolKeepsConnections(t *testing.T) {
 	conns := map[string]bool{}
 	gate := make(chan struct{})
-	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-gate; _ = r }))
-	defer s.Close()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-gate }))
 	opened := make(chan string, 100)
 	s.Config.ConnState = func(c net.Conn, st http.ConnState) {
 		if st == http.StateNew {
 			opened <- c.RemoteAddr().String()
 		}
 	}
+	s.Start()
+	defer s.Close()
 	client := New(Policy{}).HTTP()
 	for range 2 {
 		done := make(chan error)
@@ -175,6 +177,9 @@ func certificate(t *testing.T, from, until time.Time) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}
 }
 
+// quiet drops what the servers say about handshakes that are meant to fail.
+var quiet = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+
 func TestTLSIsDiagnosed(t *testing.T) {
 	now := time.Now()
 	good := certificate(t, now.Add(-time.Hour), now.Add(time.Hour))
@@ -195,7 +200,7 @@ func TestTLSIsDiagnosed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewUnstartedServer(http.NotFoundHandler())
 			s.TLS = &tls.Config{Certificates: []tls.Certificate{row.cert}, MaxVersion: row.max, MinVersion: tls.VersionTLS10} //nolint:gosec // to be refused
-			s.Config.ErrorLog = nil
+			s.Config.ErrorLog = quiet
 			s.StartTLS()
 			defer s.Close()
 			roots := x509.NewCertPool()
