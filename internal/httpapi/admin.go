@@ -79,22 +79,30 @@ type healthAnswer struct {
 // healthRoutes are open to anybody: what watches the daemon has no token. They
 // tell nothing about the estate.
 func (a *api) healthRoutes() {
-	huma.Register(a.huma, huma.Operation{
+	alive := huma.Operation{
 		OperationID: "healthz", Method: http.MethodGet, Path: "/healthz", Tags: []string{"daemon"}, Summary: "Alive",
-	}, func(context.Context, *noInput) (*healthAnswer, error) {
+	}
+	a.describeErrors(&alive, http.StatusBadRequest, http.StatusInternalServerError)
+	huma.Register(a.huma, alive, func(context.Context, *noInput) (*healthAnswer, error) {
 		return &healthAnswer{http.StatusOK, client.Health{Status: "ok", Checks: []client.HealthCheck{}}}, nil
 	})
-	huma.Register(a.huma, huma.Operation{
+	ready := huma.Operation{
 		OperationID: "readyz", Method: http.MethodGet, Path: "/readyz", Tags: []string{"daemon"},
 		Summary: "Able to work: store, schedule, fresh proof", Description: "503 with the same body when it is not.",
-	}, func(ctx context.Context, _ *noInput) (*healthAnswer, error) {
-		h := a.Health(ctx)
-		if h.Checks == nil {
-			h.Checks = []client.HealthCheck{}
-		}
-		if h.Status == "ok" {
-			return &healthAnswer{http.StatusOK, h}, nil
-		}
-		return &healthAnswer{http.StatusServiceUnavailable, h}, nil
+	}
+	a.describeErrors(&ready, http.StatusBadRequest, http.StatusInternalServerError)
+	huma.Register(a.huma, ready, func(ctx context.Context, _ *noInput) (*healthAnswer, error) {
+		return a.ready(ctx), nil
 	})
+}
+
+func (a *api) ready(ctx context.Context) *healthAnswer {
+	h := a.Health(ctx)
+	if h.Checks == nil {
+		h.Checks = []client.HealthCheck{}
+	}
+	if h.Status != "ok" {
+		return &healthAnswer{http.StatusServiceUnavailable, h}
+	}
+	return &healthAnswer{http.StatusOK, h}
 }

@@ -84,11 +84,16 @@ func (a *api) describe(op *huma.Operation, needs auth.Role) {
 	op.MaxBodyBytes = maxBody
 	op.Security = []map[string][]string{{"token": {}}}
 	if needs == auth.Admin {
-		op.Description += " Needs the role admin."
+		op.Description = strings.TrimSpace(op.Description + " Needs the role admin.")
 	}
+	a.describeErrors(op, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusInternalServerError)
+}
+
+// describeErrors declares the answers that are not a success, in our own format.
+func (a *api) describeErrors(op *huma.Operation, statuses ...int) {
 	schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.ErrorBody](), true, "ErrorBody")
 	op.Responses = map[string]*huma.Response{}
-	for _, status := range []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusInternalServerError} {
+	for _, status := range statuses {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{
 			Description: http.StatusText(status),
 			Content:     map[string]*huma.MediaType{"application/json": {Schema: schema}},
