@@ -34,7 +34,7 @@ func TestSuspendAndResume(t *testing.T) {
 		const n = 1200
 		w := newWorld(t, n, every(10*time.Minute), nil)
 		w.d.Start()
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour + 500*time.Millisecond) // no slot begins between two seconds
 		resumed := time.Now()
 		w.setWall(8 * time.Hour)
 		time.Sleep(5 * time.Minute)

@@ -105,7 +105,8 @@ type Dispatcher struct {
 	stopping chan struct{}
 	looped   chan struct{} // closed when the loop has ended
 	started  atomic.Bool
-	stopOnce sync.Once
+	ending   atomic.Bool
+	stopped  chan struct{} // closed when Stop is done, then stopErr holds
 	stopErr  error
 	batches  sync.WaitGroup
 	gate     sync.RWMutex  // held while a batch begins; Stop closes the door under it
@@ -134,7 +135,7 @@ func New(o Options) *Dispatcher {
 	o = o.withDefaults()
 	d := &Dispatcher{
 		opts: o, log: o.Logger.With("component", "schedule"), clock: newClock(nil),
-		stopping: make(chan struct{}), looped: make(chan struct{}), room: make(chan struct{}, 1),
+		stopping: make(chan struct{}), looped: make(chan struct{}), stopped: make(chan struct{}), room: make(chan struct{}, 1),
 	}
 	d.runs, d.breakRuns = context.WithCancel(context.Background())
 	d.records, d.endRecord = context.WithCancel(context.Background())
@@ -173,8 +174,18 @@ const recordGrace = 2 * time.Second
 // behind. Slots that did not run stay claimed and are found by the next start. A
 // run that was broken off is not recorded: it would blame SFMC for our stopping.
 func (d *Dispatcher) Stop(ctx context.Context) error {
-	d.stopOnce.Do(func() { d.stopErr = d.stop(ctx) })
-	return d.stopErr
+	if d.ending.CompareAndSwap(false, true) {
+		d.stopErr = d.stop(ctx)
+		close(d.stopped)
+		return d.stopErr
+	}
+	// Not a sync.Once: a second caller waits no longer than its own context says.
+	select {
+	case <-d.stopped:
+		return d.stopErr
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (d *Dispatcher) stop(ctx context.Context) error {

@@ -6,6 +6,7 @@ const (
 	// catchUpAfter is how late the oldest slot must be to speak of a standstill:
 	// a suspended machine, a stopped process, a database that was away.
 	catchUpAfter = time.Minute
+	caughtUp     = 2 * time.Second
 	// catchUpSpread is the time over which the checks that became due meanwhile
 	// are spread. They are claimed once each, however many slots were missed, but
 	// all at the same moment would be a burst that SFMC answers with a throttle.
@@ -25,7 +26,13 @@ func (p *pace) allow(now, oldest time.Time, fleet func() (int, time.Duration), m
 	if fleet != nil {
 		checks, shortest = fleet()
 	}
-	if checks == 0 || now.Sub(oldest) < catchUpAfter {
+	late := catchUpAfter
+	if p.on {
+		// Held on to until the backlog is gone: what came due meanwhile would be
+		// a burst as well.
+		late = caughtUp
+	}
+	if checks == 0 || now.Sub(oldest) < late {
 		p.on = false
 		return most, 0
 	}

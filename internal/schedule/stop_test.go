@@ -161,8 +161,11 @@ func TestDo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 50, every(time.Hour), func(o *Options) {
 			o.PerTenant = 1
-			o.Run = func(context.Context, keepwatch.Slot) keepwatch.Observation {
-				time.Sleep(10 * time.Second)
+			o.Run = func(ctx context.Context, _ keepwatch.Slot) keepwatch.Observation {
+				select {
+				case <-time.After(10 * time.Second):
+				case <-ctx.Done():
+				}
 				return keepwatch.Observation{}
 			}
 		})
