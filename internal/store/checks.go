@@ -189,6 +189,7 @@ func (db *DB) forget(ctx context.Context, t *tx, gone []keepwatch.Check, now tim
 	if len(ids) == 0 {
 		return false, nil
 	}
+	t.afterCommit(db.mirror.forget)
 	open, err := db.openIncidents(ctx, t, "", nil)
 	if err != nil || len(open) == 0 {
 		return false, err

@@ -68,21 +68,23 @@ type stepDoc struct {
 	Shared   bool              `json:"s,omitempty"`
 }
 
-// observationDoc is an observation without its transcript. Identifiers that repeat
-// the series' are left out.
+// observationDoc is an observation without its transcript. A field that nearly
+// always follows from another one is a pointer, nil when it does: the key from check
+// and slot, check and credential from the series, and what a run of the schedule
+// from here is.
 type observationDoc struct {
-	Key        string                 `json:"k"`
-	Series     keepwatch.SeriesID     `json:"se"`
-	Check      keepwatch.CheckID      `json:"ck,omitempty"`
-	Credential keepwatch.CredentialID `json:"cr,omitempty"`
-	Tenant     keepwatch.TenantID     `json:"tn,omitempty"`
-	Place      keepwatch.Place        `json:"pl,omitempty"`
-	Source     keepwatch.Source       `json:"so,omitempty"`
-	Reason     keepwatch.Reason       `json:"r,omitempty"`
-	Slot       int64                  `json:"sl,omitempty"`
-	At         int64                  `json:"a,omitempty"`
-	Took       int64                  `json:"t,omitempty"`
-	Gap        int64                  `json:"g,omitempty"`
+	Key        *string                 `json:"k,omitempty"`
+	Series     keepwatch.SeriesID      `json:"se"`
+	Check      *keepwatch.CheckID      `json:"ck,omitempty"`
+	Credential *keepwatch.CredentialID `json:"cr,omitempty"`
+	Tenant     keepwatch.TenantID      `json:"tn,omitempty"`
+	Place      *keepwatch.Place        `json:"pl,omitempty"`
+	Source     *keepwatch.Source       `json:"so,omitempty"`
+	Reason     *keepwatch.Reason       `json:"r,omitempty"`
+	Slot       int64                   `json:"sl,omitempty"`
+	At         int64                   `json:"a,omitempty"`
+	Took       int64                   `json:"t,omitempty"`
+	Gap        int64                   `json:"g,omitempty"`
 
 	Outcome      keepwatch.Outcome      `json:"o"`
 	Step         string                 `json:"st,omitempty"`
@@ -102,12 +104,30 @@ type observationDoc struct {
 
 func observationDocOf(o *keepwatch.Observation) observationDoc {
 	return observationDoc{
-		Key: o.Key, Series: o.Series, Check: o.Check, Credential: o.Credential, Tenant: o.Tenant, Place: o.Place,
-		Source: o.Source, Reason: o.Reason, Slot: millis(o.Slot), At: millis(o.At), Took: micros(o.Took), Gap: micros(o.Gap),
+		Key: unless(o.Key, keepwatch.SlotKey(o.Check, o.Slot)), Series: o.Series,
+		Check: unless(o.Check, keepwatch.CheckID(o.Series)), Credential: unless(o.Credential, keepwatch.CredentialID(o.Series)),
+		Tenant: o.Tenant, Place: unless(o.Place, keepwatch.Local),
+		Source: unless(o.Source, keepwatch.SourceTest), Reason: unless(o.Reason, keepwatch.ReasonScheduled), Slot: millis(o.Slot), At: millis(o.At), Took: micros(o.Took), Gap: micros(o.Gap),
 		Outcome: o.Outcome, Step: o.Step, Message: o.Message, Hint: o.Hint, Evidence: o.Evidence, Steps: stepDocs(o.Steps),
 		Connectivity: o.Connectivity, RetryAfter: micros(o.RetryAfter), ChangedAt: millis(o.ChangedAt),
 		Stack: o.Stack, Scopes: o.Scopes, Findings: o.Findings, Count: o.Count, Window: micros(o.Window),
 	}
+}
+
+// unless is v, or nil where it is what is expected.
+func unless[T comparable](v, expected T) *T {
+	if v == expected {
+		return nil
+	}
+	return &v
+}
+
+// or is what p points at, or else what is expected.
+func or[T any](p *T, expected T) T {
+	if p == nil {
+		return expected
+	}
+	return *p
 }
 
 func stepDocs(steps []keepwatch.Step) []stepDoc {
@@ -126,11 +146,15 @@ func stepDocs(steps []keepwatch.Step) []stepDoc {
 
 func (d *observationDoc) observation() keepwatch.Observation {
 	o := keepwatch.Observation{
-		Key: d.Key, Series: d.Series, Check: d.Check, Credential: d.Credential, Tenant: d.Tenant, Place: d.Place,
-		Source: d.Source, Reason: d.Reason, Slot: instant(d.Slot), At: instant(d.At), Took: span(d.Took), Gap: span(d.Gap),
+		Series: d.Series, Check: or(d.Check, keepwatch.CheckID(d.Series)), Credential: or(d.Credential, keepwatch.CredentialID(d.Series)),
+		Tenant: d.Tenant, Place: or(d.Place, keepwatch.Local),
+		Source: or(d.Source, keepwatch.SourceTest), Reason: or(d.Reason, keepwatch.ReasonScheduled), Slot: instant(d.Slot), At: instant(d.At), Took: span(d.Took), Gap: span(d.Gap),
 		Outcome: d.Outcome, Step: d.Step, Message: d.Message, Hint: d.Hint, Evidence: d.Evidence,
 		Connectivity: d.Connectivity, RetryAfter: span(d.RetryAfter), ChangedAt: instant(d.ChangedAt),
 		Stack: d.Stack, Scopes: d.Scopes, Findings: d.Findings, Count: d.Count, Window: span(d.Window),
+	}
+	if o.Key = or(d.Key, ""); d.Key == nil {
+		o.Key = keepwatch.SlotKey(o.Check, o.Slot)
 	}
 	if len(d.Steps) > 0 {
 		o.Steps = make([]keepwatch.Step, len(d.Steps))
@@ -142,6 +166,14 @@ func (d *observationDoc) observation() keepwatch.Observation {
 		}
 	}
 	return o
+}
+
+func decodeObservation(doc []byte) (keepwatch.Observation, error) {
+	var d observationDoc
+	if err := json.Unmarshal(doc, &d); err != nil {
+		return keepwatch.Observation{}, err
+	}
+	return d.observation(), nil
 }
 
 type failureDoc struct {

@@ -112,20 +112,25 @@ var (
 func (a *application) loadSeries(ctx context.Context, t *tx) error {
 	a.view.Series = make(map[keepwatch.SeriesID]keepwatch.Series, len(a.inserted))
 	a.known = make(map[keepwatch.SeriesID]int64, len(a.inserted))
-	ids := make([]any, 0, len(a.inserted))
+	var missing []any
 	for i := range a.inserted {
 		o := &a.inserted[i].Observation
-		if _, there := a.view.Series[o.Series]; !there {
-			a.view.Series[o.Series] = newSeries(o)
-			ids = append(ids, string(o.Series))
+		if _, there := a.view.Series[o.Series]; there {
+			continue
 		}
+		if s, ok := a.db.mirror.get(o.Series); ok {
+			a.view.Series[o.Series], a.known[o.Series] = s.Series, s.pos
+			continue
+		}
+		a.view.Series[o.Series] = newSeries(o)
+		missing = append(missing, string(o.Series))
 	}
 	shape := selectSeries
 	if a.db.forUpdate != "" {
 		shape = lockSeries
 	}
-	return chunks(len(ids), func(from, to int) error {
-		rows, err := t.query(ctx, a.db.text(shape, to-from), ids[from:to]...)
+	return chunks(len(missing), func(from, to int) error {
+		rows, err := t.query(ctx, a.db.text(shape, to-from), missing[from:to]...)
 		return each(rows, err, func(r *sql.Rows) error {
 			s, pos, err := scanSeries(r)
 			a.view.Series[s.ID], a.known[s.ID] = s, pos
@@ -148,11 +153,18 @@ func newSeries(o *keepwatch.Observation) keepwatch.Series {
 
 // loadPeers reads the other series of the tenants.
 func (a *application) loadPeers(ctx context.Context, t *tx, tenants []keepwatch.TenantID) error {
+	touched := func(id keepwatch.SeriesID) bool { _, ok := a.view.Series[id]; return ok }
 	for _, tenant := range tenants {
+		if peers, ok := a.db.mirror.peers(tenant, touched); ok {
+			a.view.Peers = append(a.view.Peers, peers...)
+			continue
+		}
+		var all []mirrored
 		rows, err := t.query(ctx, "SELECT "+seriesColumns+" FROM series WHERE tenant = $1 ORDER BY id", string(tenant))
 		err = each(rows, err, func(r *sql.Rows) error {
-			s, _, err := scanSeries(r)
-			if _, touched := a.view.Series[s.ID]; !touched {
+			s, pos, err := scanSeries(r)
+			all = append(all, mirrored{Series: s, pos: pos})
+			if !touched(s.ID) {
 				a.view.Peers = append(a.view.Peers, s)
 			}
 			return err
@@ -160,8 +172,15 @@ func (a *application) loadPeers(ctx context.Context, t *tx, tenants []keepwatch.
 		if err != nil {
 			return err
 		}
+		t.afterCommit(func() { a.db.mirror.whole(tenant, a.unchanged(all)) })
 	}
 	return nil
+}
+
+// unchanged leaves out what this transaction writes, whose newer form the mirror
+// has by then.
+func (a *application) unchanged(all []mirrored) []mirrored {
+	return slices.DeleteFunc(all, func(s mirrored) bool { _, ok := a.view.Series[s.ID]; return ok })
 }
 
 // openIncidents reads the open incidents of the tenants and of no tenant in

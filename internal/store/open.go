@@ -40,6 +40,7 @@ type DB struct {
 	reads   *sql.DB // SQLite: a pool that cannot write; PostgreSQL: the same pool
 	writer  *writer // SQLite only
 	file    *file   // SQLite only
+	mirror  *mirror // SQLite only
 	due     chan struct{}
 	outbox  chan struct{}
 	ring    ring

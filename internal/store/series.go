@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"keepwatch"
@@ -60,11 +59,11 @@ func scanResult(r *sql.Rows) (resultRow, error) {
 	if err := r.Scan(&row.mark.at, &row.mark.text, &recorded, &raw); err != nil {
 		return row, err
 	}
-	var doc observationDoc
-	if err := json.Unmarshal(raw, &doc); err != nil {
+	o, err := decodeObservation(raw)
+	if err != nil {
 		return row, fmt.Errorf("result %q: document: %w", row.mark.text, err)
 	}
-	row.Observation, row.RecordedAt = doc.observation(), instant(recorded)
+	row.Observation, row.RecordedAt = o, instant(recorded)
 	return row, nil
 }
 

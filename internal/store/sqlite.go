@@ -43,7 +43,7 @@ func (db *DB) openSQLite(ctx context.Context) (err error) {
 		return err
 	}
 	db.writes.SetMaxOpenConns(1)
-	db.writer = newWriter(db.writes)
+	db.writer, db.mirror = newWriter(db.writes), newMirror()
 	if err := db.checkSQLite(ctx); err != nil {
 		return fmt.Errorf("store %s: %w", path, err)
 	}

@@ -23,7 +23,12 @@ type querier interface {
 type tx struct {
 	*sql.Tx
 	writer *writer // prepared statements; nil on PostgreSQL, where pgx keeps its own
+	after  []func()
 }
+
+// afterCommit has fn called once the transaction is durable, while no other writer
+// of this process has begun.
+func (t *tx) afterCommit(fn func()) { t.after = append(t.after, fn) }
 
 func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) {
 	var res sql.Result
@@ -198,7 +203,13 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *tx) error) (er
 		return err
 	}
 	done = true
-	return db.commit(t)
+	if err := db.commit(t); err != nil {
+		return err
+	}
+	for _, fn := range t.after {
+		fn()
+	}
+	return nil
 }
 
 func (db *DB) begin(ctx context.Context) (*tx, context.Context, error) {
@@ -221,6 +232,7 @@ func (db *DB) commit(t *tx) error {
 		if t.writer != nil {
 			t.writer.drop()
 		}
+		db.mirror.forget()
 		return &commitError{err}
 	}
 	return nil

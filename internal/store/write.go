@@ -43,6 +43,7 @@ var (
 
 func (a *application) writeSeries(ctx context.Context, t *tx) error {
 	same := make([]any, 0, len(a.changes.Series)*8)
+	written := make([]mirrored, 0, len(a.changes.Series))
 	var fresh []any
 	for i := range a.changes.Series {
 		s := &a.changes.Series[i]
@@ -57,12 +58,14 @@ func (a *application) writeSeries(ctx context.Context, t *tx) error {
 		if !ok {
 			pos = position(s.Phase, s.ID)
 		}
+		written = append(written, mirrored{Series: *s, pos: pos})
 		rows := &same
 		if old := a.view.Series[s.ID]; !ok || old.Check != s.Check || old.Credential != s.Credential || old.Tenant != s.Tenant || old.Place != s.Place {
 			rows = &fresh
 		}
 		*rows = append(*rows, pos, string(s.ID), string(s.Check), string(s.Credential), string(s.Tenant), string(s.Place), millis(s.LastSlot), string(doc))
 	}
+	t.afterCommit(func() { a.db.mirror.put(written...) })
 	if _, err := a.db.insert(ctx, t, updateSeries, len(same)/8, same); err != nil {
 		return err
 	}
