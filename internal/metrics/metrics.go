@@ -49,7 +49,7 @@ func New(reg *prometheus.Registry) *Metrics {
 			Name: "keepwatch_token_requests_total", Help: "Token requests seen, by who made them: our tests or real traffic.",
 		}, []string{"credential", "source", "outcome"}),
 		timeToDetect: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "keepwatch_time_to_detect_seconds", Help: "Time from the last proof before a failure to the incident: the longest it can have gone unseen.",
+			Name: "keepwatch_time_to_detect_seconds", Help: "Time from the first failure that was seen to the incident.",
 			Buckets: []float64{15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400},
 		}),
 		notifications: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -116,7 +116,7 @@ func (m *Metrics) ForgetCredential(credential keepwatch.CredentialID) {
 	m.tokenRequests.DeletePartialMatch(prometheus.Labels{"credential": clean(string(credential))})
 }
 
-// TimeToDetect records how long a failure went unseen at most.
+// TimeToDetect records the time from the first failure that was seen to the incident.
 func (m *Metrics) TimeToDetect(d time.Duration) {
 	if m == nil {
 		return

@@ -191,6 +191,7 @@ func TestASlowWriterStallsTheClaim(t *testing.T) {
 		w.dueTogether()
 		w.d.Start()
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if n := w.table.claimed; n > 600 {
 			t.Errorf("%d slots claimed while nothing is recorded, want at most 600", n)
 		}
@@ -227,6 +228,7 @@ func TestASlowTenantDoesNotStarveTheOthers(t *testing.T) {
 		}
 		w.d.Start()
 		time.Sleep(2 * time.Hour)
+		synctest.Wait()
 		_, waiting := w.d.lanes.count()
 		if waiting > 2000 {
 			t.Errorf("%d slots wait, more than the tenant has checks", waiting)

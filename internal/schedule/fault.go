@@ -7,12 +7,12 @@ import (
 	"keepwatch"
 )
 
-// Cause says why a slot was missed.
-type Cause string
+// cause says why a slot was missed.
+type cause string
 
 const (
-	causeEnded Cause = "the process ended before it was finished, and its next one was due before the process was back"
-	causeBusy  Cause = "the other tests of this tenant held all places until its next one was due"
+	causeEnded cause = "the process ended before it was finished, and its next one was due before the process was back"
+	causeBusy  cause = "the other tests of this tenant held all places until its next one was due"
 )
 
 // overdue reports that the check's next slot has come. A run that somebody asked
@@ -21,9 +21,9 @@ func overdue(s keepwatch.Slot, now time.Time) bool {
 	return s.Reason != keepwatch.ReasonDemand && !s.Next.IsZero() && !now.Before(s.Next)
 }
 
-// Missed is the observation for a slot that was claimed and never ran. It is a
+// missedRun is the observation for a slot that was claimed and never ran. It is a
 // fault of the monitor: it says that nothing is known of that time.
-func Missed(s keepwatch.Slot, now time.Time, place keepwatch.Place, why Cause) keepwatch.Observation {
+func missedRun(s keepwatch.Slot, now time.Time, place keepwatch.Place, why cause) keepwatch.Observation {
 	o := fault(s, now, place)
 	o.Message = fmt.Sprintf("The test planned for %s was missed: %s.", s.At.UTC().Format("2006-01-02 15:04:05 UTC"), why)
 	o.Hint = "Nothing is known of the credential for this time. The next test runs as planned."

@@ -67,7 +67,7 @@ func (d *Dispatcher) Recover(ctx context.Context, unfinished []keepwatch.Slot) e
 	var again []keepwatch.Slot
 	for _, s := range unfinished {
 		if overdue(s, now) {
-			missed = append(missed, Missed(s, now, d.opts.Place, causeEnded))
+			missed = append(missed, missedRun(s, now, d.opts.Place, causeEnded))
 		} else {
 			again = append(again, s)
 		}
@@ -222,7 +222,7 @@ func (d *Dispatcher) attempt(t task) {
 
 // expire records a slot as missed, because it waited for too long.
 func (d *Dispatcher) expire(t task) {
-	t.out <- result{Missed(t.slot, d.clock.now(), d.opts.Place, causeBusy), true}
+	t.out <- result{missedRun(t.slot, d.clock.now(), d.opts.Place, causeBusy), true}
 }
 
 // guarded turns a panic into an observation. What was thrown may quote a secret,
