@@ -207,6 +207,16 @@ func TestIncidentShowsItsTimeline(t *testing.T) {
 	has(t, doc, "#head form button", "Acknowledge")
 }
 
+func TestAnIncidentThatIsOverSaysHowLongItWas(t *testing.T) {
+	e := newEstate(t).live()
+	over := "[data-id=" + string(e.incident(keepwatch.Timeout).ID) + "]"
+	_, doc := get(t, e.site(), "/incidents?status=resolved")
+	has(t, doc, over+" .meta", "resolved")
+	has(t, doc, over+" .meta", "after")
+	none(t, doc, over+" .next")
+	none(t, doc, over+" form")
+}
+
 func post(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
