@@ -35,7 +35,7 @@ type Check struct {
 	// Fingerprint changes when what is tested changes (client id, secret
 	// reference, hosts, tests, schedule); the check is then due at once.
 	Fingerprint string
-	ChangedAt   time.Time // when the fingerprint last changed
+	ChangedAt   time.Time // when the fingerprint last changed; zero: never
 	DueAt       time.Time // whole seconds, UTC; the slot, once claimed
 	Reason      Reason    // why it is due
 }

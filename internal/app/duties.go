@@ -72,7 +72,7 @@ func (d *duties) watch(ctx context.Context, now time.Time) error {
 		return err
 	}
 	blind, since := blindness(all, now)
-	if blind == d.blind {
+	if blind == d.blind || now.Sub(d.app.started) < startGrace {
 		return nil
 	}
 	o := keepwatch.Observation{
@@ -81,7 +81,7 @@ func (d *duties) watch(ctx context.Context, now time.Time) error {
 	}
 	if blind {
 		o.Outcome = keepwatch.MonitoringBlind
-		o.Message = fmt.Sprintf("Keepwatch has proven nothing since %s: no credential can be looked at from here.", since.UTC().Format("15:04 UTC"))
+		o.Message = "Keepwatch sees nothing: no credential can be looked at from here" + sinceWhen(since)
 		o.Hint = "Look at this machine's network, proxy and name resolution first; keepwatch doctor names what does not answer."
 	}
 	if err := d.app.record(ctx, []keepwatch.Observation{o}, now); err != nil {
@@ -91,8 +91,8 @@ func (d *duties) watch(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// blindness says whether no series has fresh evidence of its credential any more,
-// and since when. Refusals are evidence: SFMC answered.
+// blindness says whether nothing could be seen from here for two planned gaps, and
+// since when. Refusals are evidence, too: SFMC answered.
 func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Time) {
 	looked := 0
 	for _, s := range all {
@@ -109,11 +109,20 @@ func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Ti
 }
 
 func seesSomething(s keepwatch.Series, now time.Time) bool {
-	if state := s.StateAt(now); state != keepwatch.StateUnknown {
+	if now.Before(s.LastProvenAt.Add(2 * s.PlannedGap)) {
 		return true
 	}
-	// Unproven connectivity turns a state unknown at once. Blindness waits two gaps.
-	return s.PlannedGap > 0 && now.Before(s.LastProvenAt.Add(2*s.PlannedGap))
+	last := s.Last.Outcome
+	answered := last == keepwatch.OK || last.Hard() || (last.Soft() && s.Last.Connectivity == keepwatch.ConnectivityProven)
+	return answered && !s.Stale(now)
+}
+
+// sinceWhen ends a sentence with the last proof, where there was one.
+func sinceWhen(t time.Time) string {
+	if t.IsZero() {
+		return "."
+	}
+	return ", and none was proven since " + t.UTC().Format("2006-01-02 15:04 UTC") + "."
 }
 
 func latest(a, b time.Time) time.Time {

@@ -26,7 +26,7 @@ func (st *step) refusedBy(s *keepwatch.Series, o *keepwatch.Observation) {
 		st.fails(s, o, ReasonFirstRefusal, "Refused once; asking again by itself could lock the user.")
 	case st.sharedIsOpen(o):
 		st.fails(s, o, ReasonSameCause, name(s)+" is refused in the same way.")
-	case o.Count > 1 || st.confirms(earlier, o):
+	case o.Count > 1 || st.confirms(s, earlier, o):
 		st.fails(s, o, ReasonConfirmedRefusal, "Refused again "+span(s.FirstFailedAt, o.At)+" after the first refusal, with no proof between.")
 	default:
 		st.doubt(s, o)
@@ -52,10 +52,19 @@ func (st *step) sharedIsOpen(o *keepwatch.Observation) bool {
 	return o.Outcome.Info().Scope == keepwatch.ScopePlace && st.book().byKey[KeyOf(o)] != nil
 }
 
-func (st *step) confirms(earlier []keepwatch.Failure, o *keepwatch.Observation) bool {
+// changedAt is when the credential was changed, as far as that may explain a
+// refusal: what was proven since has propagated.
+func changedAt(s *keepwatch.Series, o *keepwatch.Observation) time.Time {
+	if !s.LastProvenAt.Before(o.ChangedAt) {
+		return time.Time{}
+	}
+	return o.ChangedAt
+}
+
+func (st *step) confirms(s *keepwatch.Series, earlier []keepwatch.Failure, o *keepwatch.Observation) bool {
 	scope := o.Outcome.Info().Scope
 	same := func(x keepwatch.Outcome) bool { return x.Hard() && x.Info().Scope == scope }
-	return detect.RefusalConfirmed(earlier, o.At, o.ChangedAt, st.policy.ChangeWindow, st.policy.Propagation, same)
+	return detect.RefusalConfirmed(earlier, o.At, changedAt(s, o), st.policy.ChangeWindow, st.policy.Propagation, same)
 }
 
 // refusedAgain is a further try that was refused: one step on in the back-off.
@@ -79,7 +88,7 @@ func (st *step) refusedAgain(s *keepwatch.Series, o *keepwatch.Observation, e *e
 // confirmRefusal plans the second look at a first refusal.
 func (st *step) confirmRefusal(s *keepwatch.Series, o *keepwatch.Observation) {
 	p := st.policy
-	wait := detect.ConfirmationWait(o.At, o.ChangedAt, o.Gap, p.HardConfirm, p.ChangeWindow, p.Propagation)
+	wait := detect.ConfirmationWait(o.At, changedAt(s, o), o.Gap, p.HardConfirm, p.ChangeWindow, p.Propagation)
 	st.plan(s, later(o.At.Add(wait), st.now), keepwatch.ReasonConfirm)
 }
 
@@ -101,8 +110,9 @@ func (st *step) retryRefused(s *keepwatch.Series, refusal keepwatch.Outcome) {
 // credential: SFMC may need five minutes to know the new secret, and the people
 // who rotated it are waiting.
 func (st *step) awaitPropagation(s *keepwatch.Series, o *keepwatch.Observation) {
-	known := o.ChangedAt.Add(st.policy.Propagation)
-	if detect.Propagating(o.At, o.ChangedAt, st.policy.Propagation) && known.After(st.now) && !st.never(s) && known.Before(s.NextProofAt) {
+	changed := changedAt(s, o)
+	known := changed.Add(st.policy.Propagation)
+	if detect.Propagating(o.At, changed, st.policy.Propagation) && known.After(st.now) && !st.never(s) && known.Before(s.NextProofAt) {
 		st.plan(s, known, keepwatch.ReasonRetry)
 	}
 }

@@ -108,7 +108,10 @@ func compareChecks(present map[keepwatch.CheckID]keepwatch.Check, desired []keep
 		old, known := present[c.ID]
 		c.ChangedAt, c.DueAt, c.Reason = old.ChangedAt, old.DueAt, old.Reason
 		if !known || old.Fingerprint != c.Fingerprint {
-			c.ChangedAt, c.DueAt, c.Reason = now, firstDue(now, c.Phase), keepwatch.ReasonChanged
+			c.DueAt, c.Reason = firstDue(now, c.Phase), keepwatch.ReasonChanged
+		}
+		if known && old.Fingerprint != c.Fingerprint {
+			c.ChangedAt = now // a new check has not changed: nothing has to propagate
 		}
 		if known && (old.Phase != c.Phase || old.Tenant != c.Tenant) {
 			remove = append(remove, old)
