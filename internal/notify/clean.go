@@ -10,23 +10,19 @@ import (
 // headers or further lines of a message, and directional marks make a name read
 // as another one; both become spaces. Text over limit characters is cut.
 func clean(s string, limit int) string {
-	var b strings.Builder
-	n, gap := 0, false
+	var out []rune
+	gap := false
 	for _, r := range s {
 		if r == utf8.RuneError || unicode.IsSpace(r) || unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp) {
-			gap = n > 0
+			gap = len(out) > 0
 			continue
 		}
 		if gap {
-			b.WriteByte(' ')
-			n, gap = n+1, false
+			out, gap = append(out, ' '), false
 		}
-		if n >= limit-1 {
-			b.WriteString("…")
-			break
+		if out = append(out, r); len(out) > limit {
+			return strings.TrimRight(string(out[:limit-1]), " ") + "…"
 		}
-		b.WriteRune(r)
-		n++
 	}
-	return b.String()
+	return string(out)
 }

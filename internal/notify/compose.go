@@ -75,10 +75,10 @@ func subject(f Facts, kind keepwatch.TransitionKind) string {
 	case keepwatch.ScopePlace:
 		return "tenant " + tenant + " seen from " + clean(string(inc.Place), 100)
 	case keepwatch.ScopeMonitor:
-		if inc.Credential == "" {
-			return "Keepwatch itself" + inParentheses(clean(strings.Join(firstOf(f.ids()), ", "), 200))
+		if id := f.credential(); id != "" {
+			return "Keepwatch's test of " + clean(id, 200)
 		}
-		return "Keepwatch's test of " + clean(string(inc.Credential), 200)
+		return "Keepwatch itself"
 	}
 	return clean(string(inc.Credential), 200) + inParentheses(where(f))
 }
@@ -93,7 +93,7 @@ func inParentheses(s string) string {
 // where is tenant and business unit, by name where it has one.
 func where(f Facts) string {
 	parts := []string{clean(string(f.Tenant.ID), 100)}
-	if mid := only(f.businessUnits()); mid != "" {
+	if mid := f.common(businessUnit); mid != "" {
 		for _, bu := range f.Tenant.BusinessUnits {
 			if bu.MID.String() == mid && bu.Name != "" {
 				mid = clean(bu.Name, 100) + " " + mid
@@ -128,19 +128,15 @@ func lasted(inc keepwatch.Incident) string {
 // stable as the incident.
 func labels(f Facts, kind keepwatch.TransitionKind) map[string]string {
 	inc := f.Incident
-	credential := inc.Credential
-	if credential == "" {
-		credential = keepwatch.CredentialID(only(f.ids()))
-	}
 	return map[string]string{
 		"alertname":     alertname(inc.Scope, kind),
-		"credential":    clean(string(credential), 200),
+		"credential":    clean(f.credential(), 200),
 		"tenant":        clean(only(f.tenants()), 200),
-		"business_unit": only(f.businessUnits()),
+		"business_unit": f.common(businessUnit),
 		"criticality":   string(f.criticality()),
 		"category":      string(inc.Category),
 		"outcome":       string(inc.Outcome),
-		"owner":         clean(only(f.owners()), 200),
+		"owner":         clean(f.common(team), 200),
 	}
 }
 
@@ -148,7 +144,7 @@ func annotations(f Facts, m Message) map[string]string {
 	return map[string]string{
 		"summary":     m.Title[strings.Index(m.Title, "] ")+2:],
 		"description": join(m.Lines),
-		"hint":        hint(f),
+		"hint":        hint(f, m.Kind),
 		"since":       since(m.StartsAt),
 		"impact":      impact(f),
 	}
@@ -190,7 +186,7 @@ func story(f Facts, m Message) []Line {
 	if inc.AcknowledgedBy != "" {
 		add("Acknowledged", "by "+clean(inc.AcknowledgedBy, 100)+", "+stamp(inc.AcknowledgedAt))
 	}
-	add("Next", hint(f))
+	add("Next", hint(f, m.Kind))
 	return out
 }
 
@@ -257,7 +253,7 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC"
 
 func whose(f Facts) string {
 	if len(f.Credentials) != 1 {
-		return clean(strings.Join(firstOf(f.owners()), ", "), 500)
+		return clean(strings.Join(firstOf(f.collect(team)), ", "), 500)
 	}
 	o := f.Credentials[0].Owner
 	team, contact := clean(o.Team, 200), clean(o.Contact, 200)
@@ -270,8 +266,15 @@ func whose(f Facts) string {
 	return team + ", " + contact
 }
 
-// hint is never empty: a message that says what is wrong and not what to do is half a message.
-func hint(f Facts) string {
+// hint is never empty: a message that says what is wrong and not what to do is half
+// a message. After the end there is nothing to repair, but something to look at.
+func hint(f Facts, kind keepwatch.TransitionKind) string {
+	switch kind {
+	case keepwatch.Resolved:
+		return "Nothing is left to repair. Check that what depends on it has caught up."
+	case keepwatch.Merged:
+		return "Follow incident " + clean(string(f.Incident.MergedInto), 100) + " instead."
+	}
 	if s := clean(f.Incident.Hint, 1000); s != "" {
 		return s
 	}

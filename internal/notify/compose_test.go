@@ -190,7 +190,7 @@ func TestLongListsAreCut(t *testing.T) {
 	dir, s := directory{}, newTale("big", t0)
 	s.inc.Scope, s.inc.Credential, s.inc.Members = keepwatch.ScopePlatform, "", nil
 	for i := range 5000 {
-		id := keepwatch.CredentialID(keepwatch.Digest(string(rune('a' + i%26)), keepwatch.FormatDuration(time.Duration(i)*time.Second)))
+		id := keepwatch.CredentialID(keepwatch.Digest(string(rune('a'+i%26)), keepwatch.FormatDuration(time.Duration(i)*time.Second)))
 		dir[id] = keepwatch.Credential{ID: id, Owner: keepwatch.Owner{Team: string(id)}}
 		s.inc.Members = append(s.inc.Members, keepwatch.Member{Credential: id})
 	}

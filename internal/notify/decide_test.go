@@ -56,7 +56,7 @@ func TestDecide(t *testing.T) {
 		also   int
 		until  time.Duration
 	}{
-		"the first message": {rows: []row{opened(pending)}, want: actSend, untold: true},
+		"the first message":                          {rows: []row{opened(pending)}, want: actSend, untold: true},
 		"a row that somebody else settled meanwhile": {rows: []row{opened(sent)}, want: actDrop},
 		"an end after its begin was sent":            {rows: []row{opened(sent), {seq: 2, kind: keepwatch.Resolved, status: pending}}, about: 1, want: actSend},
 		"an end waits for a begin that is on its way": {rows: []row{{seq: 1, kind: keepwatch.Opened, status: pending, next: 3 * m, attempts: 4}, {seq: 2, kind: keepwatch.Resolved, status: pending}},

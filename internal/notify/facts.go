@@ -71,12 +71,36 @@ func (f Facts) tenants() []string {
 	return f.collect(func(c keepwatch.Credential) string { return string(c.Tenant) })
 }
 
-func (f Facts) businessUnits() []string {
-	return f.collect(func(c keepwatch.Credential) string { return c.BusinessUnit.String() })
+func businessUnit(c keepwatch.Credential) string { return c.BusinessUnit.String() }
+
+func team(c keepwatch.Credential) string { return c.Owner.Team }
+
+// common is what all credentials have alike, else "": a label must not say of all
+// what holds for one.
+func (f Facts) common(of func(keepwatch.Credential) string) string {
+	if len(f.Credentials) == 0 {
+		return ""
+	}
+	first := of(f.Credentials[0])
+	for _, c := range f.Credentials[1:] {
+		if of(c) != first {
+			return ""
+		}
+	}
+	return first
 }
 
-func (f Facts) owners() []string {
-	return f.collect(func(c keepwatch.Credential) string { return c.Owner.Team })
+// credential is the one that the incident is about. An incident that gathers has
+// none, also while it has one member only: its labels stay when others join.
+func (f Facts) credential() string {
+	switch f.Incident.Scope {
+	case keepwatch.ScopePlatform, keepwatch.ScopeTenant, keepwatch.ScopePlace:
+		return ""
+	}
+	if f.Incident.Credential != "" {
+		return string(f.Incident.Credential)
+	}
+	return only(f.ids())
 }
 
 func (f Facts) ids() []string {

@@ -45,7 +45,7 @@ const (
 // so that a receiver that refuses everything is one piece of news, not hundreds.
 type Trouble struct {
 	Kind     TroubleKind
-	Receiver string
+	Receiver string // "" for TroubleNoReceiver
 	Incident keepwatch.IncidentID
 	Delivery keepwatch.DeliveryID
 	Reason   string

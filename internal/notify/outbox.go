@@ -12,9 +12,8 @@ type Notices interface {
 	// Unrouted lists notices without deliveries, oldest first, and those of one
 	// incident in the order of their transitions.
 	Unrouted(ctx context.Context, limit int) ([]keepwatch.Notice, error)
-	// Route stores a notice's deliveries and marks it as routed. A delivery whose
-	// id exists already is left as it is. It is called again for a notice that is
-	// already routed, to add a reminder to it.
+	// Route stores a notice's deliveries and marks it as routed. For a notice that
+	// is routed already it changes nothing: the first decision holds.
 	Route(ctx context.Context, notice keepwatch.NoticeID, deliveries []keepwatch.Delivery, now time.Time) error
 }
 
@@ -36,6 +35,14 @@ type Incidents interface {
 	Deliveries(ctx context.Context, id keepwatch.IncidentID) ([]keepwatch.Delivery, error)
 	// Incident is its present state: a reminder needs to know whether it still holds.
 	Incident(ctx context.Context, id keepwatch.IncidentID) (keepwatch.Incident, error)
+}
+
+// Reminders is an outbox that can add a delivery to a notice that was routed long
+// ago. A delivery whose id exists already is left as it is. It stands apart from
+// [Outbox]: one that cannot still delivers everything but reminders, and the
+// pipeline says so when a route asks for them.
+type Reminders interface {
+	Remind(ctx context.Context, d keepwatch.Delivery, now time.Time) error
 }
 
 // Outbox is the rows that sending is derived from.

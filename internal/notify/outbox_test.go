@@ -20,7 +20,6 @@ type memory struct {
 	rows      map[keepwatch.DeliveryID]keepwatch.Delivery
 	incidents map[keepwatch.IncidentID]keepwatch.Incident
 	woken     chan struct{}
-	settled   []keepwatch.Delivery
 	// refuse makes Settle fail, as a crash before the mark does.
 	refuse func(keepwatch.Delivery) bool
 	// broken makes the whole outbox fail.
@@ -73,6 +72,9 @@ func (m *memory) Unrouted(_ context.Context, limit int) ([]keepwatch.Notice, err
 func (m *memory) Route(_ context.Context, n keepwatch.NoticeID, ds []keepwatch.Delivery, _ time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.routed[n] {
+		return nil // the first decision holds
+	}
 	m.routed[n] = true
 	for _, d := range ds {
 		if _, ok := m.rows[d.ID]; !ok {
@@ -80,6 +82,15 @@ func (m *memory) Route(_ context.Context, n keepwatch.NoticeID, ds []keepwatch.D
 		}
 	}
 	m.wake()
+	return nil
+}
+
+func (m *memory) Remind(_ context.Context, d keepwatch.Delivery, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.rows[d.ID]; !ok {
+		m.rows[d.ID] = d
+	}
 	return nil
 }
 
@@ -108,8 +119,9 @@ func (m *memory) Settle(_ context.Context, d keepwatch.Delivery, _ time.Time) er
 	if m.broken || m.refuse != nil && m.refuse(d) {
 		return errBroken
 	}
-	m.rows[d.ID] = d
-	m.settled = append(m.settled, d)
+	if m.rows[d.ID].Status == keepwatch.DeliveryPending { // settled for good stays so
+		m.rows[d.ID] = d
+	}
 	return nil
 }
 

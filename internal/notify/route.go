@@ -78,8 +78,8 @@ func (m Match) matches(f Facts) bool {
 	inc := f.Incident
 	return overlap(m.Criticality, one(string(f.criticality()))) &&
 		overlap(m.Tenant, f.tenants()) &&
-		overlap(m.BusinessUnit, f.businessUnits()) &&
-		overlap(m.Owner, f.owners()) &&
+		overlap(m.BusinessUnit, f.collect(businessUnit)) &&
+		overlap(m.Owner, f.collect(team)) &&
 		overlap(m.Category, one(string(inc.Category))) &&
 		overlap(m.Outcome, one(string(inc.Outcome))) &&
 		overlap(m.Scope, one(string(inc.Scope))) &&

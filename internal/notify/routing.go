@@ -95,7 +95,7 @@ func (p *Pipeline) routeToNobody(ctx context.Context, n keepwatch.Notice, setup 
 	p.nobodyWas = true
 	p.mu.Unlock()
 	if news {
-		p.report(ctx, Trouble{Kind: TroubleNoReceiver, Receiver: NoReceiver, Incident: n.Incident.ID, Delivery: row.ID, Reason: reason, Since: now})
+		p.report(ctx, Trouble{Kind: TroubleNoReceiver, Incident: n.Incident.ID, Delivery: row.ID, Reason: reason, Since: now})
 	}
 	return nil
 }

@@ -69,16 +69,27 @@ func (l *lane) note(err error) {
 // repeats the message and arms the same reminder, the other order would lose it.
 func (l *lane) sent(ctx context.Context, d keepwatch.Delivery, t Target, receipt Receipt, now time.Time) {
 	if t.RepeatEvery > 0 && wantsReminder(d) {
-		next := reminderAfter(d, t.RepeatEvery, now)
-		if err := l.p.opts.Outbox.Route(context.WithoutCancel(ctx), d.Notice.ID, []keepwatch.Delivery{next}, now); err != nil {
-			l.p.log.Error("cannot plan a reminder", "delivery", next.ID, "error", err)
-		}
+		l.p.remind(context.WithoutCancel(ctx), reminderAfter(d, t.RepeatEvery, now), now)
 	}
 	d.Status, d.SentAt, d.NextAttemptAt = keepwatch.DeliverySent, now, now
 	d.Attempts++
 	d.Receipt, d.LastError = string(receipt), ""
 	l.p.settle(ctx, d)
 	l.p.opts.Observe(l.receiver, ResultSent)
+}
+
+// remind plans a reminder.
+func (p *Pipeline) remind(ctx context.Context, d keepwatch.Delivery, now time.Time) {
+	outbox, ok := p.opts.Outbox.(Reminders)
+	if !ok {
+		p.log.Error("cannot plan a reminder: the outbox keeps none", "delivery", d.ID)
+		return
+	}
+	if err := outbox.Remind(ctx, d, now); err != nil {
+		p.log.Error("cannot plan a reminder", "delivery", d.ID, "error", err)
+		return
+	}
+	p.nudge(d.NextAttemptAt)
 }
 
 // failed keeps the message for later, or puts it aside for good.

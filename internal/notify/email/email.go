@@ -101,18 +101,20 @@ func (s *Sender) client(ctx context.Context, password keepwatch.Secret) (*gomail
 		o = append(o, gomail.WithTLSPolicy(gomail.NoTLS))
 	}
 	if !password.Empty() {
-		o = append(o, gomail.WithSMTPAuth(s.authType()), gomail.WithUsername(s.cfg.Username), gomail.WithPassword(string(password.Reveal())))
+		o = append(o, s.login(), gomail.WithUsername(s.cfg.Username), gomail.WithPassword(string(password.Reveal())))
 	}
 	return gomail.NewClient(s.host, append(o, gomail.WithDialContextFunc(s.dial(ctx, trust)))...)
 }
 
-// authType: without encryption, which Validate allows on a loopback address only,
-// the library has to be told that the password may be sent.
-func (s *Sender) authType() gomail.SMTPAuthType {
+// login names the ways to sign in, best first. The library's own discovery does not
+// see the encryption of a connection that we dialled. Without encryption, which
+// Validate allows on a loopback address only, it has to be told that the password
+// may be sent.
+func (s *Sender) login() gomail.Option {
 	if s.cfg.TLS == None {
-		return gomail.SMTPAuthPlainNoEnc
+		return gomail.WithSMTPAuth(gomail.SMTPAuthPlainNoEnc)
 	}
-	return gomail.SMTPAuthAutoDiscover
+	return gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin, gomail.SMTPAuthCramMD5)
 }
 
 // dial is ours for every kind of connection, because the library, given a dialler,

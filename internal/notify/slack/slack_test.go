@@ -1,0 +1,301 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"keepwatch"
+	"keepwatch/internal/notify"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// secrets is a store of secrets in memory.
+type secrets map[string]string
+
+func (s secrets) Resolve(_ context.Context, ref string) (keepwatch.Secret, error) {
+	v, ok := s[ref]
+	if !ok {
+		return keepwatch.Secret{}, fmt.Errorf("%s is not set", ref)
+	}
+	return keepwatch.NewSecret([]byte(v)), nil
+}
+
+// told reads a message as package notify words it; its goldens are our input.
+func told(t testing.TB, name string) notify.Message {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m notify.Message
+	if err := json.Unmarshal(raw, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func sender(t *testing.T, address string) *Sender {
+	t.Helper()
+	s, err := New(Config{WebhookURL: "env:SLACK"}, Deps{Client: &http.Client{Timeout: 5 * time.Second}, Secrets: secrets{"env:SLACK": address}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestPayloadGolden(t *testing.T) {
+	for _, name := range []string{"firing", "resolved", "hostile", "test"} {
+		got, err := json.MarshalIndent(render(told(t, name)), "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, '\n')
+		path := filepath.Join("testdata", name+".golden.json")
+		if *update {
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s differs; look at it and run with -update:\n%s", name, got)
+		}
+	}
+}
+
+// block is what Slack's limits are about.
+type block struct {
+	Text     *textObject
+	Fields   []textObject
+	Elements []textObject
+}
+
+type textObject struct {
+	Type     string
+	Text     string
+	Verbatim bool
+}
+
+// Slack refuses the whole message when a text is too long or a field too many.
+func TestWithinSlacksLimits(t *testing.T) {
+	m := told(t, "hostile")
+	for i := range m.Lines {
+		m.Lines[i].Text = strings.Repeat("<&>", 2000)
+	}
+	m.Title = strings.Repeat("&", 5000)
+	m.RunbookURL = "https://example.com/" + strings.Repeat("x", 5000)
+	raw, err := json.Marshal(render(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Text   string
+		Blocks []block
+	}
+	if err := json.Unmarshal(raw, &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Text) > 3000 || len(got.Blocks) > 50 || got.Text == "" {
+		t.Errorf("text of %d bytes, %d blocks", len(got.Text), len(got.Blocks))
+	}
+	for _, b := range got.Blocks {
+		if b.Text != nil && (len(b.Text.Text) > 3000 || b.Text.Text == "" || !b.Text.Verbatim) {
+			t.Errorf("text of %d bytes, verbatim %v", len(b.Text.Text), b.Text.Verbatim)
+		}
+		if len(b.Fields) > 10 {
+			t.Errorf("%d fields", len(b.Fields))
+		}
+		for _, f := range b.Fields {
+			if len(f.Text) > 2000 || !f.Verbatim {
+				t.Errorf("field of %d bytes, verbatim %v", len(f.Text), f.Verbatim)
+			}
+		}
+	}
+}
+
+func TestSend(t *testing.T) {
+	var body []byte
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ = io.ReadAll(r.Body)
+		_, _ = io.WriteString(w, "ok")
+	}))
+	defer srv.Close()
+	receipt, err := sender(t, srv.URL+"/services/T/B/t0ken-canary").Send(t.Context(), told(t, "firing"))
+	if err != nil || receipt != "accepted by Slack" {
+		t.Fatalf("%q, %v", receipt, err)
+	}
+	if !strings.Contains(string(body), `"type":"section"`) || !strings.Contains(string(body), `"text":"[FIRING] crm-sync`) {
+		t.Errorf("body: %s", body)
+	}
+	if strings.Contains(string(body), "t0ken-canary") {
+		t.Error("the address is in the body")
+	}
+}
+
+func TestStatuses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		code  int
+		after string
+		want  notify.Class
+		wait  time.Duration
+	}{
+		"no such hook":                 {404, "", notify.ClassPermanent, 0},
+		"the channel is gone":          {410, "", notify.ClassPermanent, 0},
+		"a payload that is refused":    {400, "", notify.ClassPermanent, 0},
+		"forbidden":                    {403, "", notify.ClassPermanent, 0},
+		"a redirect":                   {302, "", notify.ClassPermanent, 0},
+		"too many, with a time":        {429, "23", notify.ClassRateLimited, 23 * time.Second},
+		"too many, without":            {429, "", notify.ClassRetryable, 0},
+		"too many, with a strange one": {429, "t0ken-canary", notify.ClassRetryable, 0},
+		"an outage":                    {503, "", notify.ClassRetryable, 0},
+		"success, but not 200":         {204, "", notify.ClassRetryable, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			redirected := false
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				redirected = redirected || r.URL.Path == "/elsewhere"
+				w.Header().Set("Location", "/elsewhere")
+				if tt.after != "" {
+					w.Header().Set("Retry-After", tt.after)
+				}
+				w.WriteHeader(tt.code)
+			}))
+			defer srv.Close()
+			_, err := sender(t, srv.URL).Send(t.Context(), told(t, "firing"))
+			class, after := notify.ClassOf(err)
+			if err == nil || class != tt.want || after != tt.wait {
+				t.Errorf("%s after %s: %v", class, after, err)
+			}
+			if redirected {
+				t.Error("the redirect was followed")
+			}
+			if strings.Contains(fmt.Sprint(err), "canary") {
+				t.Errorf("shows what the server chose: %v", err)
+			}
+		})
+	}
+}
+
+func TestLeaksNothing(t *testing.T) {
+	const token = "t0ken-canary"
+	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprint(w, r.URL)
+	}))
+	defer echo.Close()
+	garbage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		_, _ = fmt.Fprintf(conn, "no HTTP %s\r\n\r\n", r.URL)
+		_ = conn.Close()
+	}))
+	defer garbage.Close()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	for name, url := range map[string]string{
+		"a body that echoes": echo.URL, "garbage": garbage.URL, "nobody listens": closed.URL,
+		"no such name": "http://receiver.invalid", "not a URL": "ht!tp://%zz", "no host": "https://", "a bad port": "https://host:port",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := sender(t, url+"/services/"+token).Send(t.Context(), told(t, "firing"))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for e := err; e != nil; e = errors.Unwrap(e) {
+				if strings.Contains(fmt.Sprintf("%v %+v %#v", e, e, e), token) {
+					t.Errorf("leaks: %v", e)
+				}
+			}
+		})
+	}
+	s, err := New(Config{WebhookURL: "env:GONE"}, Deps{Client: http.DefaultClient, Secrets: secrets{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Send(t.Context(), told(t, "firing")); err == nil || !strings.Contains(err.Error(), "env:GONE") {
+		t.Errorf("a reference that cannot be read: %v", err)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for value, want := range map[string]string{
+		"env:SLACK_CRM":  "",
+		"file:/run/hook": "",
+		"":               "webhook_url: is missing; allowed: a reference like env:NAME",
+		"https://hooks.slack.com/services/T/B/t0ken-canary": "webhook_url: is not a reference",
+	} {
+		err := Config{WebhookURL: value}.Validate()
+		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", value, err)
+		}
+		if strings.Contains(fmt.Sprint(err), "canary") {
+			t.Errorf("shows the address: %v", err)
+		}
+	}
+	if (Config{WebhookURL: "env:X"}).References()["webhook_url"] != "env:X" {
+		t.Error("references")
+	}
+}
+
+func FuzzEscape(f *testing.F) {
+	f.Add("<!channel> & <@U1|x> &amp; &lt;", 40)
+	f.Add("\xff<\u202e>", 7)
+	f.Fuzz(func(t *testing.T, s string, limit int) {
+		limit = max(limit%4000, 10)
+		got := escape(s, limit)
+		if len(got) > limit || !utf8.ValidString(got) {
+			t.Fatalf("%d bytes of %d: %q", len(got), limit, got)
+		}
+		if strings.ContainsAny(got, "<>") {
+			t.Errorf("a control sequence can begin in %q", got)
+		}
+		for rest := got; ; {
+			i := strings.IndexByte(rest, '&')
+			if i < 0 {
+				break
+			}
+			rest = rest[i:]
+			if !strings.HasPrefix(rest, "&amp;") && !strings.HasPrefix(rest, "&lt;") && !strings.HasPrefix(rest, "&gt;") {
+				t.Fatalf("a broken entity in %q", got)
+			}
+			rest = rest[1:]
+		}
+		if whole := escape(s, 10*len(s)+10); utf8.ValidString(s) && html.UnescapeString(whole) != s {
+			t.Errorf("%q does not come back from %q", s, whole)
+		}
+	})
+}
+
+// A link holds its URL, whatever the URL is.
+func FuzzLink(f *testing.F) {
+	f.Add("https://example.com/a|b>c<!channel>&d")
+	f.Fuzz(func(t *testing.T, url string) {
+		got := links(notify.Message{URL: url})
+		if got == "" {
+			return
+		}
+		inner := strings.TrimSuffix(strings.TrimPrefix(got, "<"), "|Open the incident>")
+		if strings.ContainsAny(inner, "<>|") {
+			t.Errorf("%q breaks out: %q", url, got)
+		}
+	})
+}
