@@ -61,7 +61,7 @@ func (c checkCmd) Run(e *env) error {
 	}
 	results := e.prove(cfg, chosen)
 	if err := e.ctx.Err(); err != nil {
-		return fmt.Errorf("stopped before every credential was proven: %w", err)
+		return fmt.Errorf("stopped before every credential was proven: %w", context.Cause(e.ctx))
 	}
 	if err := e.printChecked(results); err != nil {
 		return err
@@ -77,10 +77,12 @@ func choose(cfg *config.Config, ids []string) ([]keepwatch.Credential, error) {
 	for _, id := range ids {
 		c, ok := cfg.Credential(keepwatch.CredentialID(id))
 		if !ok {
-			return nil, keepwatch.WithHint(fmt.Errorf("credential %q is not in the configuration: %w", id, keepwatch.ErrInvalid),
-				"known: "+known(cfg))
+			return nil, misused("known: "+known(cfg), "credential %q is not in the configuration", id)
 		}
-		chosen = append(chosen, c)
+		// Named twice is proven once: each try of a bad login brings a lock nearer.
+		if !slices.ContainsFunc(chosen, func(have keepwatch.Credential) bool { return have.ID == c.ID }) {
+			chosen = append(chosen, c)
+		}
 	}
 	return chosen, nil
 }
@@ -106,6 +108,10 @@ func (e *env) prove(cfg *config.Config, chosen []keepwatch.Credential) []checked
 		Secrets: secrets.New(secrets.Options{LookupEnv: os.LookupEnv}), Egress: client,
 		References: cfg.Server.Connectivity, Logger: e.log,
 	})
+	return e.proveWith(prober, cfg, chosen)
+}
+
+func (e *env) proveWith(prober *probe.Prober, cfg *config.Config, chosen []keepwatch.Credential) []checkedCredential {
 	results := make([]checkedCredential, len(chosen))
 	slots := make(chan struct{}, checkParallel)
 	var mu sync.Mutex
@@ -168,7 +174,7 @@ func (e *env) printChecked(results []checkedCredential) error {
 	for i, r := range results {
 		rows[i] = []string{string(r.ID), string(r.Tenant), r.BusinessUnit.String(), e.stateWord(r.State), string(r.Outcome), r.Message}
 	}
-	if err := e.printTable([]string{"CREDENTIAL", "TENANT", "BUSINESS UNIT", "STATE", "OUTCOME", "MESSAGE"}, rows); err != nil {
+	if err := e.printTable([]string{"CREDENTIAL", "TENANT", "BUSINESS UNIT", e.colour("39", "STATE"), "OUTCOME", "MESSAGE"}, rows); err != nil {
 		return err
 	}
 	for _, r := range results {

@@ -23,19 +23,32 @@ import (
 
 // Global flags, the same on every command.
 type Global struct {
-	Config  string        `short:"c" env:"KEEPWATCH_CONFIG" placeholder:"PATH" help:"Configuration file, or a directory of files."`
-	Output  string        `enum:"table,json,ndjson" default:"table" help:"Form of the result on stdout: table, json or ndjson."`
-	Quiet   bool          `short:"q" help:"No progress on stderr."`
-	NoColor bool          `env:"NO_COLOR" help:"No colours."`
-	Timeout time.Duration `default:"0s" help:"Give up after this long (0: each command's own limit)."`
-	Exit    string        `enum:"default,nagios" default:"default" help:"Exit codes: default (0/1/2/10/20) or nagios (0/3/3/1/2)."`
-	Verbose bool          `short:"v" help:"Debug messages on stderr."`
+	Config  string `short:"c" env:"KEEPWATCH_CONFIG" placeholder:"PATH" help:"Configuration file, or a directory of files."`
+	Output  string `enum:"table,json,ndjson" default:"table" help:"Form of the result on stdout: table, json or ndjson."`
+	Quiet   bool   `short:"q" help:"No progress on stderr."`
+	NoColor bool   `help:"No colours; NO_COLOR says the same."`
+	Timeout limit  `default:"0s" placeholder:"30s" help:"Give up after this long; without it, each command has its own limit."`
+	Exit    string `enum:"default,nagios" default:"default" help:"Exit codes: default (0/1/2/10/20) or nagios (0/3/3/1/2)."`
+	Verbose bool   `short:"v" help:"Debug messages on stderr."`
+}
+
+// limit is a duration that takes days too, like every duration of the program.
+type limit time.Duration
+
+// UnmarshalText reads the flag.
+func (l *limit) UnmarshalText(text []byte) error {
+	d, err := keepwatch.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is not a duration; write it like 90s, 15m or 2h", text)
+	}
+	*l = limit(d)
+	return nil
 }
 
 type commands struct {
 	Global
 
-
+	Demo      demoCmd      `cmd:"" help:"A sample estate in the simulator with a story that unfolds; nothing to configure."`
 	Init      initCmd      `cmd:"" help:"Write a commented keepwatch.yaml."`
 	Validate  validateCmd  `cmd:"" help:"Check the configuration; every fault with file, line, key and what is allowed."`
 	Serve     serveCmd     `cmd:"" help:"Run the daemon."`
@@ -68,6 +81,13 @@ func (e exitError) Error() string { return fmt.Sprintf("exit %d", int(e)) }
 // Main runs one command and returns the exit code of interface: 0 fine, 1 could
 // not run, 2 usage or configuration, 10 warning, 20 critical.
 func Main(args []string, stdout, stderr io.Writer) int {
+	switch {
+	case len(args) == 0: // somebody who does not know it yet
+		Main([]string{"--help"}, stderr, stderr)
+		return keepwatch.ExitUsage
+	case len(args) == 1 && args[0] == "--version": // what most tools answer to
+		args = []string{"version"}
+	}
 	var c commands
 	code := -1
 	parser, err := kong.New(&c,
@@ -76,7 +96,6 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(n int) { code = n }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.UsageOnError(),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "keepwatch:", err)
@@ -88,13 +107,18 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "keepwatch: %v\nSee keepwatch --help.\n", err)
-		return mapExit(c.Global.Exit, keepwatch.ExitUsage)
+		return mapExit(exitMode(args), keepwatch.ExitUsage)
+	}
+	// Any value counts, whatever it says (no-color.org); as a flag's variable
+	// kong would refuse those that are no bool.
+	if os.Getenv("NO_COLOR") != "" {
+		c.NoColor = true
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if c.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, time.Duration(c.Timeout), fmt.Errorf("--timeout %s is over", keepwatch.FormatDuration(time.Duration(c.Timeout))))
 		defer cancel()
 	}
 	e := &env{Global: c.Global, ctx: ctx, stdout: stdout, stderr: stderr, log: logger(c.Global, stderr)}
@@ -137,6 +161,27 @@ func (e *env) finish(err error) int {
 	return keepwatch.ExitCannot
 }
 
+// exitMode finds the flag in a command line that could not be parsed: a plug-in
+// that is called wrongly must not read as critical.
+func exitMode(args []string) string {
+	for i, arg := range args {
+		if arg == "--exit=nagios" || arg == "--exit" && i+1 < len(args) && args[i+1] == "nagios" {
+			return "nagios"
+		}
+	}
+	return "default"
+}
+
+// usageError is an error of the caller; it reads as the fact alone.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+func (usageError) Unwrap() error   { return keepwatch.ErrInvalid }
+
+func misused(hint, format string, args ...any) error {
+	return keepwatch.WithHint(usageError(fmt.Sprintf(format, args...)), hint)
+}
+
 // mapExit translates for Nagios: 3 unknown, 1 warning, 2 critical.
 func mapExit(mode string, code int) int {
 	if mode != "nagios" {
@@ -163,8 +208,7 @@ func (e *env) progress(format string, args ...any) {
 // configPath is what -c or KEEPWATCH_CONFIG names.
 func (e *env) configPath() (string, error) {
 	if e.Config == "" {
-		return "", keepwatch.WithHint(fmt.Errorf("no configuration named: %w", keepwatch.ErrInvalid),
-			"name a file with -c keepwatch.yaml or KEEPWATCH_CONFIG; keepwatch init writes one")
+		return "", misused("name a file with -c keepwatch.yaml or KEEPWATCH_CONFIG; keepwatch init writes one", "no configuration is named")
 	}
 	return e.Config, nil
 }

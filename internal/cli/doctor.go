@@ -75,6 +75,9 @@ func (c doctorCmd) lookAtStore(ctx context.Context, e *env, cfg *config.Config) 
 	if err != nil {
 		return verdict("store", err, "")
 	}
+	if path := missingStore(url); path != "" {
+		return verdict("store", nil, "none yet; keepwatch serve makes it at "+path)
+	}
 	db, err := store.Open(ctx, url, store.Options{Logger: e.log})
 	if err != nil {
 		return verdict("store", err, "")
@@ -197,7 +200,7 @@ func (e *env) printFindings(findings []finding) error {
 	}
 	var err error
 	if e.Output == "table" {
-		err = e.printTable([]string{"", "CHECK", "FOUND"}, rows)
+		err = e.printTable([]string{e.colour("39", ""), "CHECK", "FOUND"}, rows)
 	} else {
 		err = e.printJSON(map[string]any{"schema_version": 1, "findings": findings})
 	}

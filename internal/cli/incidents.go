@@ -3,14 +3,15 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
 
 	"keepwatch"
 	"keepwatch/client"
-	"keepwatch/internal/app"
-	"keepwatch/internal/secrets"
 	"keepwatch/internal/store"
 	"keepwatch/internal/view"
 )
@@ -19,8 +20,11 @@ import (
 // speak to it; with no daemon they open the store themselves, under its lock.
 type Remote struct {
 	Server string `env:"KEEPWATCH_SERVER" placeholder:"URL" help:"The running daemon; default: the address in the configuration."`
-	Token  string `env:"KEEPWATCH_TOKEN" hidden:"" help:"API token; give it as KEEPWATCH_TOKEN."`
 }
+
+// tokenVariable holds the API token. There is no flag for it: command lines are
+// read by everybody on the machine.
+const tokenVariable = "KEEPWATCH_TOKEN"
 
 // daemon returns a client when a daemon answers, nil when none is reachable.
 func (r Remote) daemon(e *env) (*client.Client, error) {
@@ -30,32 +34,66 @@ func (r Remote) daemon(e *env) (*client.Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		base = "http://" + cfg.Server.Listen
+		base = "http://" + reachable(cfg.Server.Listen)
 	}
-	c, err := client.New(base, r.Token)
+	c, err := client.New(base, os.Getenv(tokenVariable))
 	if err != nil {
-		return nil, err
+		return nil, misused("write it like http://127.0.0.1:8484 or https://keepwatch.example.com", "--server: %v", err)
 	}
 	if _, err := c.Healthy(e.ctx); err != nil {
 		if r.Server != "" {
-			return nil, fmt.Errorf("no daemon answers at %s: %w", base, err)
+			return nil, keepwatch.WithHint(fmt.Errorf("no daemon answers at %s: %w", base, err), "look at --server and KEEPWATCH_SERVER; keepwatch serve runs one")
 		}
 		return nil, nil
 	}
 	return c, nil
 }
 
-// openStore opens the configured store itself.
+// reachable turns the address that a daemon binds into one that leads to it.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || (err == nil && ip.IsUnspecified()) {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// openStore opens the configured store itself. It makes none: an empty answer
+// from a store that was made by the question would mislead.
 func (e *env) openStore() (*store.DB, error) {
-	cfg, err := e.load()
+	url, err := e.configuredStore()
 	if err != nil {
 		return nil, err
 	}
-	url, err := app.StoreURL(e.ctx, cfg, secrets.New(secrets.Options{LookupEnv: os.LookupEnv}))
-	if err != nil {
-		return nil, err
+	if path := missingStore(url); path != "" {
+		return nil, keepwatch.WithHint(fmt.Errorf("there is no store at %s: %w", path, keepwatch.ErrNotFound),
+			"look at store.url, a relative path begins in the working folder; keepwatch serve makes the store")
 	}
 	return store.Open(e.ctx, url, store.Options{Logger: e.log})
+}
+
+func (e *env) configuredStore() (string, error) {
+	cfg, err := e.load()
+	if err != nil {
+		return "", err
+	}
+	return e.storeURL(cfg)
+}
+
+// missingStore returns the path of a file that is not there; servers have none.
+func missingStore(url string) string {
+	path, ok := strings.CutPrefix(url, "sqlite:")
+	if !ok {
+		return ""
+	}
+	path = strings.TrimPrefix(path, "//")
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return ""
+	}
+	return path
 }
 
 type incidentsCmd struct {
@@ -65,20 +103,15 @@ type incidentsCmd struct {
 }
 
 func (c incidentsCmd) Run(e *env) error {
+	if c.Limit < 1 {
+		return misused("leave it out for 100", "--limit %d: at least one incident must be asked for", c.Limit)
+	}
 	list, err := c.list(e)
 	if err != nil {
 		return err
 	}
-	switch e.Output {
-	case "json":
-		return e.printJSON(map[string]any{"schema_version": 1, "items": list})
-	case "ndjson":
-		for _, in := range list {
-			if err := e.printJSON(in); err != nil {
-				return err
-			}
-		}
-		return nil
+	if e.Output != "table" {
+		return printItems(e, list)
 	}
 	rows := make([][]string, len(list))
 	for i, in := range list {
@@ -102,7 +135,7 @@ func (c incidentsCmd) list(e *env) ([]client.Incident, error) {
 	if daemon == nil {
 		return c.stored(e)
 	}
-	var list []client.Incident
+	list := []client.Incident{}
 	for in, err := range daemon.Incidents(e.ctx, client.IncidentFilter{Status: c.Status}) {
 		if err != nil {
 			return nil, explained(err)
@@ -176,7 +209,7 @@ func explained(err error) error {
 	}
 	hint := answer.Hint
 	if answer.Status == 401 {
-		hint = "set KEEPWATCH_TOKEN; keepwatch token create makes one"
+		hint = "set " + tokenVariable + "; the daemon hands out tokens to administrators only, and keepwatch token create makes the first one while no daemon runs"
 	}
 	return keepwatch.WithHint(err, hint)
 }

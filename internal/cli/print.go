@@ -19,6 +19,19 @@ func (e *env) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
+// printItems writes a list: one document as json, one item a line as ndjson.
+func printItems[T any](e *env, items []T) error {
+	if e.Output == "json" {
+		return e.printJSON(map[string]any{"schema_version": 1, "items": append([]T{}, items...)})
+	}
+	for _, item := range items {
+		if err := e.printJSON(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // printTable writes rows under a header, columns aligned.
 func (e *env) printTable(header []string, rows [][]string) error {
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
@@ -29,7 +42,9 @@ func (e *env) printTable(header []string, rows [][]string) error {
 	return w.Flush()
 }
 
-// colour wraps a word for a terminal; elsewhere the word stands alone.
+// colour wraps a word for a terminal; elsewhere the word stands alone. In a table
+// the whole column is wrapped, its header in the default colour 39: the writer
+// counts the codes as width.
 func (e *env) colour(code, word string) string {
 	if e.NoColor || !isTerminal(e.stdout) {
 		return word

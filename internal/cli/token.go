@@ -7,6 +7,7 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/app"
+	"keepwatch/internal/store"
 )
 
 type tokenCmd struct {
@@ -26,8 +27,8 @@ func (c tokenCreateCmd) Run(e *env) error {
 	want := client.NewToken{Name: c.Name, Role: c.Role}
 	if c.Expires != "" {
 		d, err := keepwatch.ParseDuration(c.Expires)
-		if err != nil {
-			return err
+		if err != nil || d == 0 {
+			return misused("write it like 90d or 12h", "--expires %q is not a time from now", c.Expires)
 		}
 		at := time.Now().Add(d).UTC()
 		want.ExpiresAt = &at
@@ -53,7 +54,12 @@ func (c tokenCreateCmd) create(e *env, want client.NewToken) (client.CreatedToke
 		created, err := daemon.CreateToken(e.ctx, want)
 		return created, explained(err)
 	}
-	db, err := e.openStore()
+	// The store may be made here: the first token can exist before the first start.
+	url, err := e.configuredStore()
+	if err != nil {
+		return client.CreatedToken{}, err
+	}
+	db, err := store.Open(e.ctx, url, store.Options{Logger: e.log})
 	if err != nil {
 		return client.CreatedToken{}, err
 	}
@@ -69,7 +75,7 @@ func (c tokenListCmd) Run(e *env) error {
 		return err
 	}
 	if e.Output != "table" {
-		return e.printJSON(map[string]any{"schema_version": 1, "items": list})
+		return printItems(e, list)
 	}
 	rows := make([][]string, len(list))
 	for i, t := range list {

@@ -29,17 +29,17 @@ type tierReport struct {
 }
 
 type validateReport struct {
-	SchemaVersion int                  `json:"schema_version"`
-	Files         []string             `json:"files"`
-	Tenants       int                  `json:"tenants"`
-	Credentials   int                  `json:"credentials"`
-	Receivers     int                  `json:"receivers"`
-	Tiers         []tierReport         `json:"tiers"`
-	PerDay        budget               `json:"calls_per_day"`
-	PerYear       budget               `json:"calls_per_year"`
-	ByTenant      map[string]budget    `json:"calls_per_year_by_tenant"`
-	Warnings      []string             `json:"warnings"`
-	AsOf          time.Time            `json:"as_of"`
+	SchemaVersion int               `json:"schema_version"`
+	Files         []string          `json:"files"`
+	Tenants       int               `json:"tenants"`
+	Credentials   int               `json:"credentials"`
+	Receivers     int               `json:"receivers"`
+	Tiers         []tierReport      `json:"tiers"`
+	PerDay        budget            `json:"calls_per_day"`
+	PerYear       budget            `json:"calls_per_year"`
+	ByTenant      map[string]budget `json:"calls_per_year_by_tenant"`
+	Warnings      []string          `json:"warnings"`
+	AsOf          time.Time         `json:"as_of"`
 }
 
 type budget struct {

@@ -187,16 +187,21 @@ func calendarNames(c *Config) []string {
 	return out
 }
 
+// namesAllowed lists the names that exist, in order and not without end.
+func namesAllowed(known []string) string {
+	slices.Sort(known)
+	switch {
+	case len(known) == 0:
+		return "none is defined"
+	case len(known) > 20:
+		return strings.Join(known[:20], ", ") + fmt.Sprintf(" and %d more", len(known)-20)
+	}
+	return strings.Join(known, ", ")
+}
+
 // unknown reports a name that nothing bears, with the nearest one that exists.
 func unknown(at spot, what, name string, known []string) {
-	slices.Sort(known)
-	allowed := strings.Join(known, ", ")
-	if len(known) > 20 {
-		allowed = strings.Join(known[:20], ", ") + fmt.Sprintf(" and %d more", len(known)-20)
-	}
-	if len(known) == 0 {
-		allowed = "none is defined"
-	}
+	allowed := namesAllowed(known)
 	shown := quote(name)
 	if envPattern.MatchString(at.node.Value) {
 		shown = quote(at.node.Value)

@@ -37,7 +37,7 @@ func (m *merger) routes(c *Config) {
 	known := m.receiverNames()
 	for _, d := range m.all.routes {
 		if d.v.to.at.set() && len(d.v.to.v) == 0 {
-			d.v.to.at.fault(strings.Join(known, ", "), "a route must name a receiver")
+			d.v.to.at.fault(namesAllowed(known), "a route must name a receiver")
 		}
 		seen := names{}
 		for _, to := range d.v.to.v {

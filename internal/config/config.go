@@ -147,6 +147,15 @@ func (c *Config) CadenceOf(t Tier) calendar.Cadence {
 	return calendar.Cadence{Calendar: c.Calendars[t.Calendar], Business: t.Business, Off: t.Off}
 }
 
+// DefaultCadence is the cadence of a tier in the default hours, without a file.
+func DefaultCadence(t Tier) calendar.Cadence {
+	hours, err := calendar.Parse(calendar.Spec{Name: DefaultCalendar, Hours: calendar.DefaultHours})
+	if err != nil {
+		panic("config: the default hours do not parse: " + err.Error())
+	}
+	return calendar.Cadence{Calendar: hours, Business: t.Business, Off: t.Off}
+}
+
 // FailAfter is the number of scheduled runs with a confirmed soft failure after
 // which a credential counts as failing.
 func (c *Config) FailAfter(id keepwatch.CredentialID) int { return c.TierOf(id).FailAfter }

@@ -119,7 +119,7 @@ func parsed[V any](sch schema, what, allowed string, parse func(string) (V, bool
 }
 
 func identifier[V ~string](what string) kind[V] {
-	return parsed(schema{"type": []string{"string", "number"}}, what, idAllowed, func(v string) (V, bool) {
+	return parsed(schema{"type": []string{"string", "number"}, "pattern": idPattern.String()}, what, idAllowed, func(v string) (V, bool) {
 		return V(v), idPattern.MatchString(v)
 	})
 }

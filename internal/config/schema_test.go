@@ -111,7 +111,9 @@ func TestSchemaDescribesEveryKey(t *testing.T) {
 			walk(sub, path+"."+name)
 		}
 		for _, inner := range []string{"items", "additionalProperties"} {
-			walk(mapOf(s[inner]), path+"."+inner)
+			if sub := mapOf(s[inner]); sub != nil {
+				walk(sub, path+"."+inner)
+			}
 		}
 	}
 	walk(readSchema(t), "$")

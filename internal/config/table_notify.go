@@ -25,7 +25,7 @@ func routeKind() kind[routeDraft] {
 		key("match", "what the route is for; without it, everything", located(matchKind()), func(r *routeDraft) *at[matchDraft] { return &r.match }),
 		key("to", "names of receivers", located(oneOrMany(located(identifier[string]("the name of a receiver")))), func(r *routeDraft) *at[[]at[string]] { return &r.to }).must(),
 		key("wait", "how long to gather before the first message", duration(0, day), func(r *routeDraft) *time.Duration { return &r.wait }),
-		key("repeat_every", "how often to remind while it lasts and nobody has acknowledged; without it, never", duration(time.Minute, 30*day), func(r *routeDraft) *time.Duration { return &r.repeatEvery }),
+		key("repeat_every", "how often to remind while it lasts and nobody has acknowledged; without it, never", duration(time.Second, 30*day), func(r *routeDraft) *time.Duration { return &r.repeatEvery }),
 		key("continue", "look at the routes below, too", boolean(), func(r *routeDraft) *bool { return &r.further }),
 	)
 }

@@ -1,0 +1,71 @@
+package scenario
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"keepwatch"
+)
+
+// Hosts are the three addresses of a tenant.
+type Hosts struct{ Auth, REST, SOAP string }
+
+// Config writes the estate as a configuration file. head is everything above
+// tenants (server, store, tiers, receivers, routes); it ends with a newline.
+func (e Estate) Config(head string, hosts func(keepwatch.TenantID) Hosts) string {
+	var b strings.Builder
+	b.WriteString(head)
+	b.WriteString("tenants:\n")
+	for _, t := range e.Tenants {
+		h := hosts(t.ID)
+		fmt.Fprintf(&b, "  - id: %s\n    subdomain: %s\n    endpoints: {auth: %q, rest: %q, soap: %q}\n    business_units:\n", t.ID, t.Subdomain, h.Auth, h.REST, h.SOAP)
+		for _, u := range t.BusinessUnits {
+			fmt.Fprintf(&b, "      - {mid: %d, name: %q}\n", u.MID, u.Name)
+		}
+	}
+	b.WriteString("credentials:\n")
+	for _, c := range e.Credentials {
+		writeCredential(&b, c)
+	}
+	return b.String()
+}
+
+func writeCredential(b *strings.Builder, c keepwatch.Credential) {
+	fmt.Fprintf(b, "  - id: %s\n    tenant: %s\n    business_unit: %d\n    kind: %s\n    criticality: %s\n    secret: %q\n", c.ID, c.Tenant, c.BusinessUnit, c.Kind, c.Criticality, c.SecretRef)
+	if c.Kind == keepwatch.APIUser {
+		fmt.Fprintf(b, "    username: %q\n", c.Username)
+	} else {
+		fmt.Fprintf(b, "    client_id: %q\n", c.ClientID)
+	}
+	if !c.SecretGenerated.IsZero() {
+		fmt.Fprintf(b, "    secret_generated: %q\n", c.SecretGenerated.UTC().Format(time.RFC3339))
+	}
+	if c.Owner.Team != "" {
+		fmt.Fprintf(b, "    owner: {team: %q, contact: %q}\n", c.Owner.Team, c.Owner.Contact)
+	}
+	if c.Purpose != "" {
+		fmt.Fprintf(b, "    purpose: %q\n", c.Purpose)
+	}
+	if c.RunbookURL != "" {
+		fmt.Fprintf(b, "    runbook_url: %q\n", c.RunbookURL)
+	}
+	for i, t := range c.Tests {
+		if i == 0 {
+			b.WriteString("    tests:\n")
+		}
+		fmt.Fprintf(b, "      - %q\n", t)
+	}
+	for i, h := range c.Holders {
+		if i == 0 {
+			b.WriteString("    holders:\n")
+		}
+		fmt.Fprintf(b, "      - {name: %q}\n", h.Name)
+	}
+	for i, d := range c.Dependents {
+		if i == 0 {
+			b.WriteString("    dependents:\n")
+		}
+		fmt.Fprintf(b, "      - {kind: %s, key: %q}\n", d.Kind, d.Key)
+	}
+}
