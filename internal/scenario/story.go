@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -44,6 +46,7 @@ type Story struct {
 	Name    string
 	Summary string // one sentence, for docs/scenarios.md
 	Start   time.Time
+	Zone    string // of the office hours; "" is UTC
 	For     time.Duration
 	Estate  Estate
 	Events  []Event
@@ -53,4 +56,38 @@ type Story struct {
 	Messages []string
 	// Detect bounds the time from the first event to the first incident; 0 does not.
 	Detect time.Duration
+	// Confirm bounds the time from the first failed test to the first incident.
+	Confirm time.Duration
 }
+
+// Slug is the name as a file's.
+func (s Story) Slug() string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		case r == ' ', r == '-':
+			return '-'
+		}
+		return -1
+	}, s.Name), "-")
+}
+
+// Random reports whether chance has a part in the story: then its course in
+// seconds is not a promise, only what is said is.
+func (s Story) Random() bool {
+	return slices.ContainsFunc(s.Events, func(e Event) bool { return e.Probability > 0 })
+}
+
+// credentialFaults are the simulator's faults that are an answer about the credential.
+var credentialFaults = []string{
+	"bad_client_id", "bad_secret", "secret_expired", "package_deleted", "grant_refused", "unauthorized_client", "business_unit_refused",
+	"scope_missing", "business_rule", "token_rejected", "wrong_stack", "token_in_url", "legacy_unauthorized",
+	"soap_token_expired", "soap_login_failed", "soap_account_locked", "soap_password_change", "soap_authorization", "soap_permission",
+}
+
+// Refusal reports whether a simulator fault is about the credential itself: only
+// such a one may open an incident of a credential.
+func Refusal(fault string) bool { return slices.Contains(credentialFaults, fault) }
