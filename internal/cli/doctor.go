@@ -45,6 +45,7 @@ func (c doctorCmd) Run(e *env) error {
 	findings = append(findings, c.lookAtStore(ctx, e, cfg))
 	findings = append(findings, lookAtHosts(ctx, client, cfg)...)
 	findings = append(findings, lookAtSecrets(ctx, cfg)...)
+	findings = append(findings, lookAtChannels(ctx, client, cfg)...)
 	findings = append(findings, lookAtProxy(), lookAtEgress(ctx, client, cfg))
 	return e.printFindings(findings)
 }

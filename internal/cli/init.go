@@ -34,12 +34,3 @@ func (c initCmd) Run(e *env) error {
 	e.progress("wrote %s; edit it, then: keepwatch validate -c %s", c.File, c.File)
 	return nil
 }
-
-// validated reads the configuration and tries every secret reference.
-func (e *env) validated() (*config.Config, error) {
-	path, err := e.configPath()
-	if err != nil {
-		return nil, err
-	}
-	return config.Validate(e.ctx, path, os.LookupEnv)
-}

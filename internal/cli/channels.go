@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"keepwatch"
+	"keepwatch/internal/config"
+	"keepwatch/internal/egress"
+	"keepwatch/internal/secrets"
+)
+
+// lookAtChannels connects to the host of each receiver and sends nothing: a
+// message that somebody is told of belongs to an incident, not to a look around.
+func lookAtChannels(ctx context.Context, client *egress.Client, cfg *config.Config) []finding {
+	resolver := secrets.New(secrets.Options{LookupEnv: os.LookupEnv})
+	var findings []finding
+	for _, r := range cfg.Receivers {
+		check := "channel " + r.Name
+		addr, err := channelAddress(ctx, resolver, r)
+		if err != nil {
+			findings = append(findings, verdict(check, err, ""))
+			continue
+		}
+		findings = append(findings, verdict(check, dialled(ctx, client, addr), addr+" takes connections; no message was sent"))
+	}
+	return findings
+}
+
+func dialled(ctx context.Context, client *egress.Client, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	conn, err := client.Dial(ctx, "tcp", addr)
+	if err != nil {
+		return keepwatch.WithHint(fmt.Errorf("%s cannot be reached: %w", addr, err), "look at the receiver's address, name resolution and firewall")
+	}
+	return conn.Close()
+}
+
+// channelAddress is the host and port behind a receiver, and nothing more: the
+// rest of a webhook's address is often a secret.
+func channelAddress(ctx context.Context, resolver *secrets.Resolver, r config.Receiver) (string, error) {
+	var where string
+	switch {
+	case r.Email != nil:
+		return r.Email.SMTP, nil
+	case r.Slack != nil:
+		where = r.Slack.WebhookURL
+	case r.Webhook != nil:
+		where = r.Webhook.URL
+	}
+	if !strings.HasPrefix(where, "http://") && !strings.HasPrefix(where, "https://") {
+		secret, err := resolver.Resolve(ctx, where)
+		if err != nil {
+			return "", err
+		}
+		where = string(secret.Reveal())
+	}
+	u, err := url.Parse(strings.TrimSpace(where))
+	if err != nil || u.Hostname() == "" {
+		return "", misused("it must be like https://HOST/PATH", "the address of receiver %q is no web address", r.Name)
+	}
+	port := u.Port()
+	if port == "" {
+		if port = "443"; u.Scheme == "http" {
+			port = "80"
+		}
+	}
+	return net.JoinHostPort(u.Hostname(), port), nil
+}
