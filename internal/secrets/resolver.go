@@ -165,7 +165,7 @@ func trimNewline(b []byte) []byte {
 }
 
 // Warning says what is unwise about a reference that can be read, or "". It is
-// for validate and doctor; a warning never stops a test.
+// for validate and the start; a warning never stops a test.
 func Warning(text string) string {
 	ref, err := Parse(text)
 	if err != nil || ref.Scheme != schemeFile || runtime.GOOS == "windows" {
