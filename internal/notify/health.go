@@ -33,11 +33,12 @@ type ReceiverHealth struct {
 type TroubleKind string
 
 const (
-	// TroubleDead: a receiver refused a message for good.
+	// TroubleDead says that a receiver refused a message for good.
 	TroubleDead TroubleKind = "dead"
-	// TroubleUnreachable: a receiver has failed for unreachableAfter; messages are kept and retried.
+	// TroubleUnreachable says that a receiver has failed for a while; its messages
+	// are kept and tried again.
 	TroubleUnreachable TroubleKind = "unreachable"
-	// TroubleNoReceiver: no route names a receiver for an incident.
+	// TroubleNoReceiver says that no route names a receiver for an incident.
 	TroubleNoReceiver TroubleKind = "no_receiver"
 )
 
@@ -52,6 +53,7 @@ type Trouble struct {
 	Since    time.Time
 }
 
+// unreachableAfter is how long a receiver may fail before that is news.
 const unreachableAfter = 5 * time.Minute
 
 // report calls the owner's hook, in the goroutine that met the trouble.

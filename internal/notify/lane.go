@@ -73,7 +73,7 @@ func (l *lane) pop() (job, bool) {
 func (l *lane) room(now time.Time) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now.Sub(l.since) < time.Second {
+	if l.busy == "" || now.Sub(l.since) < time.Second {
 		return time.Second
 	}
 	return l.p.opts.SendTimeout

@@ -10,8 +10,10 @@ import (
 type Status string
 
 const (
+	// Firing is what still lasts.
 	Firing Status = "firing"
-	Over   Status = "resolved"
+	// Over is what has ended.
+	Over Status = "resolved"
 )
 
 // Kinds of message that are not transitions.

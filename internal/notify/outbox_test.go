@@ -54,6 +54,13 @@ func (m *memory) add(ns ...keepwatch.Notice) {
 	m.wake()
 }
 
+// breakDown makes the whole outbox fail, or work again.
+func (m *memory) breakDown(broken bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = broken
+}
+
 func (m *memory) Unrouted(_ context.Context, limit int) ([]keepwatch.Notice, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -101,14 +108,11 @@ func (m *memory) ClaimDeliveries(_ context.Context, now time.Time, lease time.Du
 	if m.broken {
 		return nil, errBroken
 	}
-	var out []keepwatch.Delivery
-	for _, d := range m.sorted() {
-		if d.Status != keepwatch.DeliveryPending || d.NextAttemptAt.After(now) || len(out) == limit {
-			continue
-		}
-		d.NextAttemptAt = now.Add(lease)
-		m.rows[d.ID] = d
-		out = append(out, d)
+	out := m.due(now)
+	out = out[:min(limit, len(out))]
+	for i := range out {
+		out[i].NextAttemptAt = now.Add(lease)
+		m.rows[out[i].ID] = out[i]
 	}
 	return out, nil
 }
@@ -166,10 +170,12 @@ func (m *memory) Incident(_ context.Context, id keepwatch.IncidentID) (keepwatch
 	return inc, nil
 }
 
-func (m *memory) sorted() []keepwatch.Delivery {
+func (m *memory) due(now time.Time) []keepwatch.Delivery {
 	var out []keepwatch.Delivery
 	for _, d := range m.rows {
-		out = append(out, d)
+		if d.Status == keepwatch.DeliveryPending && !d.NextAttemptAt.After(now) {
+			out = append(out, d)
+		}
 	}
 	slices.SortFunc(out, func(a, b keepwatch.Delivery) int {
 		return cmp.Or(a.NextAttemptAt.Compare(b.NextAttemptAt), cmp.Compare(a.ID, b.ID))
@@ -197,16 +203,13 @@ func (m *memory) count(status keepwatch.DeliveryStatus) int {
 
 // inbox is a receiver that can be made to fail.
 type inbox struct {
-	mu   sync.Mutex
-	got  []Message
-	fail func(Message) error
-	// slow is how long a message takes to hand over.
-	slow    time.Duration
-	tries   int
-	at      []time.Time
-	at0     int // how many are being sent just now
-	atMost  int
-	ignored bool // ignores the context's end
+	mu    sync.Mutex
+	got   []Message
+	fail  func(Message) error
+	slow  time.Duration // how long it takes to hand a message over
+	tries int
+	// at0 is how many are being sent just now, atMost how many at once so far.
+	at0, atMost int
 }
 
 func (i *inbox) Send(ctx context.Context, m Message) (Receipt, error) {
@@ -234,7 +237,6 @@ func (i *inbox) Send(ctx context.Context, m Message) (Receipt, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.got = append(i.got, m)
-	i.at = append(i.at, time.Now())
 	return "accepted", nil
 }
 
@@ -248,6 +250,18 @@ func (i *inbox) messages() []Message {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return slices.Clone(i.got)
+}
+
+func (i *inbox) attempts() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.tries
+}
+
+func (i *inbox) hang(d time.Duration) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.slow = d
 }
 
 // kinds is what arrived, in order.

@@ -70,7 +70,7 @@ type Pipeline struct {
 	nudged  chan struct{}
 	quit    chan struct{} // no new work
 	abandon context.CancelFunc
-	sending context.Context //nolint:containedctx // the life of all sends, ended by Stop
+	sending context.Context // the life of all sends, ended by Stop
 	wg      sync.WaitGroup
 }
 

@@ -39,7 +39,7 @@ func links(m notify.Message) []notify.Line {
 const page = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{.Title}}</title></head>
 <body style="font-family:sans-serif;color:#1c1c1c;max-width:44em">
-<h1 style="font-size:1.1em;border-left:6px solid {{.Colour}};padding-left:.6em">{{.Title}}</h1>
+<h1 style="font-size:1.1em;border-left:6px solid {{if eq .Kind "test"}}#607d8b{{else if eq .Status "resolved"}}#2e7d32{{else}}#c62828{{end}};padding-left:.6em">{{.Title}}</h1>
 <table style="border-collapse:collapse">{{range .Lines}}
 <tr><th style="text-align:left;vertical-align:top;padding:.2em 1em .2em 0">{{.Name}}</th><td style="padding:.2em 0">{{.Text}}</td></tr>{{end}}
 </table>{{range .Links}}
@@ -49,16 +49,9 @@ const page = `<!doctype html>
 `
 
 func html(t *template.Template, m notify.Message) (string, error) {
-	colour := "#c62828"
-	switch {
-	case m.Status == notify.Over:
-		colour = "#2e7d32"
-	case m.Kind == notify.KindTest:
-		colour = "#607d8b"
-	}
 	var b strings.Builder
 	err := t.Execute(&b, map[string]any{
-		"Title": m.Title, "Lines": m.Lines, "Links": links(m), "Key": m.Key, "Colour": template.CSS(colour), //nolint:gosec // one of three constants
+		"Title": m.Title, "Lines": m.Lines, "Links": links(m), "Key": m.Key, "Kind": string(m.Kind), "Status": string(m.Status),
 	})
 	return b.String(), err
 }

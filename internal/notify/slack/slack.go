@@ -67,7 +67,7 @@ func classify(err error, now time.Time) error {
 			return err
 		}
 		// The library takes 200 alone for success.
-		return notify.Retryable(fmt.Errorf("Slack answered %d instead of 200", status.Code)) //nolint:staticcheck // a name begins with a capital
+		return notify.Retryable(fmt.Errorf("the receiver answered %d instead of 200", status.Code))
 	}
 	var transport *url.Error
 	if errors.As(err, &transport) {
