@@ -149,9 +149,9 @@ func (e *env) finish(err error) int {
 	var faults *config.Faults
 	if errors.As(err, &faults) {
 		fmt.Fprintln(e.stderr, strings.TrimRight(faults.Error(), "\n"))
-		return keepwatch.ExitUsage
+	} else {
+		fmt.Fprintln(e.stderr, "keepwatch:", err)
 	}
-	fmt.Fprintln(e.stderr, "keepwatch:", err)
 	if hint := keepwatch.HintOf(err); hint != "" {
 		fmt.Fprintln(e.stderr, "hint:", hint)
 	}

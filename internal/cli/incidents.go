@@ -26,13 +26,17 @@ type Remote struct {
 // read by everybody on the machine.
 const tokenVariable = "KEEPWATCH_TOKEN"
 
+// asksDirectly helps when the file is broken and the daemon that still runs with
+// the old one is to be asked about it.
+const asksDirectly = "--server URL asks a running daemon without reading the configuration"
+
 // daemon returns a client when a daemon answers, nil when none is reachable.
 func (r Remote) daemon(e *env) (*client.Client, error) {
 	base := r.Server
 	if base == "" {
 		cfg, err := e.load()
 		if err != nil {
-			return nil, err
+			return nil, keepwatch.WithHint(err, strings.TrimPrefix(keepwatch.HintOf(err)+"; "+asksDirectly, "; "))
 		}
 		base = "http://" + reachable(cfg.Server.Listen)
 	}

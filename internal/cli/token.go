@@ -119,12 +119,20 @@ func (c tokenRevokeCmd) Run(e *env) error {
 		return err
 	}
 	if daemon != nil {
-		return explained(daemon.RevokeToken(e.ctx, c.ID))
+		if err := daemon.RevokeToken(e.ctx, c.ID); err != nil {
+			return explained(err)
+		}
+		e.progress("token %s is revoked", c.ID)
+		return nil
 	}
 	db, err := e.openStore()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	return app.Tokens{DB: db}.Revoke(e.ctx, c.ID)
+	if err := (app.Tokens{DB: db}).Revoke(e.ctx, c.ID); err != nil {
+		return err
+	}
+	e.progress("token %s is revoked", c.ID)
+	return nil
 }
