@@ -45,7 +45,7 @@ var encodings = []struct {
 		return []string{inJSON(p, true), inJSON(p, false), inJSON(inJSON(p, true), true), inside(strconv.Quote(p)), inside(strconv.Quote(inJSON(p, false))), spelt(p, `\u%04x`)}
 	}},
 	{"html", func(p string) []string {
-		return []string{html.EscapeString(p), htmltemplate.HTMLEscapeString(p), strings.ReplaceAll(htmltemplate.HTMLEscapeString(p), "+", "&#43;"), spelt(p, "&#x%02x;"), spelt(p, "&#%d;")}
+		return []string{html.EscapeString(p), inJSON(html.EscapeString(p), true), htmltemplate.HTMLEscapeString(p), strings.ReplaceAll(htmltemplate.HTMLEscapeString(p), "+", "&#43;"), spelt(p, "&#x%02x;"), spelt(p, "&#%d;")}
 	}},
 	{"utf-16", func(p string) []string {
 		wide := wide(p)
@@ -253,4 +253,12 @@ func (e *evidence) scan(s *scanner) (hits []hit, total int) {
 		total += e.ways[way].Len()
 	}
 	return hits, total
+}
+
+// base64Of spells a whole line in either alphabet.
+func base64Of(alphabet, line string) string {
+	if alphabet == "base64url" {
+		return base64.URLEncoding.EncodeToString([]byte(line))
+	}
+	return base64.StdEncoding.EncodeToString([]byte(line))
 }
