@@ -165,7 +165,7 @@ func measureDaemon(binary, dir string, sim *simulator) (figures, error) {
 		text, _ := os.ReadFile(logFile.Name())
 		return figures{}, fmt.Errorf("%w\n%s", err, text)
 	}
-	time.Sleep(min(2**every, 70*time.Second)) // first proofs are spread over a minute
+	time.Sleep(max(2**every, 70*time.Second)) // first proofs are spread over a minute
 	before, err := sample(cmd.Process.Pid, base)
 	if err != nil {
 		return figures{}, err
