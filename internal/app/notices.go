@@ -22,6 +22,7 @@ func (a *App) newPipeline(cfg *config.Config) error {
 	_, outbox := a.db.Woken()
 	a.pipeline = notify.New(notify.Options{
 		Outbox: a.db, Woken: outbox, Logger: a.opts.Logger, Observe: a.metrics.Notified, Trouble: a.trouble,
+		Random: a.opts.Random,
 	}, setup)
 	return nil
 }
@@ -58,6 +59,7 @@ func (a *App) sender(r config.Receiver) (sender notify.Sender, channel string, e
 // trouble records that telling people does not work as an incident of the
 // monitor: it shows on the page even when no message gets out.
 func (a *App) trouble(ctx context.Context, t notify.Trouble) {
+	defer a.troubled.Store(true)
 	o := aboutMessages(t.Receiver, time.Now())
 	o.Outcome, o.Evidence = keepwatch.MonitorFault, t.Reason
 	o.Message = fmt.Sprintf("Messages do not reach the receiver %q.", t.Receiver)
@@ -89,8 +91,12 @@ func aboutMessages(receiver string, now time.Time) keepwatch.Observation {
 // messagesAgain ends the incidents of receivers that took a message since. A
 // receiver that is no longer configured has nothing to answer for.
 func (a *App) messagesAgain(ctx context.Context, now time.Time) error {
+	if !a.troubled.Swap(false) {
+		return nil
+	}
 	all, err := a.db.Series(ctx)
 	if err != nil {
+		a.troubled.Store(true)
 		return err
 	}
 	well := map[string]time.Time{}
@@ -104,6 +110,7 @@ func (a *App) messagesAgain(ctx context.Context, now time.Time) error {
 			continue
 		}
 		if success, configured := well[receiver]; configured && !success.After(s.LastAt) {
+			a.troubled.Store(true) // still: look again
 			continue
 		}
 		o := aboutMessages(receiver, now)
@@ -113,5 +120,9 @@ func (a *App) messagesAgain(ctx context.Context, now time.Time) error {
 	if len(found) == 0 {
 		return nil
 	}
-	return a.record(ctx, found, now)
+	if err := a.record(ctx, found, now); err != nil {
+		a.troubled.Store(true)
+		return err
+	}
+	return nil
 }

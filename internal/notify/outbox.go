@@ -37,11 +37,9 @@ type Incidents interface {
 	Incident(ctx context.Context, id keepwatch.IncidentID) (keepwatch.Incident, error)
 }
 
-// Reminders is an outbox that can add a delivery to a notice that was routed long
-// ago. A delivery whose id exists already is left as it is. It stands apart from
-// [Outbox]: one that cannot still delivers everything but reminders, and the
-// pipeline says so when a route asks for them.
+// Reminders adds a delivery to a notice that was routed long ago.
 type Reminders interface {
+	// Remind stores a delivery. One whose id exists already is left as it is.
 	Remind(ctx context.Context, d keepwatch.Delivery, now time.Time) error
 }
 
@@ -50,6 +48,7 @@ type Outbox interface {
 	Notices
 	Queue
 	Incidents
+	Reminders
 }
 
 // Sender is one channel to one receiver. Its error says whether to try again:

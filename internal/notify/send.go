@@ -80,12 +80,7 @@ func (l *lane) sent(ctx context.Context, d keepwatch.Delivery, t Target, receipt
 
 // remind plans a reminder.
 func (p *Pipeline) remind(ctx context.Context, d keepwatch.Delivery, now time.Time) {
-	outbox, ok := p.opts.Outbox.(Reminders)
-	if !ok {
-		p.log.Error("cannot plan a reminder: the outbox keeps none", "delivery", d.ID)
-		return
-	}
-	if err := outbox.Remind(ctx, d, now); err != nil {
+	if err := p.opts.Outbox.Remind(ctx, d, now); err != nil {
 		p.log.Error("cannot plan a reminder", "delivery", d.ID, "error", err)
 		return
 	}
