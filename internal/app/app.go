@@ -53,6 +53,8 @@ type Options struct {
 	Listener net.Listener
 	// Store is opened by the caller and not closed here; nil opens store.url.
 	Store *store.DB
+	// Random replaces the chance, in [0,1), that spreads the retries of messages.
+	Random func() float64
 }
 
 // App is one daemon.
@@ -84,6 +86,8 @@ type App struct {
 
 	reloading sync.Mutex
 	badConfig bool // the last reload failed; guarded by reloading
+	// troubled: a receiver has, or may have from before the start, an open incident.
+	troubled atomic.Bool
 }
 
 // New reads the configuration, opens the store and binds the listener. Nothing
@@ -200,6 +204,7 @@ func (a *App) warn(cfg *config.Config) {
 // /readyz tell how far the start is.
 func (a *App) Start(ctx context.Context) error {
 	a.started = time.Now()
+	a.troubled.Store(true)
 	a.serve()
 	cfg := a.config.Load()
 	if err := a.db.SyncChecks(ctx, a.started, cfg.Checks()); err != nil {

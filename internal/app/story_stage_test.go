@@ -75,6 +75,7 @@ func newStage(t *testing.T, story scenario.Story) *stage {
 	s.app, err = New(t.Context(), Options{
 		Load:      func() (*config.Config, error) { return config.Load(s.config, s.refs.lookup) },
 		LookupEnv: s.refs.lookup, Network: s.pipe, Listener: newStillListener(), Store: s.db,
+		Random: func() float64 { return 0 },
 	})
 	s.must(err)
 	// The same door, with somebody who writes down what passes.

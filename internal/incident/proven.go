@@ -79,9 +79,24 @@ func (st *step) recovers(s *keepwatch.Series, o *keepwatch.Observation, flapping
 	}
 	for _, e := range mine {
 		since := e.member(s.ID).Since
+		if e.member(s.ID).Outcome.Hard() {
+			st.resume(s, o)
+		}
 		st.book().leave(e, s.ID, o.At, reason, name(s)+" is proven again, "+span(since, o.At)+" after its first failure.")
 	}
 	return true
+}
+
+// resume brings a repaired credential back to its pace. A run of the schedule was
+// put back on the grid when it was claimed; a proof that a person asked for, or
+// that traffic brought, finds the check where the back-off left it: an hour away,
+// or put off for good.
+func (st *step) resume(s *keepwatch.Series, o *keepwatch.Observation) {
+	claimed := o.Source == keepwatch.SourceTest && o.Reason != keepwatch.ReasonDemand
+	if claimed || s.PlannedGap <= 0 {
+		return
+	}
+	st.plan(s, later(o.At, st.now).Add(s.PlannedGap), keepwatch.ReasonScheduled)
 }
 
 // settle gives a proven series its state: healthy, unless it works badly.
