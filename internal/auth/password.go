@@ -113,7 +113,7 @@ func (h *Hasher) derive(ctx context.Context, password []byte, p params) ([]byte,
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	return argon2.IDKey(password, p.salt, p.time, p.memory, p.threads, uint32(len(p.key))), nil //nolint:gosec // at most 64, see decode
+	return argon2.IDKey(password, p.salt, p.time, p.memory, p.threads, uint32(len(p.key))), nil
 }
 
 type params struct {

@@ -64,8 +64,8 @@ func (s *Sessions) Issue(user string, epoch int64, now time.Time) (value string,
 	expires = now.Add(SessionLife).UTC().Truncate(time.Second)
 	body := make([]byte, 16, 32+len(user))
 	_, _ = rand.Read(body)
-	body = binary.BigEndian.AppendUint64(body, uint64(epoch))          //nolint:gosec // round trip of the same bits
-	body = binary.BigEndian.AppendUint64(body, uint64(expires.Unix())) //nolint:gosec // as above
+	body = binary.BigEndian.AppendUint64(body, uint64(epoch))
+	body = binary.BigEndian.AppendUint64(body, uint64(expires.Unix()))
 	body = append(body, user...)
 	b64 := base64.RawURLEncoding.EncodeToString
 	return b64(body) + "." + b64(s.sign(body)), expires
@@ -91,8 +91,8 @@ func (s *Sessions) Read(value string, now time.Time) (Session, error) {
 		return Session{}, bad
 	}
 	session := Session{
-		Epoch:   int64(binary.BigEndian.Uint64(body[16:])),                     //nolint:gosec // see Issue
-		Expires: time.Unix(int64(binary.BigEndian.Uint64(body[24:])), 0).UTC(), //nolint:gosec // see Issue
+		Epoch:   int64(binary.BigEndian.Uint64(body[16:])),
+		Expires: time.Unix(int64(binary.BigEndian.Uint64(body[24:])), 0).UTC(),
 		User:    string(body[32:]),
 	}
 	if !now.Before(session.Expires) {

@@ -119,7 +119,7 @@ func readICS(setting at[string]) ([]byte, bool) {
 		setting.at.fault("an iCalendar file of at most 1 MiB", "%s is no such file", quote(setting.v))
 		return nil, false
 	}
-	content, err := os.ReadFile(path) //nolint:gosec // the operator's own file names it
+	content, err := os.ReadFile(path)
 	if err != nil {
 		setting.at.fault("an iCalendar file of at most 1 MiB", "%s: %s", quote(setting.v), fileFact(err))
 		return nil, false

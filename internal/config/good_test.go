@@ -321,7 +321,7 @@ func TestWarnings(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(secret, 0o644); err != nil { //nolint:gosec // readable for everybody is the point
+	if err := os.Chmod(secret, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "keepwatch.yaml")

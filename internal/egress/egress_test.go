@@ -199,7 +199,7 @@ func TestTLSIsDiagnosed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewUnstartedServer(http.NotFoundHandler())
-			s.TLS = &tls.Config{Certificates: []tls.Certificate{row.cert}, MaxVersion: row.max, MinVersion: tls.VersionTLS10} //nolint:gosec // to be refused
+			s.TLS = &tls.Config{Certificates: []tls.Certificate{row.cert}, MaxVersion: row.max, MinVersion: tls.VersionTLS10}
 			s.Config.ErrorLog = quiet
 			s.StartTLS()
 			defer s.Close()
@@ -207,7 +207,7 @@ func TestTLSIsDiagnosed(t *testing.T) {
 			if row.trusted {
 				roots.AddCert(row.cert.Leaf)
 			}
-			c := New(Policy{TLS: &tls.Config{RootCAs: roots, ServerName: row.host}}) //nolint:gosec // raised to 1.2
+			c := New(Policy{TLS: &tls.Config{RootCAs: roots, ServerName: row.host}})
 			defer c.CloseIdle()
 			response, err := c.HTTP().Get(s.URL)
 			if err == nil {

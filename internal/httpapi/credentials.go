@@ -24,6 +24,7 @@ func (p Paging) page() view.Page { return view.Page{Limit: min(p.Limit, maxPage)
 
 type noInput struct{}
 
+// CredentialInput names one credential in the path.
 type CredentialInput struct {
 	ID string `path:"id" maxLength:"200"`
 }

@@ -27,7 +27,7 @@ func (f *failure) GetStatus() int { return f.status }
 // failed turns an error into an answer, and logs what the answer holds back.
 func (a *api) failed(ctx context.Context, where string, err error) *failure {
 	f := view.FailureOf(err)
-	if f.ID != "" && ctx.Err() != context.Canceled { //nolint:errorlint // Err returns the bare value
+	if f.ID != "" && ctx.Err() != context.Canceled {
 		a.Logger.Error("request failed", "id", f.ID, "route", where, "error", err)
 	}
 	return &failure{status: f.Status, Body: f.ErrorDetail}

@@ -17,15 +17,13 @@ import (
 // table is a due-table in memory with the store's semantics: the longest due
 // first, next lies after now, handed over before it counts as claimed.
 type table struct {
-	mu       sync.Mutex
-	checks   []keepwatch.Check
-	err      error // of every call, while set
-	repeat   bool  // hand over twice, as a repeated transaction does
-	reads    int
-	claims   int
-	claimed  int
-	refresh  chan struct{}
-	holdOpen time.Duration // a claim takes this long
+	mu      sync.Mutex
+	checks  []keepwatch.Check
+	err     error // of every call, while set
+	repeat  bool  // hand over twice, as a repeated transaction does
+	reads   int
+	claims  int
+	claimed int
 }
 
 func (t *table) ClaimDue(ctx context.Context, now time.Time, limit int,
@@ -90,7 +88,6 @@ type world struct {
 	began   map[keepwatch.CheckID][]time.Time // by elapsed time, not by the wall
 	lags    []time.Duration
 	records [][]keepwatch.Observation
-	running int
 	peak    map[keepwatch.TenantID]int
 	now     map[keepwatch.TenantID]int
 }

@@ -86,7 +86,7 @@ func TestFactsAreCurrent(t *testing.T) {
 	const path = "../../docs/sfmc-facts.md"
 	want := facts()
 	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil { //nolint:gosec // a public document
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

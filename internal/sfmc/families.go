@@ -55,8 +55,10 @@ type Test struct {
 	promise  []string
 }
 
-// REST and SOAP tell which host a test needs.
+// REST reports that the test asks the REST host.
 func (t Test) REST() bool { return t.Path != "" }
+
+// SOAP reports that the test asks the SOAP host.
 func (t Test) SOAP() bool { return t.Object != "" }
 
 // keyProperty is the property that is sure to be there; the rest have ObjectID.

@@ -56,7 +56,7 @@ func parseEnvelope(body []byte) (envelope, error) {
 	for {
 		t, err := d.Token()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return e, w.finish()
 		case errors.Is(err, errEncoding):
 			return e, errEncoding

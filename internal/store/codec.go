@@ -308,7 +308,7 @@ func decodeNeighbourhood(doc []byte, n *incident.Neighbourhood) error {
 func position(phase uint16, id keepwatch.SeriesID) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(id))
-	return int64(phase)<<46 | int64(h.Sum64()&(1<<46-1)) //nolint:gosec // 16 + 46 bits
+	return int64(phase)<<46 | int64(h.Sum64()&(1<<46-1))
 }
 
 // storable refuses text that PostgreSQL would refuse, on both databases alike, so

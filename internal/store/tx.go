@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"keepwatch"
 )
 
 // attempts bounds how often a transaction is run again after a conflict with
@@ -37,7 +39,7 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) 
 		res, err = t.ExecContext(ctx, text, args...)
 	} else {
 		var stmt *sql.Stmt
-		if stmt, err = t.writer.prepare(ctx, text); err != nil {
+		if stmt, err = t.writer.prepare(ctx, text); err != nil { //nolint:sqlclosecheck // kept for the writer's life
 			return 0, err
 		}
 		res, err = stmt.ExecContext(ctx, args...)
@@ -52,7 +54,7 @@ func (t *tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, er
 	if t.writer == nil {
 		return t.QueryContext(ctx, text, args...)
 	}
-	stmt, err := t.writer.prepare(ctx, text)
+	stmt, err := t.writer.prepare(ctx, text) //nolint:sqlclosecheck // kept for the writer's life
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +73,13 @@ type writer struct {
 	turn  chan struct{} // holds one token: whoever has it may write
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+	// doubtful is set while the log may hold commits that are not on the disk: at
+	// the start, and after a commit that reported an I/O error. See settle.
+	doubtful bool
 }
 
 func newWriter(pool *sql.DB) *writer {
-	w := &writer{pool: pool, turn: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}}
+	w := &writer{pool: pool, turn: make(chan struct{}, 1), stmts: map[string]*sql.Stmt{}, doubtful: true}
 	w.turn <- struct{}{}
 	return w
 }
@@ -109,11 +114,35 @@ func (w *writer) start(ctx context.Context) (*tx, error) {
 		}
 		w.conn = conn
 	}
+	if w.doubtful {
+		if err := w.settle(ctx); err != nil {
+			w.drop()
+			return nil, err
+		}
+	}
 	t, err := w.conn.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	return &tx{Tx: t, writer: w}, nil
+}
+
+// settle makes sure that what can be read is on the disk. After a sync that failed,
+// the log may show a commit that no disk has: the kernel forgets that it could not
+// write a page, and the next sync succeeds without it. So the log's content is written
+// anew, into the database, and that is synced. Until this works, nothing is
+// written and nothing acknowledged.
+func (w *writer) settle(ctx context.Context) error {
+	var busy, frames, moved int
+	err := w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved)
+	if err == nil && busy != 0 {
+		err = errors.New("a reader is in the way")
+	}
+	if err != nil {
+		return fmt.Errorf("make the log durable: %w: %w", keepwatch.ErrUnavailable, err)
+	}
+	w.doubtful = false
+	return nil
 }
 
 func (w *writer) release() { w.turn <- struct{}{} }
@@ -174,7 +203,7 @@ func (db *DB) write(ctx context.Context, what string, fn func(context.Context, *
 // pause waits before attempt i is repeated, at random, so that two nodes that met
 // do not meet again.
 func pause(ctx context.Context, i int) bool {
-	t := time.NewTimer(time.Duration(1+rand.IntN(5<<min(i, 7))) * time.Millisecond) //nolint:gosec // not a secret
+	t := time.NewTimer(time.Duration(1+rand.IntN(5<<min(i, 7))) * time.Millisecond)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -229,8 +258,9 @@ func (db *DB) commit(t *tx) error {
 		defer db.options.OnCommit(false)
 	}
 	if err := t.Commit(); err != nil {
-		if t.writer != nil {
+		if t.writer != nil && !db.full(err) { // full: nothing was written, nothing is in doubt
 			t.writer.drop()
+			t.writer.doubtful = true
 		}
 		db.mirror.forget()
 		return &commitError{err}

@@ -221,7 +221,7 @@ func strict(body []byte, into any) error {
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(into); err != nil {
-		return fmt.Errorf("body: %v: %w", err, keepwatch.ErrInvalid)
+		return fmt.Errorf("body: %w: %w", err, keepwatch.ErrInvalid)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ var (
 
 // NewPipe serves h. Call it inside the bubble, and Close before the bubble ends.
 func NewPipe(h http.Handler) *Pipe {
-	p := &Pipe{incoming: make(chan net.Conn), done: make(chan struct{}), server: &http.Server{Handler: h}, refused: map[string]error{}}
+	p := &Pipe{incoming: make(chan net.Conn), done: make(chan struct{}), server: &http.Server{Handler: h}, refused: map[string]error{}} //nolint:gosec // in memory: nobody is slow
 	p.served.Go(func() { _ = p.server.Serve(pipeListener{p}) })
 	return p
 }
