@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -126,6 +128,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	}
 	a.registry = prometheus.NewRegistry()
 	a.metrics = metrics.New(a.registry)
+	a.metrics.Build(opts.Version, revision(), runtime.Version())
 	metrics.NewCollector(a.registry, (&gauges{app: a}).snapshot)
 	a.intake = intake.New(a.db, a.policy)
 	a.prober = probe.New(probe.Options{
@@ -200,6 +203,20 @@ func (a *App) warn(cfg *config.Config) {
 	}
 }
 
+// revision is what the program was built from, where the build knows it.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
+
 // Start lets everything run. The listener answers first, so that /healthz and
 // /readyz tell how far the start is.
 func (a *App) Start(ctx context.Context) error {
@@ -224,6 +241,9 @@ func (a *App) Start(ctx context.Context) error {
 	a.duties.start()
 	a.lifecycle.onStop("duties", a.duties.stop)
 	a.metrics.ReloadResult(true)
+	if err := a.readAgain(ctx, a.started); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
 	a.log.Info("started", "version", a.opts.Version, "credentials", len(cfg.Credentials), "store", a.db.Driver(), "address", a.URL())
 	return nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -10,6 +11,9 @@ import (
 	"keepwatch"
 	"keepwatch/internal/incident"
 )
+
+// blindSeries gathers whether this place sees anything.
+const blindSeries keepwatch.SeriesID = "monitor:blind"
 
 const (
 	watchEvery  = 30 * time.Second // blindness
@@ -77,11 +81,11 @@ func (d *duties) watch(ctx context.Context, now time.Time) error {
 	}
 	d.sighted = earlier(sightedUntil(all), now.Add(sightedAtMost))
 	blind, since := blindness(all, now)
-	if blind == d.blind || now.Sub(d.app.started) < startGrace {
+	if blind == saidBlind(all) || now.Sub(d.app.started) < startGrace {
 		return nil
 	}
 	o := keepwatch.Observation{
-		Key: fmt.Sprintf("monitor:blind@%d", now.UnixMilli()), Series: "monitor:blind", Place: keepwatch.Local,
+		Key: fmt.Sprintf("monitor:blind@%d", now.UnixMilli()), Series: blindSeries, Place: keepwatch.Local,
 		Source: keepwatch.SourceMonitor, Slot: now, At: now, Outcome: keepwatch.OK, Message: "Keepwatch can look again.",
 	}
 	if blind {
@@ -89,11 +93,15 @@ func (d *duties) watch(ctx context.Context, now time.Time) error {
 		o.Message = "Keepwatch sees nothing: no credential can be looked at from here" + sinceWhen(since)
 		o.Hint = "Look at this machine's network, proxy and name resolution first; keepwatch doctor names what does not answer."
 	}
-	if err := d.app.record(ctx, []keepwatch.Observation{o}, now); err != nil {
-		return err
-	}
-	d.blind = blind
-	return nil
+	return d.app.record(ctx, []keepwatch.Observation{o}, now)
+}
+
+// saidBlind is what was recorded last. It is read from the store, since another
+// process may have said it: the one before a restart, or another node.
+func saidBlind(all []keepwatch.Series) bool {
+	return slices.ContainsFunc(all, func(s keepwatch.Series) bool {
+		return s.ID == blindSeries && s.Last.Outcome == keepwatch.MonitoringBlind
+	})
 }
 
 // blindness says whether nothing could be seen from here for two planned gaps, and

@@ -59,13 +59,16 @@ func (a *App) fixed(next *config.Config) error {
 	return nil
 }
 
+// configSeries gathers how reloads went.
+const configSeries keepwatch.SeriesID = "config"
+
 // sayReload records how a reload went. A good one is said only after a bad one.
 func (a *App) sayReload(ctx context.Context, failed error, now time.Time) error {
 	if failed == nil && !a.badConfig {
 		return nil
 	}
 	o := keepwatch.Observation{
-		Key: fmt.Sprintf("config@%d", now.UnixMilli()), Series: "config", Place: keepwatch.Local,
+		Key: fmt.Sprintf("config@%d", now.UnixMilli()), Series: configSeries, Place: keepwatch.Local,
 		Source: keepwatch.SourceMonitor, Slot: now, At: now, Outcome: keepwatch.OK, Message: "The configuration is read again.",
 	}
 	if failed != nil {
@@ -79,6 +82,22 @@ func (a *App) sayReload(ctx context.Context, failed error, now time.Time) error 
 	}
 	a.badConfig = failed != nil
 	return nil
+}
+
+// readAgain ends what an earlier process said about a bad file: this one has read
+// a good one. Without it the incident would stay open until the next bad reload.
+func (a *App) readAgain(ctx context.Context, now time.Time) error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	s, err := a.db.SeriesByID(ctx, configSeries)
+	if errors.Is(err, keepwatch.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.badConfig = s.Last.Outcome == keepwatch.MonitorFault
+	return a.sayReload(ctx, nil, now)
 }
 
 // firstLine keeps a list of faults short enough for a message.
