@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -65,6 +66,10 @@ func (c checkCmd) Run(e *env) error {
 	}
 	if err := e.printChecked(results); err != nil {
 		return err
+	}
+	if len(results) == 0 {
+		// Not fine: whoever reads only the exit code would trust an empty file.
+		return keepwatch.WithHint(errors.New("nothing was proven: the configuration has no credential"), "add one under credentials, or name another file with -c")
 	}
 	return worst(results)
 }
@@ -161,7 +166,10 @@ func mark(o keepwatch.Outcome) string {
 func (e *env) printChecked(results []checkedCredential) error {
 	switch e.Output {
 	case "json":
-		return e.printJSON(map[string]any{"schema_version": 1, "credentials": results})
+		return e.printJSON(struct {
+			SchemaVersion int                 `json:"schema_version"`
+			Credentials   []checkedCredential `json:"credentials"`
+		}{1, results})
 	case "ndjson":
 		for _, r := range results {
 			if err := e.printJSON(r); err != nil {

@@ -41,7 +41,7 @@ func (c doctorCmd) Run(e *env) error {
 	client := egress.New(egress.Policy{Proxy: http.ProxyFromEnvironment})
 	defer client.CloseIdle()
 
-	findings := []finding{{Check: "configuration", OK: true, Message: fmt.Sprintf("%d credentials in %d files", len(cfg.Credentials), len(cfg.Files))}}
+	findings := []finding{{Check: "configuration", OK: true, Message: counted(len(cfg.Credentials), "credential") + " in " + counted(len(cfg.Files), "file")}}
 	findings = append(findings, c.lookAtStore(ctx, e, cfg))
 	findings = append(findings, lookAtHosts(ctx, client, cfg)...)
 	findings = append(findings, lookAtSecrets(ctx, cfg)...)
@@ -145,7 +145,7 @@ func lookAtSecrets(ctx context.Context, cfg *config.Config) []finding {
 		}
 	}
 	if len(findings) == 0 {
-		findings = append(findings, finding{Check: "secrets", OK: true, Message: fmt.Sprintf("all %d references can be read", len(cfg.References()))})
+		findings = append(findings, finding{Check: "secrets", OK: true, Message: "of " + counted(len(cfg.References()), "reference") + " all can be read"})
 	}
 	return findings
 }
@@ -203,7 +203,10 @@ func (e *env) printFindings(findings []finding) error {
 	if e.Output == "table" {
 		err = e.printTable([]string{e.colour("39", ""), "CHECK", "FOUND"}, rows)
 	} else {
-		err = e.printJSON(map[string]any{"schema_version": 1, "findings": findings})
+		err = e.printJSON(struct {
+			SchemaVersion int       `json:"schema_version"`
+			Findings      []finding `json:"findings"`
+		}{1, findings})
 	}
 	if err == nil && bad {
 		return exitError(keepwatch.ExitCannot)

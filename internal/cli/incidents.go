@@ -183,7 +183,10 @@ func (c ackCmd) Run(e *env) error {
 		if err != nil {
 			return explained(err)
 		}
-		return e.acknowledged(in.ID, in.Message, in)
+		return e.acknowledged(in.ID, in.Message, struct {
+			SchemaVersion int `json:"schema_version"`
+			client.Incident
+		}{1, in})
 	}
 	db, err := e.openStore()
 	if err != nil {

@@ -22,7 +22,10 @@ func (e *env) printJSON(v any) error {
 // printItems writes a list: one document as json, one item a line as ndjson.
 func printItems[T any](e *env, items []T) error {
 	if e.Output == "json" {
-		return e.printJSON(map[string]any{"schema_version": 1, "items": append([]T{}, items...)})
+		return e.printJSON(struct {
+			SchemaVersion int `json:"schema_version"`
+			Items         []T `json:"items"`
+		}{1, append([]T{}, items...)})
 	}
 	for _, item := range items {
 		if err := e.printJSON(item); err != nil {
@@ -30,6 +33,14 @@ func printItems[T any](e *env, items []T) error {
 		}
 	}
 	return nil
+}
+
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 // printTable writes rows under a header, columns aligned.

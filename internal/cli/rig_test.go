@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +29,7 @@ const (
 type rig struct {
 	t      *testing.T
 	sim    *sim.Sim
-	server *httptest.Server
+	busy   *sync.WaitGroup // of the simulator's answers
 	config string
 }
 
@@ -46,9 +48,14 @@ func newRig(t *testing.T, kind keepwatch.Kind, more ...string) *rig {
 		Settings: sim.Settings{Strict: true},
 		Clients:  []sim.ClientSpec{{ClientID: testID, Secret: testSecret, MID: testMID, EID: 510000100, Kind: kind}},
 	})
-	server := httptest.NewServer(s.Handler())
+	busy := new(sync.WaitGroup)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		busy.Add(1)
+		defer busy.Done()
+		s.ServeHTTP(w, r)
+	}))
 	t.Cleanup(func() { _ = s.Close(); server.Close() })
-	r := &rig{t: t, sim: s, server: server, config: filepath.Join(t.TempDir(), "keepwatch.yaml")}
+	r := &rig{t: t, sim: s, busy: busy, config: filepath.Join(t.TempDir(), "keepwatch.yaml")}
 	r.write(server.URL, kind, more...)
 	return r
 }
@@ -78,7 +85,7 @@ credentials:
 // over, which for a body that is cut off is after check has returned.
 func (r *rig) tokenRequests() int64 {
 	_ = r.sim.Close()
-	r.server.Close()
+	r.busy.Wait()
 	return r.sim.TokenRequests(testID)
 }
 

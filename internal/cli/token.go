@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -24,7 +25,10 @@ type tokenCreateCmd struct {
 }
 
 func (c tokenCreateCmd) Run(e *env) error {
-	want := client.NewToken{Name: c.Name, Role: c.Role}
+	want := client.NewToken{Name: strings.TrimSpace(c.Name), Role: c.Role}
+	if want.Name == "" {
+		return misused("name what it is for, like keepwatch token create grafana", "a token needs a name")
+	}
 	if c.Expires != "" {
 		d, err := keepwatch.ParseDuration(c.Expires)
 		if err != nil || d == 0 {
@@ -38,7 +42,10 @@ func (c tokenCreateCmd) Run(e *env) error {
 		return err
 	}
 	if e.Output != "table" {
-		return e.printJSON(created)
+		return e.printJSON(struct {
+			SchemaVersion int `json:"schema_version"`
+			client.CreatedToken
+		}{1, created})
 	}
 	e.progress("token %q (%s), shown once:", created.Name, created.Role)
 	_, err = fmt.Fprintln(e.stdout, created.Secret)

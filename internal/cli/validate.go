@@ -110,7 +110,8 @@ func tierOf(cfg *config.Config, tier keepwatch.Criticality, members int) tierRep
 }
 
 func (e *env) printValidated(r validateReport) error {
-	fmt.Fprintf(e.stdout, "The configuration is valid: %d tenants, %d credentials, %d receivers.\n\n", r.Tenants, r.Credentials, r.Receivers)
+	fmt.Fprintf(e.stdout, "The configuration is valid: %s, %s, %s.\n\n",
+		counted(r.Tenants, "tenant"), counted(r.Credentials, "credential"), counted(r.Receivers, "receiver"))
 	rows := make([][]string, len(r.Tiers))
 	for i, t := range r.Tiers {
 		rows[i] = []string{string(t.Tier), fmt.Sprint(t.Credentials), t.Business + " / " + t.Off, t.HardBusiness + " / " + t.HardOff, t.SoftBusiness + " / " + t.SoftOff}
