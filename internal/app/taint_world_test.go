@@ -144,7 +144,7 @@ func isToken(r *http.Request) bool {
 	return strings.HasSuffix(r.URL.Path, "/v2/token") || strings.HasSuffix(r.URL.Path, "/v1/requestToken")
 }
 
-var soapSecret = regexp.MustCompile(`(?s)<fueloauth[^>]*>.*?</fueloauth>|<wsse:Password[^>]*>.*?</wsse:Password>`)
+var soapSecret = regexp.MustCompile(`(?s)<fueloauth[^>]*>.*?</fueloauth>|<oAuthToken[^>]*>.*?</oAuthToken>|<wsse:Password[^>]*>.*?</wsse:Password>`)
 
 // withoutRightful is a request without what may be in it.
 func withoutRightful(r *http.Request, body []byte, secrets map[string]string) string {
@@ -177,6 +177,7 @@ type hostile struct {
 
 	mu     sync.Mutex
 	owner  map[string]string // client secret by access token
+	proven map[string]bool   // access tokens whose identity it confirms, so that SOAP is asked
 	counts map[string]int    // of answers, by surface
 }
 
@@ -247,6 +248,12 @@ var answers = []func(e string) string{
 		return answerPage("200 OK", "text/xml", answerSOAP(`<RetrieveResponseMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"><OverallStatus>Error: `+html.EscapeString(e)+`</OverallStatus><RequestID>`+html.EscapeString(e)+`</RequestID></RetrieveResponseMsg>`))
 	},
 	func(e string) string { return answerPage("200 OK", "text/xml", answerSOAP("<"+e+"/>")) },
+	// Good answers, with the echo where names are expected.
+	func(e string) string {
+		quoted, _ := json.Marshal(e)
+		return answerPage("200 OK", "application/json", `{"access_token":"nothing-secret","token_type":"Bearer","expires_in":1079,"rest_instance_url":"http://a/","soap_instance_url":"http://a/","scope":`+string(quoted)+
+			`,"organization":{"member_id":1,"enterprise_id":1,"stack_key":`+string(quoted)+`},"user":{"sub":`+string(quoted)+`},"application":{"name":`+string(quoted)+`},"count":1,"items":[]}`)
+	},
 }
 
 func answerObject(pairs ...string) string {
@@ -309,17 +316,21 @@ func (h *hostile) judge(r *http.Request, body []byte) (surface, secret, answer s
 		}
 		token := h.vault.secret("access token of the hostile server", false)
 		h.owner[token] = ask.Secret
+		h.proven[token] = strings.HasSuffix(ask.ID, "soap")
 		return "token", ask.Secret, answerPage("200 OK", "application/json", answerObject("access_token", token, "token_type", "Bearer",
 			"scope", "email_read", "rest_instance_url", "http://"+r.Host+"/", "soap_instance_url", "http://"+r.Host+"/Service.asmx"))
 	}
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	surface = "rest"
+	if h.proven[token] && strings.HasSuffix(r.URL.Path, "/v2/userinfo") {
+		return surface, token, answerPage("200 OK", "application/json", `{"sub":"1","organization":{"member_id":510000999,"enterprise_id":510000999,"stack_key":"S50"},"user":{"sub":"1"},"application":{"name":"odd"}}`)
+	}
 	if m := bearerOf.FindSubmatch(body); m != nil {
 		surface, token = "soap", html.UnescapeString(string(m[1])+string(m[2]))
 	}
 	// Every other time it repeats what it was told earlier, on another route.
 	if earlier := h.owner[token]; earlier != "" && h.counts[surface]/(len(echoes)*len(answers))%2 == 1 {
-		return surface + "", earlier, ""
+		return surface, earlier, ""
 	}
 	return surface, token, ""
 }

@@ -88,6 +88,7 @@ func (r *run) askToken() sfmc.Verdict {
 	if err != nil {
 		return unreadable("The secret's reference cannot be read.", err, "Look whether the reference exists and this process may read it.")
 	}
+	r.ctx = sfmc.Hiding(r.ctx, secret)
 	ask := sfmc.TokenRequest{ClientID: r.cred.ClientID, Secret: secret, AccountID: r.cred.BusinessUnit, Scopes: r.cred.Scopes}
 	var v sfmc.Verdict
 	if r.cred.Kind == keepwatch.LegacyPackage {
@@ -96,6 +97,7 @@ func (r *run) askToken() sfmc.Verdict {
 		r.token, v = r.p.client.Token(r.ctx, r.plan.endpoints, ask)
 	}
 	r.proven = v.OK()
+	r.ctx = sfmc.Hiding(r.ctx, r.token.Access)
 	r.login = sfmc.Login{Token: r.token.Access, Legacy: r.token.Legacy}
 	if v.Outcome == keepwatch.BadSecretOrPackage && r.cred.Deadline.Passed(r.at) {
 		return v.As("secret_expired")

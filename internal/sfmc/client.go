@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -120,6 +121,7 @@ func setBody(r *http.Request, body []byte) {
 func (c *Client) do(ctx context.Context, limit time.Duration, request *http.Request, r Reply, good func(Reply) Verdict) Verdict {
 	callCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	r.Hide = append(slices.Clip(r.Hide), hiddenBy(ctx)...)
 	response, err := c.http.Do(request.WithContext(callCtx))
 	if err != nil {
 		return broken(ctx, err, r, 0)

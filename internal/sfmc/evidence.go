@@ -2,14 +2,18 @@ package sfmc
 
 import (
 	"bytes"
+	"context"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"html"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"keepwatch"
 )
 
 const (
@@ -86,18 +90,48 @@ func wordByte(c byte) bool {
 // echoes reports whether s holds a piece of one of the secrets, plain or in an
 // encoding that a server or proxy is likely to put it in.
 func echoes(s string, hide [][]byte) bool {
-	lower := strings.ToLower(s)
+	// An entity has many spellings (&lt;, &#60;, &#x3c;, with zeros in front): they
+	// are read, not listed.
+	texts := []string{strings.ToLower(s)}
+	if read := strings.ToLower(html.UnescapeString(s)); read != texts[0] {
+		texts = append(texts, read)
+	}
 	for _, secret := range hide {
 		if len(secret) == 0 {
 			continue
 		}
 		for _, form := range forms(secret) {
-			if echoesForm(lower, form) {
-				return true
+			for _, text := range texts {
+				if echoesForm(text, form) {
+					return true
+				}
 			}
 		}
 	}
 	return false
+}
+
+// shown is a name out of a good answer, or nothing where it repeats a secret.
+func (r Reply) shown(name string) string {
+	if echoes(name, r.Hide) {
+		return ""
+	}
+	return name
+}
+
+type hidden struct{}
+
+// Hiding returns a context under which no verdict shows a piece of secret, on
+// whatever route. A request knows by itself what it carries; but a server may also
+// repeat on one route what it was told on another.
+func Hiding(ctx context.Context, secret keepwatch.Secret) context.Context {
+	earlier, _ := ctx.Value(hidden{}).([][]byte)
+	return context.WithValue(ctx, hidden{}, append(slices.Clip(earlier), secret.Reveal()))
+}
+
+func hiddenBy(ctx context.Context) [][]byte {
+	all, _ := ctx.Value(hidden{}).([][]byte)
+	return all
 }
 
 // echoesForm compares without case, and by windows, so that half a secret counts.

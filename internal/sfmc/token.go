@@ -50,7 +50,8 @@ func parseToken(r Reply) (Token, Verdict) {
 	t.Access, t.Refresh = keepwatch.NewSecret(access), secretOf(tokenBytes(want[6].value))
 	t.ExpiresIn = time.Duration(life) * time.Second
 	t.Claims, _ = ClaimsOf(access)
-	t.Scopes = strings.Fields(cleanScopes(text(want[5].value)))
+	t.Claims.Stack = r.shown(t.Claims.Stack)
+	t.Scopes = strings.Fields(r.shown(cleanScopes(text(want[5].value))))
 	return t, r.ok()
 }
 
@@ -182,7 +183,7 @@ func parseIdentity(r Reply) (Identity, Verdict) {
 	if want[0].value == nil || pick(want[0].value, org[:]) != nil {
 		return Identity{}, r.wire("missing_fields", "organization")
 	}
-	id := Identity{MID: keepwatch.MID(whole(org[0].value)), EID: keepwatch.MID(whole(org[1].value)), Stack: name(org[2].value)}
+	id := Identity{MID: keepwatch.MID(whole(org[0].value)), EID: keepwatch.MID(whole(org[1].value)), Stack: r.shown(name(org[2].value))}
 	user := [...]field{{key: "sub"}, {key: "id"}}
 	if want[2].value == nil || pick(want[2].value, user[:]) != nil {
 		return Identity{}, r.wire("missing_fields", "user")
@@ -200,7 +201,7 @@ func parseIdentity(r Reply) (Identity, Verdict) {
 	}
 	app := [...]field{{key: "name"}}
 	if want[3].value != nil && pick(want[3].value, app[:]) == nil {
-		id.Package = cut(oneLine(text(app[0].value)), 120)
+		id.Package = r.shown(cut(oneLine(text(app[0].value)), 120))
 	}
 	return id, r.ok()
 }
