@@ -324,4 +324,77 @@ func (g *gathered) complete(t *testing.T) {
 
 // storyEdges are the moves between states that observations cause. paused is a
 // person's; the decay of old evidence is worked out when it is read.
-var storyEdges = []string{}
+var storyEdges = []string{
+	"degraded -> expired",
+	"degraded -> failing",
+	"degraded -> healthy",
+	"degraded -> maintenance",
+	"degraded -> unknown",
+	"expired -> healthy",
+	"failing -> degraded",
+	"failing -> expired",
+	"failing -> healthy",
+	"healthy -> degraded",
+	"healthy -> failing",
+	"healthy -> unknown",
+	"maintenance -> degraded",
+	"maintenance -> failing",
+	"maintenance -> healthy",
+	"maintenance -> unknown",
+	"unknown -> degraded",
+	"unknown -> expired",
+	"unknown -> failing",
+	"unknown -> healthy",
+	"unknown -> maintenance",
+}
+
+// A killed secret is an incident within one interval and a minute, in every tier,
+// inside the office hours and outside, wherever in the interval it dies.
+func TestAKilledSecretIsFoundWithinAnInterval(t *testing.T) {
+	estate := scenario.Stories()[0].Estate.Credentials
+	for name, tt := range map[string]struct {
+		id     keepwatch.CredentialID
+		within time.Duration
+		hour   time.Duration
+	}{
+		"transactional at noon":  {"orders", 10 * time.Minute, 11 * time.Hour},
+		"transactional at night": {"orders", 10 * time.Minute, 20 * time.Hour},
+		"standard at noon":       {"loyalty", 14 * time.Minute, 11 * time.Hour},
+		"standard at night":      {"loyalty", time.Hour, 20 * time.Hour},
+		"reporting at noon":      {"tracking", time.Hour, 11 * time.Hour},
+		"reporting at night":     {"tracking", 4 * time.Hour, 19 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				story := scenario.Stories()[0]
+				i := slices.IndexFunc(estate, func(c keepwatch.Credential) bool { return c.ID == tt.id })
+				story.Estate.Tenants, story.Estate.Credentials = story.Estate.Tenants[:1], estate[i:i+1]
+				s := newStage(t, story)
+				defer s.close()
+				for day := range 6 {
+					s.killed(tt.id, time.Duration(day)*24*time.Hour+tt.hour+time.Duration(day)*tt.within/6, tt.within+time.Minute)
+				}
+			})
+		})
+	}
+}
+
+// killed disables a package, looks whether that is found in time, and repairs it.
+func (s *stage) killed(id keepwatch.CredentialID, at, within time.Duration) {
+	s.t.Helper()
+	s.doAt(at, scenario.Event{Do: scenario.Disable, Credential: id})
+	s.until(at + within + afterSecond)
+	all := s.incidents()
+	if n := len(all); n == 0 || all[n-1].Status != keepwatch.IncidentOpen || all[n-1].Outcome != keepwatch.BadSecretOrPackage {
+		s.t.Errorf("killed at %s: nothing is open %s later", s.clock(s.start.Add(at)), within)
+	}
+	s.doAt(at+within+time.Minute, scenario.Event{Do: scenario.Enable, Credential: id})
+	s.doAt(at+within+2*time.Minute, scenario.Event{Do: scenario.CheckNow, Credential: id})
+}
+
+// doAt does an event at an instant.
+func (s *stage) doAt(at time.Duration, e scenario.Event) {
+	s.until(at + afterSecond)
+	s.do(e)
+}

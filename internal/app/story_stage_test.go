@@ -44,6 +44,9 @@ type stage struct {
 
 const hookHost = "hook"
 
+// answerTime is what every answer takes: without it there is no pace to be slower than.
+const answerTime = sim.Duration(40 * time.Millisecond)
+
 // afterSecond is how far after the full second events happen: due checks stand on full
 // seconds, and an event must not race with one.
 const afterSecond = 250 * time.Millisecond
@@ -53,8 +56,9 @@ func newStage(t *testing.T, story scenario.Story) *stage {
 	t.Helper()
 	time.Sleep(time.Until(story.Start))
 	s := &stage{
-		t: t, story: story, start: time.Now(), sim: sim.New(sim.Options{Now: time.Now}), refs: newReferences(), hook: &receiver{}, record: newRecorder(),
+		t: t, story: story, start: time.Now(), refs: newReferences(), hook: &receiver{}, record: newRecorder(),
 		began: map[keepwatch.CredentialID]time.Time{},
+		sim:   sim.New(sim.Options{Now: time.Now, Settings: sim.Settings{Latency: answerTime}}),
 	}
 	for _, c := range story.Estate.Credentials {
 		s.admit(c)

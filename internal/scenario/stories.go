@@ -49,6 +49,14 @@ func lone() Estate {
 	return e
 }
 
+// office is the first tenant with its packages only: no API user, no second tenant.
+func office() Estate {
+	e := small()
+	e.Tenants = e.Tenants[:1]
+	e.Credentials = e.Credentials[:3]
+	return e
+}
+
 // endsAt moves the end of a credential's secret to an instant of the story.
 func (e Estate) endsAt(id keepwatch.CredentialID, at time.Duration) Estate {
 	for i := range e.Credentials {
@@ -64,7 +72,7 @@ func (e Estate) endsAt(id keepwatch.CredentialID, at time.Duration) Estate {
 // docs/scenarios.md read. Each story lasts one to three days.
 func Stories() []Story {
 	var all []Story
-	for _, part := range [][]Story{refusals(), permissions(), weather(), ourselves(), mixtures()} {
+	for _, part := range [][]Story{refusals(), permissions(), weather(), turns(), ourselves(), mixtures()} {
 		all = append(all, part...)
 	}
 	for i := range all {
@@ -165,9 +173,38 @@ func refusals() []Story {
 			For: day, Estate: small(), Detect: 11 * min,
 			Events: []Event{{At: 10 * hour, Do: Inject, Credential: "orders", Fault: "bad_secret"}, {At: 10 * hour, Do: Inject, Credential: "jp-orders", Fault: "bad_client_id"},
 				{At: 12 * hour, Do: Clear}},
-			Incidents: []string{"credential:jp-orders bad_client_id critical resolved 1", "credential:orders bad_secret_or_package critical resolved 1"},
-			Messages: []string{"firing bad_client_id credential:jp-orders", "firing bad_secret_or_package credential:orders",
-				"resolved bad_client_id credential:jp-orders", "resolved bad_secret_or_package credential:orders"},
+			Incidents: []string{"credential:orders bad_secret_or_package critical resolved 1", "credential:jp-orders bad_client_id critical resolved 1"},
+			Messages: []string{"firing bad_secret_or_package credential:orders", "firing bad_client_id credential:jp-orders",
+				"resolved bad_secret_or_package credential:orders", "resolved bad_client_id credential:jp-orders"},
+		},
+		{
+			Name: "dead from the start", Summary: "The first test ever is refused: there is no proof to compare with, and it is said all the same.",
+			For: day, Estate: lone(), Detect: 2 * min,
+			Events:    []Event{{At: 0, Do: Disable, Credential: "orders"}, {At: 12 * hour, Do: Enable, Credential: "orders"}},
+			Incidents: []string{"credential:orders bad_secret_or_package critical resolved 1"},
+			Messages:  []string{"firing bad_secret_or_package credential:orders", "resolved bad_secret_or_package credential:orders"},
+		},
+		{
+			Name: "ended before it was ever watched", Summary: "The secret's date had passed when Keepwatch first looked.",
+			For: day, Estate: lone().endsAt("orders", -day),
+			Events:    []Event{{At: 10 * hour, Do: Rotate, Credential: "orders"}},
+			Incidents: []string{"credential:orders secret_expired critical resolved 1"},
+			Messages:  []string{"firing secret_expired credential:orders", "resolved secret_expired credential:orders"},
+		},
+		{
+			Name: "a secret ends before the date we know", Summary: "The date in the configuration is too late: refused like a wrong secret, for Keepwatch does not guess.",
+			For: 2 * day, Estate: small(), Detect: 61 * min,
+			Events:    []Event{{At: 20 * hour, Do: Expire, Credential: "jp-stores"}, {At: 32 * hour, Do: Rotate, Credential: "jp-stores"}},
+			Incidents: []string{"credential:jp-stores bad_secret_or_package critical resolved 1"},
+			Messages:  []string{"firing bad_secret_or_package credential:jp-stores", "resolved bad_secret_or_package credential:jp-stores"},
+		},
+		{
+			Name: "a real lock", Summary: "An administrator locks the API user; after the unlock a check on demand ends it, and the schedule goes on.",
+			For: 2 * day, Estate: small(), Detect: 61 * min,
+			Events: []Event{{At: 3 * hour, Do: Lock, Credential: "connect"}, {At: 30 * hour, Do: Unlock, Credential: "connect"},
+				{At: 31 * hour, Do: CheckNow, Credential: "connect"}},
+			Incidents: []string{"credential:connect account_locked critical resolved 1"},
+			Messages:  []string{"firing account_locked credential:connect", "resolved account_locked credential:connect"},
 		},
 	}
 }
@@ -216,7 +253,7 @@ func weather() []Story {
 		},
 		{
 			Name: "ten minutes of 503", Summary: "One platform incident for all tenants, whatever their number.",
-			For: day, Estate: small(), Detect: 13 * min,
+			For: day, Estate: small(), Detect: 13 * min, Confirm: 3 * min,
 			Events:    []Event{{At: 10 * hour, Do: Inject, Fault: "token_unavailable"}, {At: 10*hour + 10*min, Do: Clear}},
 			Incidents: []string{"platform platform_error critical resolved 3"},
 			Messages:  []string{"firing platform_error platform", "resolved platform_error platform"},
@@ -278,6 +315,71 @@ func weather() []Story {
 	}
 }
 
+// turns: one trouble becomes another.
+func turns() []Story {
+	return []Story{
+		{
+			Name: "maintenance becomes an outage", Summary: "What was announced goes wrong: the same incident, raised to critical.",
+			For: day, Estate: lone(),
+			Events: []Event{{At: 2 * hour, Do: Inject, Fault: "maintenance", On: "auth"}, {At: 4 * hour, Do: Clear},
+				{At: 4 * hour, Do: Inject, Fault: "token_server_error"}, {At: 6 * hour, Do: Clear}},
+			Incidents: []string{"platform platform_error critical resolved 1"},
+			Messages:  []string{"firing maintenance platform", "firing platform_error platform", "resolved platform_error platform"},
+		},
+		{
+			Name: "maintenance ends in a throttle", Summary: "After maintenance everybody comes back at once and SFMC asks to wait.",
+			For: day, Estate: lone(),
+			Events: []Event{{At: 2 * hour, Do: Inject, Fault: "maintenance", On: "auth"}, {At: 4 * hour, Do: Clear},
+				{At: 4 * hour, Do: Inject, Fault: "token_rate_limited"}, {At: 6 * hour, Do: Clear}},
+			Incidents: []string{"platform maintenance info resolved 1", "tenant:emea:throttle rate_limited warning resolved 1"},
+			Messages: []string{"firing maintenance platform", "firing rate_limited tenant:emea:throttle", "resolved maintenance platform",
+				"resolved rate_limited tenant:emea:throttle"},
+		},
+		{
+			Name: "no secret to look with during maintenance", Summary: "During maintenance the reference breaks: two causes, each said once.",
+			For: day, Estate: small(),
+			Events: []Event{{At: 2 * hour, Do: Inject, Fault: "maintenance", On: "auth"}, {At: 3 * hour, Do: HideRef, Credential: "orders"},
+				{At: 5 * hour, Do: Clear}, {At: 6 * hour, Do: ShowRef, Credential: "orders"}},
+			Incidents: []string{"platform maintenance info resolved 5", "monitor:orders monitor_fault warning resolved 1"},
+			Messages: []string{"firing maintenance platform", "firing monitor_fault monitor:orders", "resolved maintenance platform",
+				"resolved monitor_fault monitor:orders"},
+		},
+		{
+			Name: "started into maintenance", Summary: "SFMC is in maintenance when Keepwatch first looks.",
+			For: day, Estate: lone(),
+			Events:    []Event{{At: 0, Do: Inject, Fault: "maintenance", On: "auth"}, {At: 2 * hour, Do: Clear}},
+			Incidents: []string{"platform maintenance info resolved 1"},
+			Messages:  []string{"firing maintenance platform", "resolved maintenance platform"},
+		},
+		{
+			Name: "started into a throttle", Summary: "The first calls ever are too many.",
+			For: day, Estate: lone(),
+			Events:    []Event{{At: 0, Do: Inject, Fault: "token_rate_limited"}, {At: 2 * hour, Do: Clear}},
+			Incidents: []string{"tenant:emea:throttle rate_limited warning resolved 1"},
+			Messages:  []string{"firing rate_limited tenant:emea:throttle", "resolved rate_limited tenant:emea:throttle"},
+		},
+		{
+			Name: "started into an outage", Summary: "SFMC is down when Keepwatch first looks.",
+			For: day, Estate: lone(), Detect: 4 * min, Confirm: 3 * min,
+			Events:    []Event{{At: 0, Do: Inject, Fault: "token_unavailable"}, {At: 2 * hour, Do: Clear}},
+			Incidents: []string{"platform platform_error critical resolved 1"},
+			Messages:  []string{"firing platform_error platform", "resolved platform_error platform"},
+		},
+		{
+			Name: "a slow morning", Summary: "Tokens take four seconds: degraded, and no incident.",
+			For: 2 * day, Estate: lone(),
+			Events: []Event{{At: 30 * hour, Do: Inject, Fault: "slow", Variant: "4s", On: "auth"}, {At: 32 * hour, Do: Clear}},
+		},
+		{
+			Name: "on and off within minutes", Summary: "A package that flickers: once it is known to, an incident ends only after three proofs in a row.",
+			For: day, Estate: lone(),
+			Events:    flaps(8*hour, 40, 90*time.Second),
+			Incidents: repeated(2, "credential:orders bad_secret_or_package critical resolved 1"),
+			Messages:  repeated(2, "firing bad_secret_or_package credential:orders", "resolved bad_secret_or_package credential:orders"),
+		},
+	}
+}
+
 // ourselves: what is our own fault is never the credential's.
 func ourselves() []Story {
 	return []Story{
@@ -285,8 +387,10 @@ func ourselves() []Story {
 			Name: "our own network is gone", Summary: "Nothing answers anywhere: unknown, and blindness is said, not forty failures.",
 			For: day, Estate: small(),
 			Events:    []Event{{At: 10 * hour, Do: Cut}, {At: 12 * hour, Do: Mend}},
-			Incidents: []string{"monitor:blind monitoring_blind critical resolved 1"},
-			Messages:  []string{"firing monitoring_blind monitor:blind", "resolved monitoring_blind monitor:blind"},
+			Incidents: []string{"monitor:blind monitoring_blind critical resolved 1", "monitor:receiver-ops monitor_fault warning resolved 1"},
+			// The way to the receiver was gone, too: what had ended by then is said
+			// once, by its end.
+			Messages: []string{"firing monitor_fault monitor:receiver-ops", "resolved monitoring_blind monitor:blind", "resolved monitor_fault monitor:receiver-ops"},
 		},
 		{
 			Name: "a request of ours is wrong", Summary: "400 on one route after a change at Salesforce: our request, our incident.",
@@ -324,12 +428,12 @@ func mixtures() []Story {
 			Messages:  []string{"firing bad_secret_or_package credential:orders", "resolved bad_secret_or_package credential:orders"},
 		},
 		{
-			Name: "acknowledged, then repaired", Summary: "Somebody takes it; the end is said all the same.",
+			Name: "acknowledged, then repaired", Summary: "Somebody takes it, which is told to the others; the end is said all the same.",
 			For: day, Estate: lone(), Detect: 11 * min,
 			Events: []Event{{At: 8 * hour, Do: Inject, Credential: "orders", Fault: "bad_secret"}, {At: 9 * hour, Do: Ack}, {At: 11 * hour, Do: Clear},
 				{At: 11*hour + min, Do: CheckNow, Credential: "orders"}},
 			Incidents: []string{"credential:orders bad_secret_or_package critical resolved 1"},
-			Messages:  []string{"firing bad_secret_or_package credential:orders", "resolved bad_secret_or_package credential:orders"},
+			Messages:  []string{"firing bad_secret_or_package credential:orders", "firing bad_secret_or_package credential:orders", "resolved bad_secret_or_package credential:orders"},
 		},
 		{
 			Name: "a dead secret turns out to have ended", Summary: "The date passes while the refusal is open: one incident, told better.",
@@ -352,29 +456,45 @@ func mixtures() []Story {
 		},
 		{
 			Name: "refused everywhere in the same way", Summary: "Every credential of a tenant is refused alike from here: one incident of the place.",
-			For: day, Estate: small(),
+			For: day, Estate: office(),
 			Events: []Event{{At: 9 * hour, Do: Inject, Tenant: "emea", Fault: "unauthorized_client"}, {At: 15 * hour, Do: Clear}},
 			Incidents: []string{
+				"credential:tracking grant_refused critical resolved 1",
 				"credential:orders grant_refused critical resolved 1",
 				"credential:loyalty grant_refused critical resolved 1",
 				"place:local:emea:grant_refused grant_refused critical resolved 3",
 			},
-			Messages: []string{"firing grant_refused credential:orders", "firing grant_refused credential:loyalty",
-				"firing grant_refused place:local:emea:grant_refused", "resolved grant_refused place:local:emea:grant_refused"},
+			// The third is told as part of the place's at once.
+			Messages: []string{"firing grant_refused credential:tracking", "firing grant_refused credential:orders",
+				"firing grant_refused place:local:emea:grant_refused", "resolved grant_refused credential:loyalty",
+				"resolved grant_refused credential:orders", "resolved grant_refused credential:tracking",
+				"resolved grant_refused place:local:emea:grant_refused"},
+		},
+		{
+			Name: "refused alike, but for one", Summary: "An API user of the tenant still works, so it is not the place: each credential has its own incident.",
+			For: day, Estate: small(),
+			Events: []Event{{At: 9 * hour, Do: Inject, Tenant: "emea", Fault: "unauthorized_client"}, {At: 15 * hour, Do: Clear}},
+			Incidents: []string{
+				"credential:tracking grant_refused critical resolved 1",
+				"credential:orders grant_refused critical resolved 1",
+				"credential:loyalty grant_refused critical resolved 1",
+			},
+			Messages: []string{"firing grant_refused credential:tracking", "firing grant_refused credential:orders", "firing grant_refused credential:loyalty",
+				"resolved grant_refused credential:tracking", "resolved grant_refused credential:orders", "resolved grant_refused credential:loyalty"},
 		},
 		{
 			Name: "the night the clocks go back", Summary: "A secret dies in the hour that happens twice; the schedule does not stumble.",
-			Start: time.Date(2026, 10, 24, 12, 0, 0, 0, time.UTC), For: 2 * day, Estate: lone(), Detect: 11 * min,
+			Start: time.Date(2026, 10, 24, 12, 0, 0, 0, time.UTC), Zone: "Europe/Berlin", For: 3 * day, Estate: small(), Detect: 11 * min,
 			Events:    []Event{{At: 12*hour + 30*min, Do: Disable, Credential: "orders"}, {At: 16 * hour, Do: Enable, Credential: "orders"}},
 			Incidents: []string{"credential:orders bad_secret_or_package critical resolved 1"},
 			Messages:  []string{"firing bad_secret_or_package credential:orders", "resolved bad_secret_or_package credential:orders"},
 		},
 		{
-			Name: "on and off", Summary: "A credential that works and fails in turn stays one incident until it is steady.",
+			Name: "on and off", Summary: "A quarter of an hour dead, a quarter alive, in turn: each time is said, and known to flap it must be steady before it ends.",
 			For: day, Estate: lone(), Detect: 11 * min,
 			Events:    flaps(8*hour, 6, 15*min),
-			Incidents: []string{"credential:orders bad_secret_or_package critical resolved 1"},
-			Messages:  []string{"firing bad_secret_or_package credential:orders", "resolved bad_secret_or_package credential:orders"},
+			Incidents: repeated(6, "credential:orders bad_secret_or_package critical resolved 1"),
+			Messages:  repeated(6, "firing bad_secret_or_package credential:orders", "resolved bad_secret_or_package credential:orders"),
 		},
 	}
 }
@@ -389,4 +509,12 @@ func flaps(at time.Duration, n int, every time.Duration) []Event {
 			Event{At: start + every, Do: Enable, Credential: "orders"})
 	}
 	return events
+}
+
+func repeated(n int, lines ...string) []string {
+	var out []string
+	for range n {
+		out = append(out, lines...)
+	}
+	return out
 }

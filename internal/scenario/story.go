@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,26 @@ type Event struct {
 	On         string // wire faults: auth, rest or soap
 	// Probability makes the fault hit only some requests, the same ones in each run.
 	Probability float64
+}
+
+// String is the event as docs/scenarios.md lists it.
+func (e Event) String() string {
+	at := e.At / time.Second
+	parts := []string{fmt.Sprintf("%dd %02d:%02d:%02d", at/86400, at/3600%24, at/60%60, at%60), string(e.Do)}
+	for _, word := range []string{e.Fault, e.Variant} {
+		if word != "" {
+			parts = append(parts, word)
+		}
+	}
+	for _, where := range []struct{ word, name string }{{"on ", e.On}, {"of tenant ", string(e.Tenant)}, {"for ", string(e.Credential)}} {
+		if where.name != "" {
+			parts = append(parts, where.word+where.name)
+		}
+	}
+	if e.Probability > 0 {
+		parts = append(parts, fmt.Sprintf("with probability %g", e.Probability))
+	}
+	return strings.Join(parts, " ")
 }
 
 // Story is a script and what Keepwatch must say to it.
