@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,8 +204,10 @@ func (db *DB) addTallies(ctx context.Context, t *tx, table string, upsert *shape
 func (db *DB) writeTallies(ctx context.Context, t *tx, upsert *shape, ts tallies) error {
 	var args []any
 	n := 0
-	for series, of := range ts {
-		for start, tally := range of {
+	for _, series := range slices.Sorted(maps.Keys(ts)) { // in the order of the key: fewer pages are touched twice
+		of := ts[series]
+		for _, start := range slices.Sorted(maps.Keys(of)) {
+			tally := of[start]
 			counts, err := marshal(tally.counts)
 			if err != nil {
 				return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -142,8 +143,8 @@ func (db *DB) persistTranscripts(ctx context.Context) error {
 			return nil
 		}
 		err := db.write(ctx, "keep transcripts", func(ctx context.Context, t *tx) error {
-			for id, list := range part {
-				if err := db.writeTranscripts(ctx, t, id, list); err != nil {
+			for _, id := range slices.Sorted(maps.Keys(part)) {
+				if err := db.writeTranscripts(ctx, t, id, part[id]); err != nil {
 					return err
 				}
 			}
