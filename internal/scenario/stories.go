@@ -341,8 +341,8 @@ func turns() []Story {
 			Events: []Event{{At: 2 * hour, Do: Inject, Fault: "maintenance", On: "auth"}, {At: 3 * hour, Do: HideRef, Credential: "orders"},
 				{At: 5 * hour, Do: Clear}, {At: 6 * hour, Do: ShowRef, Credential: "orders"}},
 			Incidents: []string{"platform maintenance info resolved 5", "monitor:orders monitor_fault warning resolved 1"},
-			Messages: []string{"firing maintenance platform", "firing monitor_fault monitor:orders", "resolved maintenance platform",
-				"resolved monitor_fault monitor:orders"},
+			Messages: []string{"firing maintenance platform", "firing monitor_fault monitor:orders",
+				"resolved monitor_fault monitor:orders", "resolved maintenance platform"},
 		},
 		{
 			Name: "started into maintenance", Summary: "SFMC is in maintenance when Keepwatch first looks.",
