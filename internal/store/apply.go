@@ -40,13 +40,13 @@ func (db *DB) Apply(ctx context.Context, observations []keepwatch.Observation, n
 	now = normal(now)
 	a, err := db.newApplication(observations, now, step)
 	if err != nil {
-		return incident.Changes{}, fmt.Errorf("store: apply: %w", err)
+		return incident.Changes{}, fail("apply", err)
 	}
 	if len(a.incoming) == 0 {
 		return incident.Changes{}, nil
 	}
 	if err := a.run(ctx); err != nil {
-		return incident.Changes{}, fmt.Errorf("store: apply: %w", err)
+		return incident.Changes{}, fail("apply", err)
 	}
 	db.afterApply(a)
 	return a.changes, nil
@@ -183,7 +183,7 @@ func (a *application) once(ctx context.Context, t *tx) error {
 	}
 	changes, err := a.step(a.view)
 	if err != nil {
-		return fmt.Errorf("step: %w", err)
+		return &callersError{fmt.Errorf("step: %w", err)}
 	}
 	a.changes = changes
 	return a.write(ctx, t)

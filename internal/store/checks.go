@@ -50,10 +50,10 @@ func (db *DB) SyncChecks(ctx context.Context, now time.Time, desired []keepwatch
 	for i := range desired {
 		c := &desired[i]
 		if c.ID == "" {
-			return fmt.Errorf("store: check without an id: %w", keepwatch.ErrInvalid)
+			return fmt.Errorf("check without an id: %w", keepwatch.ErrInvalid)
 		}
 		if err := storable("check "+string(c.ID), string(c.ID), string(c.Kind), string(c.Credential), string(c.Tenant), c.Fingerprint); err != nil {
-			return fmt.Errorf("store: %w", err)
+			return err
 		}
 	}
 	noticed := false
@@ -216,11 +216,14 @@ func (db *DB) ClaimDue(ctx context.Context, now time.Time, limit int, next func(
 		if hand == nil {
 			return nil
 		}
-		return hand(ctx, t.Tx, groupsOf(slots, now))
+		if err := hand(ctx, t.Tx, groupsOf(slots, now)); err != nil {
+			return &callersError{fmt.Errorf("hand over: %w", err)}
+		}
+		return nil
 	}
 	err = db.claimOnce(ctx, claim, &slots)
 	if err != nil {
-		return 0, fmt.Errorf("store: claim: %w", err)
+		return 0, fail("claim", err)
 	}
 	return len(slots), nil
 }
@@ -331,7 +334,7 @@ func (db *DB) NextDue(ctx context.Context) (time.Time, bool, error) {
 func (db *DB) earliest(ctx context.Context, what, text string) (time.Time, bool, error) {
 	var at sql.NullInt64
 	if err := db.reads.QueryRowContext(ctx, text).Scan(&at); err != nil {
-		return time.Time{}, false, fmt.Errorf("store: %s: %w", what, err)
+		return time.Time{}, false, fail(what, err)
 	}
 	return instant(at.Int64), at.Valid, nil
 }

@@ -40,8 +40,14 @@ func (d *dialect) migrations() (fs.FS, error) { return fs.Sub(migrations, "migra
 var sqliteDialect = &dialect{
 	name: "sqlite", goose: goose.DialectSQLite3, folder: "sqlite",
 	again:     func(err error) bool { return sqliteCode(err) == sqlitelib.SQLITE_BUSY },
-	full:      func(err error) bool { return sqliteCode(err) == sqlitelib.SQLITE_FULL },
+	full:      sqliteFull,
 	duplicate: func(err error) bool { return sqliteCode(err) == sqlitelib.SQLITE_CONSTRAINT },
+}
+
+// sqliteFull knows a full disk also by the shared memory file that cannot grow.
+func sqliteFull(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code()&0xff == sqlitelib.SQLITE_FULL || e.Code() == sqlitelib.SQLITE_IOERR_SHMSIZE)
 }
 
 // sqliteCode is the primary result code, 0 for other errors.

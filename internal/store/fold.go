@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -85,7 +84,7 @@ func (db *DB) Fold(ctx context.Context, now time.Time) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("store: fold: %w", err)
+		return fail("fold", err)
 	}
 	return db.persistTranscripts(ctx)
 }

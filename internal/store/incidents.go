@@ -124,7 +124,7 @@ func (db *DB) Incidents(ctx context.Context, f IncidentFilter, p Page) (list []k
 		return err
 	})
 	if err != nil {
-		return nil, "", fmt.Errorf("store: list incidents: %w", err)
+		return nil, "", fail("list incidents", err)
 	}
 	if len(list) > p.limit() {
 		list = list[:p.limit()]
@@ -235,7 +235,7 @@ func (db *DB) OpenCounts(ctx context.Context) ([]OpenCount, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("store: count open incidents: %w", err)
+		return nil, fail("count open incidents", err)
 	}
 	return list, nil
 }

@@ -41,7 +41,7 @@ func (db *DB) Unrouted(ctx context.Context, limit int) ([]keepwatch.Notice, erro
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("store: unrouted notices: %w", err)
+		return nil, fail("unrouted notices", err)
 	}
 	return list, nil
 }
@@ -232,7 +232,7 @@ func (db *DB) Deliveries(ctx context.Context, incident keepwatch.IncidentID) ([]
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("store: deliveries: %w", err)
+		return nil, fail("deliveries", err)
 	}
 	return list, nil
 }

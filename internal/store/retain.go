@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -39,7 +38,7 @@ func (db *DB) Retain(ctx context.Context, now time.Time) error {
 		return db.expireSeen(ctx, millis(now.Add(-keepRaw)))
 	})
 	if err != nil {
-		return fmt.Errorf("store: retain: %w", err)
+		return fail("retain", err)
 	}
 	return nil
 }

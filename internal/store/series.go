@@ -18,7 +18,7 @@ func (db *DB) Series(ctx context.Context) ([]keepwatch.Series, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("store: series: %w", err)
+		return nil, fail("series", err)
 	}
 	return list, nil
 }

@@ -90,7 +90,7 @@ func (db *DB) Tokens(ctx context.Context) ([]Token, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("store: tokens: %w", err)
+		return nil, fail("tokens", err)
 	}
 	return list, nil
 }
@@ -180,7 +180,7 @@ func (db *DB) UserByName(ctx context.Context, name string) (u User, err error) {
 func (db *DB) HasUsers(ctx context.Context) (bool, error) {
 	var n int
 	if err := db.reads.QueryRowContext(ctx, "SELECT count(*) FROM users").Scan(&n); err != nil {
-		return false, fmt.Errorf("store: users: %w", err)
+		return false, fail("users", err)
 	}
 	return n > 0, nil
 }

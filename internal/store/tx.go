@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -197,7 +198,7 @@ func (db *DB) write(ctx context.Context, what string, fn func(context.Context, *
 			break
 		}
 	}
-	return fmt.Errorf("store: %s: %w", what, err)
+	return fail(what, err)
 }
 
 // pause waits before attempt i is repeated, at random, so that two nodes that met
@@ -279,13 +280,33 @@ func (r reading) query(ctx context.Context, text string, args ...any) (*sql.Rows
 func (db *DB) read(ctx context.Context, what string, fn func(querier) error) error {
 	t, err := db.reads.BeginTx(ctx, db.snapshot())
 	if err != nil {
-		return fmt.Errorf("store: %s: %w", what, err)
+		return fail(what, err)
 	}
 	defer func() { _ = t.Rollback() }() // nothing was written
-	if err := fn(reading{t}); err != nil {
+	return fail(what, fn(reading{t}))
+}
+
+// callersError is an error of a function that the caller passed in.
+type callersError struct{ err error }
+
+func (e *callersError) Error() string { return e.err.Error() }
+func (e *callersError) Unwrap() error { return e.err }
+
+// fail names the operation that failed. What the caller asked wrongly is passed on
+// as it is; an error of the database is one kind to the outside: unavailable.
+func fail(what string, err error) error {
+	var theirs *callersError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, keepwatch.ErrNotFound), errors.Is(err, keepwatch.ErrInvalid), errors.Is(err, keepwatch.ErrConflict):
+		return err
+	case strings.HasPrefix(err.Error(), "store: "): // named already, closer to the cause
+		return err
+	case errors.As(err, &theirs), errors.Is(err, context.Canceled), errors.Is(err, keepwatch.ErrUnavailable):
 		return fmt.Errorf("store: %s: %w", what, err)
 	}
-	return nil
+	return fmt.Errorf("store: %s: %w: %w", what, keepwatch.ErrUnavailable, err)
 }
 
 // each calls scan for every row.
