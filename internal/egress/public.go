@@ -25,7 +25,7 @@ func (p publicOnly) Dial(ctx context.Context, network, addr string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	failed := error(fmt.Errorf("dial %s: %w", host, ErrDenied))
+	failed := fmt.Errorf("dial %s: %w", host, ErrDenied)
 	for _, a := range addrs {
 		if !Public(a) {
 			continue

@@ -328,7 +328,7 @@ func TestIdentityAndServices(t *testing.T) {
 		}
 	})
 	id, v := c.Userinfo(t.Context(), e, secret("tok"))
-	if want := (Identity{MID: 510000123, EID: 510000001, Stack: "S7", Package: "CRM sync", UserSub: "u1"}); !v.OK() || id != want {
+	if want := (Identity{MID: 510000123, EID: 510000001, Stack: "S7", UserSub: "u1"}); !v.OK() || id != want {
 		t.Errorf("%+v %+v", id, v)
 	}
 	if id, v = c.TokenContext(t.Context(), e, secret("tok")); !v.OK() || id.MID != 2 || id.EID != 1 {

@@ -111,14 +111,6 @@ func echoes(s string, hide [][]byte) bool {
 	return false
 }
 
-// shown is a name out of a good answer, or nothing where it repeats a secret.
-func (r Reply) shown(name string) string {
-	if echoes(name, r.Hide) {
-		return ""
-	}
-	return name
-}
-
 type hidden struct{}
 
 // Hiding returns a context under which no verdict shows a piece of secret, on

@@ -38,12 +38,27 @@ func ClaimsOf(token []byte) (Claims, bool) {
 	if pick(room[:n], want[:]) != nil {
 		return Claims{}, false
 	}
-	c := Claims{EID: whole(want[0].value), Stack: name(want[1].value), ClientType: name(want[2].value)}
+	c := Claims{EID: whole(want[0].value), Stack: stackKey(want[1].value), ClientType: name(want[2].value)}
 	return c, c.EID != 0 || c.Stack != ""
 }
 
 // name reads a short plain identifier; what is not one is dropped, because it
 // would be shown.
+// stackKey reads the name of a stack, like S7 or S50, and nothing of another shape:
+// it is shown and stored, and a server may put anything here.
+func stackKey(raw []byte) string {
+	s := text(raw)
+	if len(s) < 2 || len(s) > 6 || s[0] < 'A' || s[0] > 'Z' {
+		return ""
+	}
+	for i := 1; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return ""
+		}
+	}
+	return s
+}
+
 func name(raw []byte) string {
 	s := text(raw)
 	if len(s) > 20 {
