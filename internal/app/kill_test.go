@@ -55,11 +55,14 @@ func TestKill(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	t.Logf("%d cycles (%d with the whole daemon), %d acknowledged transitions, %d notices, %d kills inside a COMMIT (%d aimed), "+
+	t.Logf("%d cycles (%d with the whole daemon, which made %d proofs), %d acknowledged transitions, %d notices, %d kills inside a COMMIT (%d aimed), "+
 		"%d messages received, %d of them repeats under the same key, %d still leased at the end, %.1fs",
-		total.cycles, total.whole, total.transitions, total.notices, total.inside, total.aimed, total.messages, total.repeats, total.leased, time.Since(began).Seconds())
+		total.cycles, total.whole, total.proofs, total.transitions, total.notices, total.inside, total.aimed, total.messages, total.repeats, total.leased, time.Since(began).Seconds())
 	if total.cycles != cycles || total.transitions < 50*cycles {
 		t.Errorf("%d cycles with %d transitions; wanted %d with at least 50 each", total.cycles, total.transitions, cycles)
+	}
+	if total.whole > 0 && total.proofs < 20*total.whole {
+		t.Errorf("the whole daemon made %d proofs in %d cycles", total.proofs, total.whole)
 	}
 	if total.inside*10 < total.cycles*3 {
 		t.Errorf("only %d of %d kills hit a COMMIT", total.inside, total.cycles)
@@ -74,7 +77,7 @@ const (
 )
 
 type killFigures struct {
-	cycles, whole, transitions, notices, aimed, inside, messages, repeats, leased int
+	cycles, whole, transitions, notices, aimed, inside, messages, repeats, leased, proofs int
 }
 
 func (f *killFigures) add(g killFigures) {
@@ -87,6 +90,7 @@ func (f *killFigures) add(g killFigures) {
 	f.messages += g.messages
 	f.repeats += g.repeats
 	f.leased += g.leased
+	f.proofs += g.proofs
 }
 
 // killPromises is what children said was done.
@@ -176,6 +180,7 @@ func killFile(t *testing.T, random *rand.Rand, first, count int) (f killFigures)
 		if cycle%killWhole == killWhole/2 {
 			environ = append(environ, killConfig+"="+whole)
 			f.whole++
+			c.hold = time.Second
 		}
 		c.aimed = random.IntN(3) > 0
 		if !c.run(environ) {
@@ -194,6 +199,9 @@ func killFile(t *testing.T, random *rand.Rand, first, count int) (f killFigures)
 			t.Errorf("cycle %d: %v", cycle, err)
 			return f
 		}
+	}
+	for _, c := range platform.Clients() {
+		f.proofs += int(c.TokenRequests)
 	}
 	f.leased = killDrain(t, path, receiver.URL, promises, sink)
 	sink.mu.Lock()
@@ -214,7 +222,7 @@ func killConfigFile(t *testing.T, dir, sink, sfmc string, platform *sim.Sim) str
 	var b strings.Builder
 	fmt.Fprintf(&b, "version: 1\nserver: {listen: \"127.0.0.1:8484\"}\ntiers: {standard: {every: {business: 1s, off: 1s}}}\nreceivers: [{name: sink, webhook: {url: %q}}]\nroutes: [{to: sink}]\n"+
 		"tenants: [{id: t, endpoints: {auth: %q, rest: %q, soap: %q}}]\ncredentials:\n", sink, sfmc, sfmc, sfmc+"Service.asmx")
-	for i := range 20 {
+	for i := range killReal {
 		spec := platform.AddClient(sim.ClientSpec{ClientID: fmt.Sprintf("client%018d", i), Secret: "kill-secret-000000000000"})
 		fmt.Fprintf(&b, "  - {id: real-%d, tenant: t, business_unit: %d, client_id: %s, secret: \"env:KILL_SECRET\"}\n", i, spec.MID, spec.ClientID)
 	}
@@ -234,6 +242,7 @@ type killed struct {
 	random   *rand.Rand
 	promises *killPromises
 	aimed    bool
+	hold     time.Duration // the child lives at least this long
 
 	transitions, notices int
 	inside               bool
@@ -281,21 +290,19 @@ func (c *killed) run(environ []string) bool {
 // listen takes promises until the child is gone. A last line without its end was
 // not said.
 func (c *killed) listen(r io.Reader, armed chan<- struct{}) {
-	in := bufio.NewReader(r)
+	in, began, told := bufio.NewReader(r), time.Now(), false
 	for {
 		line, err := in.ReadString('\n')
 		if err != nil {
-			if c.transitions < killLeast {
-				close(armed)
-			}
 			return
 		}
 		if !c.promises.take(line) {
 			c.notices++
 			continue
 		}
-		if c.transitions++; c.transitions == killLeast {
+		if c.transitions++; !told && c.transitions >= killLeast && time.Since(began) >= c.hold {
 			close(armed)
+			told = true
 		}
 	}
 }

@@ -415,7 +415,7 @@ func (*mailSession) Logout() error { return nil }
 // serveMail runs a mail server on loopback until the test ends.
 func serveMail(t *testing.T, m *mailHost) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own listener
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func (db *DB) Apply(ctx context.Context, observations []keepwatch.Observation, n
 	if err := a.run(ctx); err != nil {
 		return incident.Changes{}, fail("apply", err)
 	}
-	db.afterApply(a)
+	db.afterApply(ctx, a)
 	return a.changes, nil
 }
 
@@ -211,8 +211,12 @@ func (a *application) durable(ctx context.Context) (yes bool) {
 }
 
 // afterApply is what a durable commit sets going.
-func (db *DB) afterApply(a *application) {
-	db.ring.add(a.inserted)
+func (db *DB) afterApply(ctx context.Context, a *application) {
+	if db.ring.add(a.inserted); db.ring.full() {
+		if err := db.persistTranscripts(ctx); err != nil { // a loss of comfort, not of an observation
+			db.log.Warn("transcripts of good runs are not kept", "error", err)
+		}
+	}
 	if len(a.changes.Plans) > 0 {
 		wake(db.due)
 	}

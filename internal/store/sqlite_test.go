@@ -102,7 +102,7 @@ func TestWhatWasWrittenIsThereAfterReopening(t *testing.T) {
 
 func TestStoreFilesAreTheOwnersAlone(t *testing.T) {
 	path := filepath.Join(storetest.Dir(t), "keepwatch.db")
-	must(t, os.WriteFile(path, nil, 0o644)) //nolint:gosec // what is to be mended
+	must(t, os.WriteFile(path, nil, 0o644))
 	db := storetest.Open(t, path, store.Options{})
 	openRefused(t, db, 1, start)
 	files, err := filepath.Glob(path + "*")

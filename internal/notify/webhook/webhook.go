@@ -59,7 +59,7 @@ func (s *Sender) Send(ctx context.Context, m notify.Message) (notify.Receipt, er
 	if err != nil {
 		return "", notify.HTTPFailure(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // nothing is left to be lost
+	defer res.Body.Close()
 	// The connection is reused only when the body was read; a long one is not worth it.
 	_, _ = io.CopyN(io.Discard, res.Body, 4<<10)
 	if err := notify.HTTPStatus(res.StatusCode, res.Header, m.Now); err != nil {

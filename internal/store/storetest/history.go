@@ -140,7 +140,7 @@ func rolled(m map[keepwatch.SeriesID][]keepwatch.Rollup) map[keepwatch.SeriesID]
 
 var historyTests = []test{
 	{"no run is lost or counted twice, however the fold is timed", func(t *testing.T, f *fixture) {
-		rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test that repeats
+		rng := rand.New(rand.NewPCG(1, 2)) // a test that repeats
 		outcomes := []keepwatch.Outcome{keepwatch.OK, keepwatch.OK, keepwatch.OK, keepwatch.Timeout, keepwatch.BadClientID, keepwatch.MonitorFault}
 		var all []keepwatch.Observation
 		begin := f.now.Add(-60 * time.Hour)

@@ -179,7 +179,7 @@ func examine(t *testing.T, synchronous string, n int) verdict {
 	workload(t, path, store.Options{Synchronous: synchronous, VFS: recorder.Name}, 60, recorder.Mark)
 	ops := recorder.Ops()
 	seed := uint64(20261123)
-	rng := rand.New(rand.NewPCG(seed, uint64(n))) //nolint:gosec // a test that repeats
+	rng := rand.New(rand.NewPCG(seed, uint64(n))) // a test that repeats
 	at := make([]int, len(ops))                   // how often the power fails after each operation
 	for range n {
 		at[rng.IntN(len(ops))]++

@@ -66,7 +66,7 @@ func traced(t *testing.T, strace string) map[string]int {
 	t.Helper()
 	path, trace := filepath.Join(storetest.Dir(t), dbName), filepath.Join(t.TempDir(), "trace")
 	cmd := exec.CommandContext(t.Context(), strace, "-f", "-y", "-o", trace, "-e", "trace=pwrite64,fsync,fdatasync,ftruncate",
-		os.Args[0], "-test.run=^"+t.Name()+"$") //nolint:gosec // our own binary
+		os.Args[0], "-test.run=^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), childEnv+"="+path)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("workload under strace: %v\n%s", err, out)
