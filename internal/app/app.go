@@ -89,7 +89,8 @@ type App struct {
 	reloading sync.Mutex
 	badConfig bool // the last reload failed; guarded by reloading
 	// troubled: a receiver has, or may have from before the start, an open incident.
-	troubled atomic.Bool
+	troubled    atomic.Bool
+	routedSince atomic.Int64 // ms; when the routes in force came into force
 }
 
 // New reads the configuration, opens the store and binds the listener. Nothing
@@ -221,7 +222,7 @@ func revision() string {
 // /readyz tell how far the start is.
 func (a *App) Start(ctx context.Context) error {
 	a.started = time.Now()
-	a.troubled.Store(true)
+	a.newRoutes(a.started)
 	a.serve()
 	cfg := a.config.Load()
 	if err := a.db.SyncChecks(ctx, a.started, cfg.Checks()); err != nil {

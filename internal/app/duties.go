@@ -104,30 +104,41 @@ func saidBlind(all []keepwatch.Series) bool {
 	})
 }
 
-// blindness says whether nothing could be seen from here for two planned gaps, and
-// since when. Refusals are evidence, too: SFMC answered.
+// blindness says whether this place sees nothing, and since when nothing was
+// proven: since something last answered there were looks, all of them in vain, for
+// two of the shortest gaps among them. Refusals are answers, too.
 func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Time) {
-	looked := 0
+	var sight time.Time
 	for _, s := range all {
-		if s.Credential == "" || s.LastAt.IsZero() {
-			continue
+		if s.Credential != "" {
+			since, sight = latest(since, s.LastProvenAt), latest(sight, lastSight(s))
 		}
-		looked++
-		if seesSomething(s, now) {
-			return false, time.Time{}
-		}
-		since = latest(since, s.LastProvenAt)
 	}
-	return looked > 0, since
+	looked, gap := false, time.Duration(0)
+	for _, s := range all {
+		if s.Credential != "" && s.LastAt.After(sight) {
+			looked = true
+			gap = shorter(gap, s.PlannedGap)
+		}
+	}
+	return looked && now.After(sight.Add(2*gap)), since
 }
 
-func seesSomething(s keepwatch.Series, now time.Time) bool {
-	if now.Before(s.LastProvenAt.Add(2 * s.PlannedGap)) {
-		return true
-	}
+// lastSight is when a series last had an answer, whatever it said.
+func lastSight(s keepwatch.Series) time.Time {
 	last := s.Last.Outcome
-	answered := last == keepwatch.OK || last.Hard() || (last.Soft() && s.Last.Connectivity == keepwatch.ConnectivityProven)
-	return answered && !s.Stale(now)
+	if last == keepwatch.OK || last.Hard() || (last.Soft() && s.Last.Connectivity == keepwatch.ConnectivityProven) {
+		return s.LastAt
+	}
+	return s.LastProvenAt
+}
+
+// shorter is the shorter of two gaps; zero is none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // sinceWhen ends a sentence with the last proof, where there was one.
@@ -142,14 +153,16 @@ func sinceWhen(t time.Time) string {
 // may be removed meanwhile.
 const sightedAtMost = 10 * time.Minute
 
-// sightedUntil is when the newest proofs of all are two planned gaps old.
-func sightedUntil(all []keepwatch.Series) (until time.Time) {
+// sightedUntil is when the newest proof of all is two of the shortest gaps old.
+func sightedUntil(all []keepwatch.Series) time.Time {
+	var newest time.Time
+	gap := time.Duration(0)
 	for _, s := range all {
-		if s.Credential != "" && s.PlannedGap > 0 && !s.LastProvenAt.IsZero() {
-			until = latest(until, s.LastProvenAt.Add(2*s.PlannedGap))
+		if s.Credential != "" {
+			newest, gap = latest(newest, s.LastProvenAt), shorter(gap, s.PlannedGap)
 		}
 	}
-	return until
+	return newest.Add(2 * gap)
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -76,11 +76,21 @@ func (a *App) trouble(ctx context.Context, t notify.Trouble) {
 	}
 }
 
+// newRoutes notes that other routes and receivers are in force: trouble with the
+// old ones, of this process or the one before, is looked at again.
+func (a *App) newRoutes(now time.Time) {
+	a.routedSince.Store(now.UnixMilli())
+	a.troubled.Store(true)
+}
+
+// routesSeries is about incidents that no route matches.
+const routesSeries = "routes"
+
 // aboutMessages is an observation of one receiver, or of the routes.
 func aboutMessages(receiver string, now time.Time) keepwatch.Observation {
 	name := "receiver-" + receiver
 	if receiver == "" {
-		name = "routes"
+		name = routesSeries
 	}
 	return keepwatch.Observation{
 		Key: fmt.Sprintf("%s@%d", name, now.UnixMilli()), Series: keepwatch.SeriesID(name),
@@ -105,6 +115,12 @@ func (a *App) messagesAgain(ctx context.Context, now time.Time) error {
 	}
 	var found []keepwatch.Observation
 	for _, s := range all {
+		if s.ID == routesSeries && s.Outcome == keepwatch.MonitorFault && a.routedSince.Load() > s.LastAt.UnixMilli() {
+			o := aboutMessages("", now)
+			o.Outcome, o.Message = keepwatch.OK, "Other routes are in force; what still matches none is said again."
+			found = append(found, o)
+			continue
+		}
 		receiver, ok := strings.CutPrefix(string(s.ID), "receiver-")
 		if !ok || s.Credential != "" || s.Outcome != keepwatch.MonitorFault {
 			continue

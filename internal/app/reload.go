@@ -38,6 +38,7 @@ func (a *App) Reload(ctx context.Context) (client.Reloaded, error) {
 	}
 	a.config.Store(cfg)
 	a.pipeline.Use(setup)
+	a.newRoutes(now)
 	a.show()
 	a.warn(cfg)
 	a.log.Info("reloaded", "credentials", len(cfg.Credentials))

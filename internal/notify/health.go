@@ -105,12 +105,21 @@ func (g *gate) failed(err error, now time.Time, random float64) time.Time {
 	case ClassPermanent:
 		return now
 	case ClassRateLimited:
-		g.closedUntil = now.Add(after)
+		g.closedUntil = wholeMillisecond(now.Add(after))
 	default:
 		g.streak++
-		g.closedUntil = now.Add(backoff(g.streak, random))
+		g.closedUntil = wholeMillisecond(now.Add(backoff(g.streak, random)))
 	}
 	return g.closedUntil
+}
+
+// wholeMillisecond rounds up to what a row can hold: a gate that opened a part of a
+// millisecond after its rows are due would have the loop spin until then.
+func wholeMillisecond(t time.Time) time.Time {
+	if whole := t.Truncate(time.Millisecond); !whole.Equal(t) {
+		return whole.Add(time.Millisecond)
+	}
+	return t
 }
 
 // first reports whether this kind of trouble is news.
