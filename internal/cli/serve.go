@@ -17,7 +17,6 @@ func (serveCmd) Run(e *env) error {
 	if _, err := e.configPath(); err != nil {
 		return err
 	}
-	relaxGC()
 	daemon, err := app.New(e.ctx, app.Options{
 		Load:      func() (*config.Config, error) { return config.Load(e.Config, os.LookupEnv) },
 		LookupEnv: os.LookupEnv, Version: Version(), Logger: e.log,
