@@ -20,9 +20,10 @@ var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // HandOver passes claimed groups on. It runs inside the claiming transaction, so a
 // queue in the same database can take them in atomically; an error gives the slots
-// back. It must not wait: the workers that would make room need the store.
-// A hand-over inside the process therefore keeps the groups and passes
-// them on after ClaimDue has returned without an error.
+// back, and after a conflict it is called again with what is due then. It must not
+// wait: the workers that would make room need the store. A hand-over inside the
+// process therefore keeps the groups and passes them on after ClaimDue has
+// returned without an error.
 type HandOver func(ctx context.Context, tx *sql.Tx, groups []keepwatch.Group) error
 
 // Local is the hand-over to workers of this process: they need no transaction.

@@ -129,11 +129,14 @@ func (a *application) loadSeries(ctx context.Context, t *tx) error {
 	if a.db.forUpdate != "" {
 		shape = lockSeries
 	}
+	var loaded []mirrored // into the mirror before what is written, which is newer
+	t.afterCommit(func() { a.db.mirror.put(loaded...) })
 	return chunks(len(missing), func(from, to int) error {
 		rows, err := t.query(ctx, a.db.text(shape, to-from), missing[from:to]...)
 		return each(rows, err, func(r *sql.Rows) error {
 			s, pos, err := scanSeries(r)
 			a.view.Series[s.ID], a.known[s.ID] = s, pos
+			loaded = append(loaded, mirrored{Series: s, pos: pos})
 			return err
 		})
 	})

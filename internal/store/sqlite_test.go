@@ -336,3 +336,31 @@ func TestFullDiskShedsHistoryBeforeIncidents(t *testing.T) {
 		t.Errorf("the newest result is of %v", results[0].Slot)
 	}
 }
+
+// TestPeersAreWholeAfterReopening: a series that a step looked at but did not write
+// is a peer of the next step all the same.
+func TestPeersAreWholeAfterReopening(t *testing.T) {
+	path := filepath.Join(storetest.Dir(t), "keepwatch.db")
+	db := storetest.Open(t, path, store.Options{})
+	a, b := openRefused(t, db, 1, start), openRefused(t, db, 4, start) // of one tenant
+	must(t, db.Close())
+	db = storetest.Open(t, path, store.Options{})
+	peers := func(o keepwatch.Observation, at time.Time) (ids []keepwatch.SeriesID) {
+		o.Slot = at
+		o.Key = keepwatch.SlotKey(o.Check, at)
+		_, err := db.Apply(t.Context(), []keepwatch.Observation{o}, start, func(v incident.View) (incident.Changes, error) {
+			for _, p := range v.Peers {
+				ids = append(ids, p.ID)
+			}
+			return incident.Changes{}, nil // an old slot, say
+		})
+		must(t, err)
+		return ids
+	}
+	if got := peers(a, start.Add(-time.Minute)); len(got) != 1 || got[0] != b.Series {
+		t.Errorf("peers of the first: %v", got)
+	}
+	if got := peers(b, start.Add(time.Minute)); len(got) != 1 || got[0] != a.Series {
+		t.Errorf("peers of the second: %v", got)
+	}
+}
