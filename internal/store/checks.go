@@ -59,6 +59,12 @@ func (db *DB) SyncChecks(ctx context.Context, now time.Time, desired []keepwatch
 	}
 	noticed := false
 	err := db.write(ctx, "synchronise checks", func(ctx context.Context, t *tx) error {
+		if db.dialect != sqliteDialect {
+			// Nodes that start together read the same table and write the same new checks.
+			if _, err := t.exec(ctx, "LOCK TABLE checks IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+				return err
+			}
+		}
 		present, err := db.allChecks(ctx, t)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/textproto"
+	"regexp"
 	"strings"
 
 	gomail "github.com/wneessen/go-mail"
@@ -66,5 +67,18 @@ func scrub(s string, password keepwatch.Secret) string {
 			words[i] = "[secret]"
 		}
 	}
-	return strings.Join(words, " ")
+	return opaque.ReplaceAllStringFunc(strings.Join(words, " "), func(w string) string {
+		if plainWord(w) {
+			return w
+		}
+		return "[…]"
+	})
+}
+
+// opaque are words that may be a secret in some encoding. Whatever a server says,
+// what helps people is words.
+var opaque = regexp.MustCompile(`[A-Za-z0-9+/=_%-]{12,}`)
+
+func plainWord(w string) bool {
+	return !strings.ContainsFunc(w, func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' && r != '_' })
 }
