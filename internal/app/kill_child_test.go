@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 // and notice that it is done only after the store has said so.
 func killChild(ctx context.Context) error {
 	acknowledged, commits := os.NewFile(3, "acknowledged"), os.NewFile(4, "commits")
-	db, err := store.Open(ctx, "sqlite:"+os.Getenv(killStore), store.Options{OnCommit: func(before bool) {
+	db, err := killOpen(ctx, os.Getenv(killStore), store.Options{OnCommit: func(before bool) {
 		b := []byte{'a'}
 		if before {
 			b[0] = 'b'
@@ -91,7 +91,7 @@ func killChild(ctx context.Context) error {
 // empties the outbox, in some the whole daemon.
 func killServe(ctx context.Context, db *store.DB) error {
 	if path := os.Getenv(killConfig); path != "" {
-		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a child's own listener
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return err
 		}
@@ -171,3 +171,15 @@ func killReport(changes incident.Changes) string {
 }
 
 var errKillOracle = errors.New("the store and what was acknowledged differ")
+
+// killOpen opens a store whose lock may still be held for a moment: a process that
+// another worker is just starting holds every descriptor until it has become its
+// own program.
+func killOpen(ctx context.Context, path string, o store.Options) (*store.DB, error) {
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		db, err := store.Open(ctx, "sqlite:"+path, o)
+		if !errors.Is(err, keepwatch.ErrConflict) || time.Now().After(deadline) {
+			return db, err
+		}
+	}
+}

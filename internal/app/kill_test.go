@@ -252,7 +252,7 @@ type killed struct {
 }
 
 func (c *killed) run(environ []string) bool {
-	child := exec.Command(os.Args[0], "-test.run=^$") //nolint:gosec,noctx // ourselves; it ends by our kill
+	child := exec.Command(os.Args[0], "-test.run=^$")
 	child.Env = append(os.Environ(), environ...)
 	var stderr bytes.Buffer
 	child.Stderr = &stderr
@@ -356,7 +356,7 @@ func (c *killed) aim(r io.Reader, armed <-chan struct{}, kill func()) {
 // killCheck reopens the store, which checks the file, and looks for what was
 // promised.
 func killCheck(ctx context.Context, path string, p *killPromises, sink *killSinkServer) error {
-	db, err := store.Open(ctx, "sqlite:"+path, store.Options{})
+	db, err := killOpen(ctx, path, store.Options{})
 	if err != nil {
 		return fmt.Errorf("reopen: %w", err)
 	}
@@ -457,7 +457,7 @@ func killCheckKeys(ctx context.Context, db *store.DB, status string) error {
 func killDrain(t *testing.T, path, receiver string, p *killPromises, sink *killSinkServer) (leased int) {
 	t.Helper()
 	ctx := t.Context()
-	db, err := store.Open(ctx, "sqlite:"+path, store.Options{})
+	db, err := killOpen(ctx, path, store.Options{})
 	if err != nil {
 		t.Error(err)
 		return 0
