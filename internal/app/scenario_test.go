@@ -53,6 +53,8 @@ func flagged(name string) string { return flag.Lookup("test." + name).Value.Stri
 func (s *stage) judge(seen *gathered) {
 	all := s.incidents()
 	s.t.Helper()
+	s.record.mu.Lock() // the daemon has stopped; this orders its last notes before our reading
+	defer s.record.mu.Unlock()
 	if d := cmp.Diff(none(s.story.Incidents), lines(all)); d != "" {
 		s.t.Errorf("incidents (-wanted +got):\n%s", d)
 	}
