@@ -111,7 +111,7 @@ func killServe(ctx context.Context, db *store.DB) error {
 		}
 		return db.Plan(ctx, plans...)
 	}
-	p, err := killPipeline(db, os.Getenv(killSink))
+	p, err := killPipeline(db, os.Getenv(killSink), time.Second)
 	if err == nil {
 		p.Start()
 	}
@@ -119,13 +119,13 @@ func killServe(ctx context.Context, db *store.DB) error {
 }
 
 // killPipeline is the real one, with leases that end within a test.
-func killPipeline(db *store.DB, sink string) (*notify.Pipeline, error) {
+func killPipeline(db *store.DB, sink string, lease time.Duration) (*notify.Pipeline, error) {
 	sender, err := webhook.New(webhook.Config{URL: sink}, webhook.Deps{Client: http.DefaultClient})
 	if err != nil {
 		return nil, err
 	}
 	_, outbox := db.Woken()
-	return notify.New(notify.Options{Outbox: db, Woken: outbox, SendTimeout: 500 * time.Millisecond, Lease: time.Second}, notify.Setup{
+	return notify.New(notify.Options{Outbox: db, Woken: outbox, SendTimeout: lease / 2, Lease: lease}, notify.Setup{
 		Routes: notify.Routes{{To: []string{"sink"}}}, Receivers: []notify.Receiver{{Name: "sink", Channel: "webhook", Sender: sender}}, Directory: nobody{},
 	}), nil
 }
