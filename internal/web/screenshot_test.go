@@ -21,6 +21,9 @@ func TestScreenshots(t *testing.T) {
 	if dir == "" {
 		t.Skip("KEEPWATCH_SCREENSHOTS names no folder to put pictures in")
 	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("chromium is not installed")
@@ -45,10 +48,11 @@ func TestScreenshots(t *testing.T) {
 			width, height int
 			dark          bool
 		}{{"light", 1280, 1500, false}, {"dark", 1280, 1500, true}, {"phone", 500, 1850, false}} {
+			picture := filepath.Join(dir, name+"-"+look.name+".png")
 			args := []string{
 				"--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(),
 				"--window-size=" + strconv.Itoa(look.width) + "," + strconv.Itoa(look.height),
-				"--screenshot=" + filepath.Join(dir, name+"-"+look.name+".png"),
+				"--screenshot=" + picture,
 			}
 			address := server.URL + path
 			if look.name == "phone" {
@@ -59,6 +63,9 @@ func TestScreenshots(t *testing.T) {
 			}
 			if out, err := exec.Command(browser, append(args, address)...).CombinedOutput(); err != nil {
 				t.Fatalf("%s: %v\n%s", name, err, out)
+			}
+			if info, err := os.Stat(picture); err != nil || info.Size() < 5000 {
+				t.Errorf("%s is not a picture of a page: %v", picture, err)
 			}
 		}
 	}
