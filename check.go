@@ -8,8 +8,24 @@ import (
 // CheckKind is what a row of the schedule does when it is due.
 type CheckKind string
 
-// CheckCredential proves one credential with the real thing.
-const CheckCredential CheckKind = "credential"
+const (
+	// CheckCredential proves one credential with the real thing.
+	CheckCredential CheckKind = "credential"
+	// CheckExpiry looks at the clocks of one credential; a certificate is read first.
+	CheckExpiry CheckKind = "expiry"
+	// CheckRotation takes a running rotation one step on.
+	CheckRotation CheckKind = "rotation"
+	// CheckDiscovery looks at one account with a credential that may.
+	CheckDiscovery CheckKind = "discovery"
+)
+
+// CheckOf names a check of a credential that is not its own test.
+func CheckOf(kind CheckKind, id CredentialID) CheckID {
+	if kind == CheckCredential {
+		return CheckID(id)
+	}
+	return CheckID(string(kind) + ":" + string(id))
+}
 
 // Reason says why a run was handed out.
 type Reason string

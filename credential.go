@@ -2,21 +2,6 @@ package keepwatch
 
 import "time"
 
-// Kind is what a credential is to SFMC.
-type Kind string
-
-const (
-	// ServerToServer is an installed package with a client secret.
-	ServerToServer Kind = "server_to_server"
-	// LegacyPackage is a package of before 2019, with v1 tokens.
-	LegacyPackage Kind = "legacy_package"
-	// APIUser is a SOAP user name and password.
-	APIUser Kind = "api_user"
-)
-
-// Kinds lists every kind that a configuration may name, in the order shown to users.
-var Kinds = []Kind{ServerToServer, LegacyPackage, APIUser}
-
 // Criticality says how soon a failure hurts. It names a tier.
 type Criticality string
 
@@ -52,20 +37,56 @@ type Credential struct {
 	Tenant          TenantID
 	BusinessUnit    MID
 	Kind            Kind
-	ClientID        string // server-to-server, legacy
-	Username        string // API user
-	SecretRef       string // "env:NAME", "file:/path"
-	SecretGenerated time.Time
-	Deadline        Deadline // when the secret ends, and how we know
+	ClientID        string        // packages
+	Username        string        // API user, SFTP user
+	SecretRef       string        // "env:NAME", "file:/path", "sealed:ID"; "" where Keepwatch needs none
+	SecretGenerated Date          // when the secret, password or key was made
+	Expires         Date          // typed by a person; beats a derived end
+	LastUsed        Date          // typed or pushed: by anybody but Keepwatch
+	ValidFor        time.Duration // how long it lives from SecretGenerated where the account decides, such as a password policy
+	IdleFor         time.Duration // how long it may lie idle where the account decides
+	DatesConfirmed  Date          // when a person last confirmed the dates
+	Certificate     CertificateSource
+	Clocks          []Clock  // what follows from the dates and the kind, the hard ones first
+	Deadline        Deadline // of the first hard clock: when the secret ends, and how we know
 	Criticality     Criticality
 	Owner           Owner
 	Purpose         string
+	Environment     string // production, staging, …
+	Region          string
+	Area            string // functional area: commerce, service, …
 	Holders         []Holder
 	Dependents      []Dependent
+	Renewal         Renewal
+	Ladder          []time.Duration // own warnings before the end, widest first; nil: the tier's
 	RunbookURL      string
+	Discover        bool     // may be used to look at the account itself
 	Tests           []string // as configured, in order; "identity" first
 	Scopes          []string // asked for in the token request; nil asks for all
-	File            string   // the file and line that define it, for messages
+	File            string   // the file and line that define it; "" when it belongs to the interface
+}
+
+// CertificateSource is where a certificate is read.
+type CertificateSource struct {
+	File       string // PEM, DER, PKCS#12 or JKS
+	Endpoint   string // host:port that shows it in a TLS handshake
+	ServerName string // to ask for, when it is not the endpoint's host
+	Password   string // reference, for a keystore
+	Alias      string // entry of a JKS; "" takes every one
+}
+
+// IsZero reports whether no source is named.
+func (s CertificateSource) IsZero() bool { return s == CertificateSource{} }
+
+// IntegrationPoint is an HTTPS address that is not SFMC's and that integrations
+// depend on: middleware, a webhook. The test "https:NAME" asks it.
+type IntegrationPoint struct {
+	Name       string
+	URL        string
+	ClientCert string // reference to a PEM certificate, with its chain
+	ClientKey  string // reference to its key
+	Roots      string // reference to PEM roots to trust instead of the system's
+	Expect     []int  // statuses that prove it; nil: any 2xx
 }
 
 // Owner is who answers for a credential.

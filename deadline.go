@@ -25,12 +25,14 @@ type Deadline struct {
 	Source DateSource
 }
 
-// SecretDeadline derives the end of a client secret from the day it was generated.
-func SecretDeadline(generated time.Time) Deadline {
+// SecretDeadline derives the end of a client secret from when it was generated:
+// the beginning of the 180th civil day after it, in UTC. Package expiry does the
+// same in the zone of the credential's calendar.
+func SecretDeadline(generated Date) Deadline {
 	if generated.IsZero() {
 		return Deadline{Source: DateUnknown}
 	}
-	return Deadline{At: generated.Add(ClientSecretLife), Source: DateDerived}
+	return Deadline{At: generated.AddDays(180).In(time.UTC), Source: DateDerived}
 }
 
 // Passed reports whether the date is known and lies before now.

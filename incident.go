@@ -72,6 +72,7 @@ const (
 	Left         TransitionKind = "left"    // a member recovered while others still fail
 	Acknowledged TransitionKind = "acknowledged"
 	Merged       TransitionKind = "merged_into"
+	Warning      TransitionKind = "warning" // a further rung of an expiry ladder
 	Resolved     TransitionKind = "resolved"
 )
 

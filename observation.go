@@ -55,11 +55,20 @@ type Observation struct {
 	Stack        string        // "S7", from the token's claims
 	Scopes       []string      // granted, from the token answer
 	Findings     []Outcome     // e.g. DateContradicted; the run itself may be ok
+	Due          *Due          // a look at a clock; nil otherwise
+	Seen         []Fact        // what was seen of a thing that should not change by itself
 	Transcript   string        // redacted, size-capped; kept for failures and the last 3 good runs
 
 	// Count and Window stand for an aggregate of like events; Count 0 means one.
 	Count  int
 	Window time.Duration
+}
+
+// Fact is one thing about a subject that is compared with the last time: issuer,
+// key, names, chain. A fact that changed is drift.
+type Fact struct {
+	Name  string
+	Value string
 }
 
 // Step is one rung of the ladder.

@@ -58,6 +58,11 @@ const (
 	Flapping         Outcome = "flapping"
 	DateContradicted Outcome = "date_contradicted"
 	MonitoringBlind  Outcome = "monitoring_blind"
+
+	// Dates, and things that should not change by themselves.
+	Expiring Outcome = "expiring"
+	Expired  Outcome = "expired"
+	Drifted  Outcome = "drifted"
 )
 
 // State is how a credential stands.
@@ -104,6 +109,9 @@ const (
 	// ConfirmAtOnce: the first answer counts. SFMC locks an account after a
 	// few bad logins, so asking again would be the harm itself.
 	ConfirmAtOnce Confirmation = "at_once"
+	// ConfirmDate: a date or a compared fact is judged when it is looked at; there
+	// is nothing to ask twice.
+	ConfirmDate Confirmation = "date"
 	// ConfirmTwice: the same refusal once more within HardConfirmWithin.
 	ConfirmTwice Confirmation = "twice"
 	// ConfirmBurst: SoftConfirmCount failures over at least SoftConfirmOver, with
@@ -181,6 +189,9 @@ var Outcomes = []OutcomeInfo{
 	{Slow, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeNone, ConfirmNever, false, "works, but at least three times slower than its own baseline"},
 	{Flapping, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeNone, ConfirmNever, false, "works and fails in turn"},
 	{DateContradicted, CategoryNone, StateHealthy, SeverityInfo, ExitOK, ScopeNone, ConfirmNever, false, "the known end date has passed, yet a fresh token is granted"},
+	{Expiring, CategoryNone, StateHealthy, SeverityWarning, ExitWarning, ScopeCredential, ConfirmDate, false, "a date comes near, and a rung of its ladder is reached"},
+	{Expired, CategoryNone, StateExpired, SeverityCritical, ExitCritical, ScopeCredential, ConfirmDate, false, "a known date has passed"},
+	{Drifted, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeCredential, ConfirmDate, false, "issuer, key, names or chain changed since the last time"},
 	{MonitoringBlind, CategoryMonitor, StateUnknown, SeverityCritical, ExitCannot, ScopeMonitor, ConfirmNever, false, "no proof was possible for longer than allowed"},
 }
 

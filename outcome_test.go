@@ -17,6 +17,8 @@ func whenOpens(o keepwatch.OutcomeInfo) string {
 	switch o.Confirm {
 	case keepwatch.ConfirmAtOnce:
 		return "at once, and it is never tried again by itself"
+	case keepwatch.ConfirmDate:
+		return "at once: a date or a comparison is asked nothing twice"
 	case keepwatch.ConfirmTwice:
 		return "the second time in a row, asked within 60 s"
 	case keepwatch.ConfirmBurst:
@@ -95,8 +97,8 @@ func TestOutcomesAreConsistent(t *testing.T) {
 		if (o.Outcome.Hard() || o.Outcome.Soft()) && o.Scope == keepwatch.ScopeNone {
 			t.Errorf("%s is a failure without a scope", o.Outcome)
 		}
-		if o.Scope == keepwatch.ScopeCredential && !o.Outcome.Hard() {
-			t.Errorf("%s opens a credential incident, yet it is no refusal", o.Outcome)
+		if o.Scope == keepwatch.ScopeCredential && !o.Outcome.Hard() && o.Confirm != keepwatch.ConfirmDate {
+			t.Errorf("%s opens a credential incident, yet it is neither a refusal nor a date", o.Outcome)
 		}
 		if o.State == keepwatch.StateFailing && o.Exit != keepwatch.ExitCritical {
 			t.Errorf("%s fails with exit code %d", o.Outcome, o.Exit)

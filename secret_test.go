@@ -45,7 +45,7 @@ func TestSecretIsNeverShown(t *testing.T) {
 	logger.Info("text", "secret", s, "holder", holder, slog.Group("g", "s", s))
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("json", "secret", s, "holder", holder)
 	text := out.String()
-	for _, form := range []string{canary, hex.EncodeToString([]byte(canary)), strings.ToUpper(hex.EncodeToString([]byte(canary))), "99 52 110 52", fmt.Sprintf("%b", canary[0])} {
+	for _, form := range []string{canary, hex.EncodeToString([]byte(canary)), strings.ToUpper(hex.EncodeToString([]byte(canary))), "99 52 110 52", strings.Trim(fmt.Sprintf("%b", []byte(canary)[:3]), "[]")} {
 		if strings.Contains(text, form) {
 			t.Errorf("the secret shows as %q", form)
 		}

@@ -37,6 +37,15 @@ type Series struct {
 	Findings     []Outcome
 	Stack        string
 	Scopes       []string
+	Warned       *Warned // of a clock: the rungs that were said
+	Seen         []Fact  // the facts that drift is judged by
+}
+
+// Warned remembers which rungs of one date were recorded. Another date re-arms
+// the ladder.
+type Warned struct {
+	At    time.Time
+	Rungs []string
 }
 
 // Failure is one failed run, as detection remembers it.

@@ -79,14 +79,14 @@ func TestPhaseSpreads(t *testing.T) {
 
 func TestDeadline(t *testing.T) {
 	generated := time.Date(2026, 9, 28, 0, 0, 0, 0, time.UTC)
-	d := keepwatch.SecretDeadline(generated)
+	d := keepwatch.SecretDeadline(keepwatch.Day(2026, 9, 28))
 	if want := time.Date(2027, 3, 27, 0, 0, 0, 0, time.UTC); !d.At.Equal(want) || d.Source != keepwatch.DateDerived {
 		t.Errorf("%+v, want %s", d, want)
 	}
 	if d.Passed(d.At) || !d.Passed(d.At.Add(time.Second)) {
 		t.Error("passed")
 	}
-	if u := keepwatch.SecretDeadline(time.Time{}); u.Source != keepwatch.DateUnknown || u.Passed(generated) {
+	if u := keepwatch.SecretDeadline(keepwatch.Date{}); u.Source != keepwatch.DateUnknown || u.Passed(generated) {
 		t.Errorf("an unknown date: %+v", u)
 	}
 }

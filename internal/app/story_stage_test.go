@@ -144,10 +144,10 @@ func (s *stage) eid(id keepwatch.TenantID) keepwatch.MID {
 
 func (s *stage) admit(c keepwatch.Credential) {
 	client := s.sim.AddClient(sim.ClientSpec{
-		ClientID: s.clientOf(c.ID), Name: string(c.ID), Kind: c.Kind, MID: c.BusinessUnit, EID: s.eid(c.Tenant), Generated: c.SecretGenerated,
+		ClientID: s.clientOf(c.ID), Name: string(c.ID), Kind: c.Kind, MID: c.BusinessUnit, EID: s.eid(c.Tenant), Generated: c.SecretGenerated.In(time.UTC),
 	})
 	s.refs.set(scenario.SecretVariable(c.ID), client.Secret)
-	s.began[c.ID] = c.SecretGenerated
+	s.began[c.ID] = c.SecretGenerated.In(time.UTC)
 }
 
 // configure writes the configuration file of the estate: all tiers as they are by

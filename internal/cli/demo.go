@@ -88,7 +88,7 @@ func (d *demo) startSimulator() (stop func(), err error) {
 
 // register makes the credential known to the simulator and its secret to us.
 func (d *demo) register(c keepwatch.Credential) {
-	spec := sim.ClientSpec{ClientID: c.ClientID, Name: string(c.ID), Kind: c.Kind, MID: c.BusinessUnit, EID: d.enterprise(c.Tenant), Generated: c.SecretGenerated}
+	spec := sim.ClientSpec{ClientID: c.ClientID, Name: string(c.ID), Kind: c.Kind, MID: c.BusinessUnit, EID: d.enterprise(c.Tenant), Generated: c.SecretGenerated.In(time.UTC)}
 	if c.Kind == keepwatch.APIUser {
 		spec.ClientID = c.Username
 	}
@@ -251,8 +251,8 @@ func (d *demo) rotate(ctx context.Context, daemon *app.App, id keepwatch.Credent
 	var rotated keepwatch.Credential
 	for i := range d.estate.Credentials {
 		if c := &d.estate.Credentials[i]; c.ID == id {
-			c.SecretGenerated = now
-			c.Deadline = keepwatch.SecretDeadline(now)
+			c.SecretGenerated = keepwatch.Exactly(now)
+			c.Deadline = keepwatch.SecretDeadline(c.SecretGenerated)
 			rotated = *c
 		}
 	}

@@ -64,9 +64,6 @@ func (m *merger) credentials(c *Config) {
 		if !d.v.tier.empty() {
 			c.overrides[cred.ID] = d.v.tier.over(c.Tiers[cred.Criticality], c)
 		}
-		if d.v.renewal.at.set() {
-			c.Renewals[cred.ID] = d.v.renewal.v
-		}
 		c.credentials[cred.ID] = len(c.Credentials)
 		c.Credentials = append(c.Credentials, cred)
 	}
@@ -78,7 +75,7 @@ func (d *credentialDraft) credential(at spot) keepwatch.Credential {
 		ID: keepwatch.CredentialID(d.id.v), Tenant: keepwatch.TenantID(d.tenant.v), BusinessUnit: d.unit.v,
 		Kind: d.kind.v, ClientID: d.clientID.v, Username: d.username.v,
 		SecretRef: d.secret.v, SecretGenerated: d.generated, Criticality: d.criticality,
-		Owner: d.owner, Purpose: d.purpose, Holders: d.holders, RunbookURL: d.runbook,
+		Owner: d.owner, Purpose: d.purpose, Holders: d.holders, RunbookURL: d.runbook, Renewal: d.renewal.v,
 		Scopes: d.scopes, File: at.place(),
 	}
 	if cred.Kind == "" {

@@ -32,7 +32,6 @@ type Config struct {
 	Calendars   map[string]*calendar.Calendar
 	Receivers   []Receiver
 	Routes      notify.Routes
-	Renewals    map[keepwatch.CredentialID]Renewal
 	Files       []string  // that it was read from
 	Warnings    []Warning // what is allowed and unwise
 
@@ -78,14 +77,6 @@ type Tier struct {
 	FailAfter    int           // scheduled runs of a soft failure before it counts
 	ExpiryLadder []time.Duration
 	Calendar     string
-}
-
-// Renewal is how a credential is planned to be renewed.
-type Renewal struct {
-	Every   time.Duration
-	Planned time.Time
-	Window  time.Duration
-	By      string
 }
 
 // Warning is something that is allowed and unwise, and where it stands.
@@ -188,7 +179,7 @@ func (c *Config) Fingerprint(cred keepwatch.Credential) string {
 	spec := c.specs[tier.Calendar]
 	return keepwatch.Digest(
 		string(cred.Kind), tenant.Subdomain, tenant.AuthURL, tenant.RESTURL, tenant.SOAPURL,
-		cred.BusinessUnit.String(), cred.ClientID, cred.Username, cred.SecretRef, cred.SecretGenerated.Format(time.RFC3339),
+		cred.BusinessUnit.String(), cred.ClientID, cred.Username, cred.SecretRef, cred.SecretGenerated.String(),
 		strings.Join(cred.Tests, "\x01"), strings.Join(cred.Scopes, "\x01"),
 		tier.Business.String(), tier.Off.String(),
 		spec.Timezone, spec.Hours, spec.Holidays, strings.Join(spec.Dates, "\x01"), keepwatch.Digest(string(spec.ICS)),

@@ -42,7 +42,6 @@ func once[V any](have *at[V], next at[V], what string) {
 func (m *merger) config(path string, files []string) *Config {
 	c := &Config{
 		Files: files, Tiers: DefaultTiers(), refs: m.refs,
-		Renewals:    map[keepwatch.CredentialID]Renewal{},
 		overrides:   map[keepwatch.CredentialID]Tier{},
 		tenants:     map[keepwatch.TenantID]int{},
 		credentials: map[keepwatch.CredentialID]int{},

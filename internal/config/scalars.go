@@ -189,15 +189,11 @@ func boolean() kind[bool] {
 }
 
 // date reads a day, as midnight UTC, or an instant.
-func date() kind[time.Time] {
+func date() kind[keepwatch.Date] {
 	sch := schema{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}`}
-	return parsed(sch, "a date", "2026-09-28 or 2026-09-28T14:30:00Z", func(v string) (time.Time, bool) {
-		for _, layout := range []string{time.DateOnly, time.RFC3339} {
-			if t, err := time.Parse(layout, v); err == nil {
-				return t.UTC(), t.Year() >= 2000 && t.Year() < 2100
-			}
-		}
-		return time.Time{}, false
+	return parsed(sch, "a date", "2026-09-28 or 2026-09-28T14:30:00Z", func(v string) (keepwatch.Date, bool) {
+		d, err := keepwatch.ParseDate(v)
+		return d, err == nil && !d.Before(keepwatch.Day(2000, 1, 1)) && d.Before(keepwatch.Day(2100, 1, 1))
 	})
 }
 

@@ -13,13 +13,13 @@ type credentialDraft struct {
 	kind               at[keepwatch.Kind]
 	clientID, username at[string]
 	secret             at[string]
-	generated          time.Time
+	generated          keepwatch.Date
 	criticality        keepwatch.Criticality
 	owner              keepwatch.Owner
 	purpose            string
 	holders            []keepwatch.Holder
 	dependents         []at[keepwatch.Dependent]
-	renewal            at[Renewal]
+	renewal            at[keepwatch.Renewal]
 	runbook            string
 	tests              []at[string]
 	scopes             []string
@@ -46,12 +46,12 @@ func credentialKind() kind[credentialDraft] {
 		key("client_id", "the package's client id", located(free(200)), func(c *draft) *at[string] { return &c.clientID }),
 		key("username", "an API user's name", located(free(200)), func(c *draft) *at[string] { return &c.username }),
 		key("secret", "reference to the client secret or password", located(secretRef()), func(c *draft) *at[string] { return &c.secret }).must(),
-		key("secret_generated", "the day the secret was generated; a client secret ends 180 days later", date(), func(c *draft) *time.Time { return &c.generated }),
+		key("secret_generated", "the day the secret was generated; a client secret ends 180 days later", date(), func(c *draft) *keepwatch.Date { return &c.generated }),
 		key("criticality", "how soon a failure hurts; the default is standard", choice("a criticality", keepwatch.Criticalities...), func(c *draft) *keepwatch.Criticality { return &c.criticality }),
 		key("owner", "who answers for it", owner, func(c *draft) *keepwatch.Owner { return &c.owner }),
 		key("purpose", "what it is for", free(500), func(c *draft) *string { return &c.purpose }),
 		key("holders", "the systems that keep a copy of the secret", list(holder, 200), func(c *draft) *[]keepwatch.Holder { return &c.holders }),
-		key("renewal", "how it is planned to be renewed", located(renewalKind()), func(c *draft) *at[Renewal] { return &c.renewal }),
+		key("renewal", "how it is planned to be renewed", located(renewalKind()), func(c *draft) *at[keepwatch.Renewal] { return &c.renewal }),
 		key("runbook_url", "what to read when it fails", webURL(), func(c *draft) *string { return &c.runbook }),
 		key("tests", "what is asked in each run, after the token", list(located(testKind()), 20), func(c *draft) *[]at[string] { return &c.tests }),
 		key("scopes", "scopes to ask for in the token request; without it all that were granted", list(scope(), 200), func(c *draft) *[]string { return &c.scopes }),
@@ -59,12 +59,12 @@ func credentialKind() kind[credentialDraft] {
 	}, tierFields(func(c *draft) *tierDraft { return &c.tier })...)...)
 }
 
-func renewalKind() kind[Renewal] {
+func renewalKind() kind[keepwatch.Renewal] {
 	return object(
-		key("every", "how often it is renewed", duration(day, 3650*day), func(r *Renewal) *time.Duration { return &r.Every }),
-		key("planned", "the day of the next renewal", date(), func(r *Renewal) *time.Time { return &r.Planned }),
-		key("window", "how long the renewal may take", duration(time.Minute, 90*day), func(r *Renewal) *time.Duration { return &r.Window }),
-		key("by", "who does it", free(200), func(r *Renewal) *string { return &r.By }),
+		key("every", "how often it is renewed", duration(day, 3650*day), func(r *keepwatch.Renewal) *time.Duration { return &r.Every }),
+		key("planned", "the day of the next renewal", date(), func(r *keepwatch.Renewal) *keepwatch.Date { return &r.Planned }),
+		key("window", "how long the renewal may take", duration(time.Minute, 90*day), func(r *keepwatch.Renewal) *time.Duration { return &r.Window }),
+		key("by", "who does it", free(200), func(r *keepwatch.Renewal) *string { return &r.By }),
 	)
 }
 

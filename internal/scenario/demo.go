@@ -45,7 +45,7 @@ func DemoEstate(now time.Time) Estate {
 	for i := range e.Credentials {
 		c := &e.Credentials[i]
 		if c.ID == DemoDies {
-			c.SecretGenerated = now.Add(demoSecretEnds - keepwatch.ClientSecretLife).UTC().Truncate(time.Second)
+			c.SecretGenerated = keepwatch.Exactly(now.Add(demoSecretEnds - keepwatch.ClientSecretLife).Truncate(time.Second))
 			c.Deadline = keepwatch.SecretDeadline(c.SecretGenerated)
 		}
 		c.ClientID = "demo" + keepwatch.Digest("demo", string(c.ID))[:16] + "0000"

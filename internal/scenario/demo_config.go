@@ -3,7 +3,6 @@ package scenario
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"keepwatch"
 )
@@ -39,7 +38,7 @@ func writeCredential(b *strings.Builder, c keepwatch.Credential) {
 		fmt.Fprintf(b, "    client_id: %q\n", c.ClientID)
 	}
 	if !c.SecretGenerated.IsZero() {
-		fmt.Fprintf(b, "    secret_generated: %q\n", c.SecretGenerated.UTC().Format(time.RFC3339))
+		fmt.Fprintf(b, "    secret_generated: %q\n", c.SecretGenerated)
 	}
 	if c.Owner.Team != "" {
 		fmt.Fprintf(b, "    owner: {team: %q, contact: %q}\n", c.Owner.Team, c.Owner.Contact)

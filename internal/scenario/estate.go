@@ -131,7 +131,7 @@ func (r demoRow) credential(today time.Time) keepwatch.Credential {
 		c.Tests = []string{r.tests}
 	}
 	if c.Kind == keepwatch.ServerToServer && r.age >= 0 {
-		c.SecretGenerated = today.AddDate(0, 0, -r.age)
+		c.SecretGenerated = keepwatch.DayOf(today.AddDate(0, 0, -r.age), time.UTC)
 	}
 	c.Deadline = keepwatch.SecretDeadline(c.SecretGenerated)
 	for _, h := range strings.Split(r.holders, ",") {

@@ -27,7 +27,7 @@ func small() Estate {
 		if kind == keepwatch.APIUser {
 			c.Username = string(id)
 		} else {
-			c.SecretGenerated = monday.Add(-90 * day)
+			c.SecretGenerated = keepwatch.Exactly(monday.Add(-90 * day))
 			c.Deadline = keepwatch.SecretDeadline(c.SecretGenerated)
 		}
 		e.Credentials = append(e.Credentials, c)
@@ -61,7 +61,7 @@ func office() Estate {
 func (e Estate) endsAt(id keepwatch.CredentialID, at time.Duration) Estate {
 	for i := range e.Credentials {
 		if c := &e.Credentials[i]; c.ID == id {
-			c.SecretGenerated = monday.Add(at - keepwatch.ClientSecretLife)
+			c.SecretGenerated = keepwatch.Exactly(monday.Add(at - keepwatch.ClientSecretLife))
 			c.Deadline = keepwatch.SecretDeadline(c.SecretGenerated)
 		}
 	}

@@ -116,9 +116,9 @@ func (s *Sim) open(token string) (ticket, bool) {
 
 func clientType(kind keepwatch.Kind) string {
 	switch kind {
-	case WebApp:
+	case keepwatch.WebApp:
 		return "Confidential"
-	case PublicApp:
+	case keepwatch.PublicApp:
 		return "Public"
 	default:
 		return "ServerToServer"

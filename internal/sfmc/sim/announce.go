@@ -40,7 +40,7 @@ func Sample() []ClientSpec {
 		{Name: "Order confirmations", MID: germany, EID: eid, BusinessUnits: []keepwatch.MID{france}},
 		{Name: "Enterprise reporting", MID: eid, EID: eid, BusinessUnits: []keepwatch.MID{germany, france}},
 		{Name: "Asset sync", MID: france, EID: eid, Scopes: []string{"documents_and_images_read", "documents_and_images_write"}},
-		{Name: "Preference centre", Kind: WebApp, MID: germany, EID: eid, RedirectURI: "https://preferences.example.com/callback"},
+		{Name: "Preference centre", Kind: keepwatch.WebApp, MID: germany, EID: eid, RedirectURI: "https://preferences.example.com/callback"},
 		{Name: "Old importer", Kind: keepwatch.LegacyPackage, MID: germany, EID: eid},
 		{ClientID: "soap-import", Name: "SOAP import", Kind: keepwatch.APIUser, MID: germany, EID: eid},
 	}

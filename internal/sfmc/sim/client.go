@@ -12,14 +12,6 @@ import (
 	"keepwatch"
 )
 
-// Kinds of client that the simulator knows beside those of the inventory.
-const (
-	// WebApp has a secret, a user who consents, and refresh tokens.
-	WebApp keepwatch.Kind = "web_app"
-	// PublicApp is a WebApp without a secret.
-	PublicApp keepwatch.Kind = "public_app"
-)
-
 // ClientSpec describes one credential: an installed package with one API
 // integration, or an API user, whose ClientID is the user name and whose Secret
 // is the password. What is left empty gets a plausible value.
@@ -119,7 +111,7 @@ func completed(spec ClientSpec, now time.Time) ClientSpec {
 	if spec.ClientID == "" {
 		spec.ClientID = strings.ToLower(randomText(24))
 	}
-	if spec.Secret == "" && spec.Kind != PublicApp {
+	if spec.Secret == "" && spec.Kind != keepwatch.PublicApp {
 		spec.Secret = randomText(24)
 	}
 	spec.Name = cmp.Or(spec.Name, spec.ClientID)
@@ -217,7 +209,7 @@ func (c *client) snapshot() Client {
 // hasOAuthSecret tells the kinds whose secret ends after 180 days; a password
 // and the keys of a legacy package do not.
 func (c *client) hasOAuthSecret() bool {
-	return c.spec.Kind == keepwatch.ServerToServer || c.spec.Kind == WebApp
+	return c.spec.Kind == keepwatch.ServerToServer || c.spec.Kind == keepwatch.WebApp
 }
 
 // current is what the client may do at now, after propagation.

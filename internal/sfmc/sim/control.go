@@ -199,7 +199,7 @@ func (p *clientPatch) edit(a *access) {
 // check refuses what would make the simulator answer nonsense.
 func (c *ClientSpec) check() error {
 	switch c.Kind {
-	case "", keepwatch.ServerToServer, keepwatch.LegacyPackage, keepwatch.APIUser, WebApp, PublicApp:
+	case "", keepwatch.ServerToServer, keepwatch.LegacyPackage, keepwatch.APIUser, keepwatch.WebApp, keepwatch.PublicApp:
 	default:
 		return fmt.Errorf("kind %q: %w", c.Kind, keepwatch.ErrInvalid)
 	}

@@ -61,7 +61,7 @@ func (c *call) authorize() answer {
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
 	k := c.s.clients[q.Get("client_id")]
-	if k == nil || (k.spec.Kind != WebApp && k.spec.Kind != PublicApp) {
+	if k == nil || (k.spec.Kind != keepwatch.WebApp && k.spec.Kind != keepwatch.PublicApp) {
 		return badClientID() // by documentation not redirected
 	}
 	target, err := url.Parse(q.Get("redirect_uri"))

@@ -138,7 +138,7 @@ func (c *call) authenticate() (refusal answer, ok bool) {
 		return badClientID(), false
 	case !k.installed || !k.enabled:
 		return badSecret(), false
-	case k.spec.Kind != PublicApp && !k.secrets.accepts(c.grant.ClientSecret, c.now, k.hasOAuthSecret()):
+	case k.spec.Kind != keepwatch.PublicApp && !k.secrets.accepts(c.grant.ClientSecret, c.now, k.hasOAuthSecret()):
 		return badSecret(), false
 	case !k.current(c.now).admits(c.r.RemoteAddr):
 		return ipBlocked(c.settings.IPBlockedStatus), false

@@ -140,7 +140,7 @@ func TestAllowlist(t *testing.T) {
 func TestRefreshRotates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := newPipeRig(t, Options{})
-		app := r.sim.AddClient(ClientSpec{Kind: WebApp, MID: germany, EID: eid, RedirectURI: "https://app.example.com/cb"})
+		app := r.sim.AddClient(ClientSpec{Kind: keepwatch.WebApp, MID: germany, EID: eid, RedirectURI: "https://app.example.com/cb"})
 		signIn := func() string {
 			got := r.do("GET", "v2/authorize?response_type=code&state=s&redirect_uri=https%3A%2F%2Fapp.example.com%2Fcb&client_id="+app.ClientID, "", "")
 			equal(t, "authorize", got.status, 302)

@@ -1,0 +1,55 @@
+package keepwatch
+
+import "time"
+
+// RotationID names one rotation of one credential's secret.
+type RotationID string
+
+// RotationState is where a rotation stands.
+type RotationState string
+
+const (
+	RotationStaged    RotationState = "staged"    // a staged secret is named; its propagation is waited for
+	RotationProven    RotationState = "proven"    // the staged secret works from here; holders switch
+	RotationSwitched  RotationState = "switched"  // every holder has switched; ready to activate
+	RotationActivated RotationState = "activated" // the old secret is refused
+	RotationDone      RotationState = "done"      // the record names the new secret and date
+	RotationAborted   RotationState = "aborted"
+)
+
+// Rotation is one rotation and its evidence. It never holds a secret.
+type Rotation struct {
+	ID         RotationID
+	Credential CredentialID
+	Tenant     TenantID
+	State      RotationState
+	OldRef     string // reference to the secret that is in use
+	NewRef     string // reference to the staged secret
+	Generated  Date   // of the staged secret; the new clock counts from it
+	StagedAt   time.Time
+	OldEndsAt  time.Time // zero when unknown
+	Holders    []RotationHolder
+	Evidence   []Evidence
+	Revision   int // counts writes; a writer names the one it saw
+	StartedAt  time.Time
+	StartedBy  string
+	EndedAt    time.Time
+	NextAt     time.Time // when the cockpit acts next; zero: it waits for people
+}
+
+// RotationHolder is one row of the tick-list.
+type RotationHolder struct {
+	Holder
+	TickHash   string // of the link's token
+	SwitchedAt time.Time
+	SwitchedBy string
+}
+
+// Evidence is one row of a rotation's transcript.
+type Evidence struct {
+	At      time.Time
+	Step    string // staged, waited, staged_proven, staged_refused, notified, switched, activated, old_refused, old_works, finished, aborted, resumed
+	By      string // "keepwatch" or a person
+	Outcome Outcome
+	Detail  string // a sentence
+}
