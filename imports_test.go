@@ -23,6 +23,7 @@ var floors = map[string]int{
 	"keepwatch/internal/sfmc":     2,
 	"keepwatch/internal/detect":   1,
 	"keepwatch/internal/incident": 2,
+	"keepwatch/internal/expiry":   2,
 
 	"keepwatch/internal/sfmc/sim": 3,
 	"keepwatch/internal/store":    3,
