@@ -37,8 +37,10 @@ type Options struct {
 	Source Source
 	// Next is the regular due time after now: the check's calendar.Cadence.
 	Next func(check keepwatch.Check, now time.Time) time.Time
-	// Run makes one run. Its context ends at the run's own deadline.
-	Run func(ctx context.Context, slot keepwatch.Slot) keepwatch.Observation
+	// Run makes one run and returns what it found: the slot's own observation first,
+	// under the slot's key, then those of the subjects that it looked at. They are
+	// recorded together. Its context ends at the run's own deadline.
+	Run func(ctx context.Context, slot keepwatch.Slot) []keepwatch.Observation
 	// Record stores what was found. now is the dispatcher's clock, see Now.
 	Record func(ctx context.Context, found []keepwatch.Observation, now time.Time) error
 

@@ -70,12 +70,12 @@ func TestAHangingRunDoesNotHoldTheOthers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 100, every(time.Hour), func(o *Options) {
 			o.PerTenant = 200
-			o.Run = func(ctx context.Context, s keepwatch.Slot) keepwatch.Observation {
+			o.Run = func(ctx context.Context, s keepwatch.Slot) []keepwatch.Observation {
 				if s.Check.ID == "c00007" {
 					<-ctx.Done() // a slow server
 				}
 				time.Sleep(20 * time.Millisecond)
-				return keepwatch.Observation{}
+				return nil
 			}
 		})
 		w.dueTogether()
@@ -99,11 +99,11 @@ func TestARunThatNeverEnds(t *testing.T) {
 		release := make(chan struct{})
 		w := newWorld(t, 3, every(time.Hour), func(o *Options) {
 			o.Timeout = 10 * time.Second
-			o.Run = func(_ context.Context, s keepwatch.Slot) keepwatch.Observation {
+			o.Run = func(_ context.Context, s keepwatch.Slot) []keepwatch.Observation {
 				if s.Check.ID == "c00001" {
 					<-release
 				}
-				return keepwatch.Observation{}
+				return nil
 			}
 		})
 		w.dueTogether()
@@ -131,7 +131,7 @@ func TestAPanicIsAMonitorFault(t *testing.T) {
 		var log bytes.Buffer
 		w := newWorld(t, 5, every(time.Hour), func(o *Options) {
 			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
-			o.Run = func(_ context.Context, s keepwatch.Slot) keepwatch.Observation {
+			o.Run = func(_ context.Context, s keepwatch.Slot) []keepwatch.Observation {
 				switch s.Check.ID {
 				case "c00001":
 					panic("canary-secret in a panic")
@@ -139,7 +139,7 @@ func TestAPanicIsAMonitorFault(t *testing.T) {
 					var none []int
 					_ = none[len(s.Check.ID)]
 				}
-				return keepwatch.Observation{}
+				return nil
 			}
 		})
 		w.dueTogether()
@@ -213,12 +213,12 @@ func TestASlowTenantDoesNotStarveTheOthers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 1200, every(10*time.Minute), func(o *Options) {
 			o.PerTenant, o.Concurrency, o.InFlight = 16, 64, 300
-			o.Run = func(ctx context.Context, s keepwatch.Slot) keepwatch.Observation {
+			o.Run = func(ctx context.Context, s keepwatch.Slot) []keepwatch.Observation {
 				if s.Check.Tenant == "slow" {
 					<-ctx.Done()
 				}
 				time.Sleep(20 * time.Millisecond)
-				return keepwatch.Observation{}
+				return nil
 			}
 		})
 		for i := range w.table.checks {

@@ -15,9 +15,9 @@ import (
 func TestStopLetsRunsFinish(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 10, every(time.Hour), func(o *Options) {
-			o.Run = func(context.Context, keepwatch.Slot) keepwatch.Observation {
+			o.Run = func(context.Context, keepwatch.Slot) []keepwatch.Observation {
 				time.Sleep(3 * time.Second)
-				return keepwatch.Observation{}
+				return nil
 			}
 		})
 		w.dueTogether()
@@ -38,11 +38,11 @@ func TestStopRecordsNothingThatItBrokeOff(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 30, every(time.Hour), func(o *Options) {
 			o.PerTenant = 10
-			o.Run = func(ctx context.Context, s keepwatch.Slot) keepwatch.Observation {
+			o.Run = func(ctx context.Context, s keepwatch.Slot) []keepwatch.Observation {
 				<-ctx.Done()
 				o := ok(s)
 				o.Outcome = keepwatch.Timeout
-				return o
+				return []keepwatch.Observation{o}
 			}
 		})
 		w.dueTogether()
@@ -66,7 +66,7 @@ func TestStopIsBounded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		w := newWorld(t, 3, every(time.Hour), func(o *Options) {
-			o.Run = func(context.Context, keepwatch.Slot) keepwatch.Observation { <-release; return keepwatch.Observation{} }
+			o.Run = func(context.Context, keepwatch.Slot) []keepwatch.Observation { <-release; return nil }
 		})
 		w.dueTogether()
 		w.d.Start()
@@ -161,12 +161,12 @@ func TestDo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 50, every(time.Hour), func(o *Options) {
 			o.PerTenant = 1
-			o.Run = func(ctx context.Context, _ keepwatch.Slot) keepwatch.Observation {
+			o.Run = func(ctx context.Context, _ keepwatch.Slot) []keepwatch.Observation {
 				select {
 				case <-time.After(10 * time.Second):
 				case <-ctx.Done():
 				}
-				return keepwatch.Observation{}
+				return nil
 			}
 		})
 		w.dueTogether()

@@ -11,10 +11,16 @@ import (
 	"keepwatch"
 )
 
-// result is what came of a task; the zero one says that it did not run.
+// result is what came of a task, the slot's own observation first; the zero one
+// says that it did not run.
 type result struct {
-	found keepwatch.Observation
+	found []keepwatch.Observation
 	ran   bool
+}
+
+// single is the result of a slot that found one thing.
+func single(o keepwatch.Observation) result {
+	return result{[]keepwatch.Observation{o}, true}
 }
 
 // batch is the slots of one group on their way to be recorded together.
@@ -42,8 +48,8 @@ func (d *Dispatcher) Work(ctx context.Context, g keepwatch.Group) error {
 	return b.err
 }
 
-// Do runs one slot now, ahead of the tenant's others, and returns what it found
-// once that is recorded.
+// Do runs one slot now, ahead of the tenant's others, and returns the slot's own
+// observation once all that the run found is recorded.
 func (d *Dispatcher) Do(ctx context.Context, slot keepwatch.Slot) (keepwatch.Observation, error) {
 	b := d.begin([]keepwatch.Slot{slot}, true)
 	select {
@@ -118,6 +124,7 @@ func (d *Dispatcher) collect(b *batch, left int) {
 	defer close(b.done)
 	var ready []keepwatch.Observation
 	var flush <-chan time.Time
+	slots := 0 // whose observations are ready
 	for left > 0 {
 		select {
 		case r := <-b.results:
@@ -126,18 +133,21 @@ func (d *Dispatcher) collect(b *batch, left int) {
 				d.settle(1)
 				continue
 			}
-			ready = append(ready, r.found)
+			ready = append(ready, r.found...)
+			slots++
 			b.ran++
-			b.last = r.found
+			if len(r.found) > 0 {
+				b.last = r.found[0]
+			}
 			if flush == nil {
 				flush = time.After(d.opts.Flush)
 			}
 		case <-flush:
-			b.err = errors.Join(b.err, d.record(ready))
-			ready, flush = nil, nil
+			b.err = errors.Join(b.err, d.record(ready, slots))
+			ready, slots, flush = nil, 0, nil
 		}
 	}
-	b.err = errors.Join(b.err, d.record(ready))
+	b.err = errors.Join(b.err, d.record(ready, slots))
 }
 
 // settle counts slots as done with and lets the claim look for room.
@@ -149,10 +159,20 @@ func (d *Dispatcher) settle(n int) {
 // recordTimeout bounds one try to record.
 const recordTimeout = time.Minute
 
-// record stores observations, however long the store is away: a proof that was
+// record stores what the runs of so many slots found, and then counts those as done
+// with.
+func (d *Dispatcher) record(found []keepwatch.Observation, slots int) error {
+	err := d.keep(found)
+	if slots > 0 {
+		d.settle(slots)
+	}
+	return err
+}
+
+// keep stores observations, however long the store is away: a proof that was
 // made is not thrown away. Meanwhile the claim stalls. Only an observation that
 // the store refuses as invalid is dropped, by itself and with a line in the log.
-func (d *Dispatcher) record(found []keepwatch.Observation) error {
+func (d *Dispatcher) keep(found []keepwatch.Observation) error {
 	if len(found) == 0 {
 		return nil
 	}
@@ -164,18 +184,16 @@ func (d *Dispatcher) record(found []keepwatch.Observation) error {
 		case <-time.After(again):
 			err = d.try(found)
 		case <-d.records.Done():
-			d.settle(len(found))
 			return err
 		}
 	}
 	if err != nil && len(found) > 1 {
 		errs := make([]error, 0, len(found))
 		for i := range found {
-			errs = append(errs, d.record(found[i:i+1]))
+			errs = append(errs, d.keep(found[i:i+1]))
 		}
 		return errors.Join(errs...)
 	}
-	d.settle(len(found))
 	if err != nil {
 		d.log.Error("a result was refused and is lost", "check", found[0].Check, "key", found[0].Key, "error", err)
 	}
@@ -208,7 +226,7 @@ func (d *Dispatcher) attempt(t task) {
 	defer cancel()
 	hang := time.AfterFunc(d.opts.Timeout+hangGrace, func() {
 		d.log.Error("a run does not end", "check", t.slot.Check.ID, "timeout", d.opts.Timeout)
-		t.out <- result{hung(t.slot, begun, d.opts.Place, d.opts.Timeout), true}
+		t.out <- single(hung(t.slot, begun, d.opts.Place, d.opts.Timeout))
 	})
 	found := d.guarded(ctx, t.slot, begun)
 	switch {
@@ -222,12 +240,12 @@ func (d *Dispatcher) attempt(t task) {
 
 // expire records a slot as missed, because it waited for too long.
 func (d *Dispatcher) expire(t task) {
-	t.out <- result{missedRun(t.slot, d.clock.now(), d.opts.Place, causeBusy), true}
+	t.out <- single(missedRun(t.slot, d.clock.now(), d.opts.Place, causeBusy))
 }
 
 // guarded turns a panic into an observation. What was thrown may quote a secret,
 // so the log gets its type, the runtime's own words, and the stack.
-func (d *Dispatcher) guarded(ctx context.Context, s keepwatch.Slot, begun time.Time) (found keepwatch.Observation) {
+func (d *Dispatcher) guarded(ctx context.Context, s keepwatch.Slot, begun time.Time) (found []keepwatch.Observation) {
 	defer func() {
 		thrown := recover()
 		if thrown == nil {
@@ -238,7 +256,7 @@ func (d *Dispatcher) guarded(ctx context.Context, s keepwatch.Slot, begun time.T
 			said = e.Error()
 		}
 		d.log.Error("a run panicked", "check", s.Check.ID, "panic", said, "stack", string(debug.Stack()))
-		found = panicked(s, begun, d.opts.Place, said)
+		found = []keepwatch.Observation{panicked(s, begun, d.opts.Place, said)}
 	}()
 	return d.opts.Run(ctx, s)
 }

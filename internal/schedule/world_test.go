@@ -105,9 +105,9 @@ func newWorld(t *testing.T, n int, cadence calendar.Cadence, set func(*Options))
 	o := Options{
 		Source: w.table,
 		Next:   func(c keepwatch.Check, now time.Time) time.Time { return cadence.Next(now, c.Phase) },
-		Run: func(context.Context, keepwatch.Slot) keepwatch.Observation {
+		Run: func(context.Context, keepwatch.Slot) []keepwatch.Observation {
 			time.Sleep(20 * time.Millisecond)
-			return keepwatch.Observation{}
+			return nil
 		},
 		Record: func(context.Context, []keepwatch.Observation, time.Time) error { return nil },
 		Lag: func(d time.Duration) {
@@ -121,14 +121,14 @@ func newWorld(t *testing.T, n int, cadence calendar.Cadence, set func(*Options))
 		set(&o)
 	}
 	run, record := o.Run, o.Record
-	o.Run = func(ctx context.Context, s keepwatch.Slot) keepwatch.Observation {
+	o.Run = func(ctx context.Context, s keepwatch.Slot) []keepwatch.Observation {
 		w.enter(s)
 		defer w.leave(s)
-		o := run(ctx, s)
-		if o.Key == "" {
-			o = ok(s)
+		found := run(ctx, s)
+		if len(found) == 0 {
+			found = []keepwatch.Observation{ok(s)}
 		}
-		return o
+		return found
 	}
 	o.Record = func(ctx context.Context, found []keepwatch.Observation, now time.Time) error {
 		if err := record(ctx, found, now); err != nil {
