@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -66,6 +67,11 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	if err != nil {
 		return err
 	}
+	return read(status, body, method, path, out)
+}
+
+// read turns an answer into out, or into an error.
+func read(status int, body []byte, method, path string, out any) error {
 	if status < 200 || status > 299 {
 		return failure(status, body)
 	}
@@ -78,12 +84,46 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	return nil
 }
 
+// doVersion is do for a change of what somebody read before: version is the one
+// that was seen.
+func (c *Client) doVersion(ctx context.Context, method, path string, version int, in, out any) error {
+	req, err := c.request(ctx, method, path, nil, in)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("If-Match", strconv.Quote(strconv.Itoa(version)))
+	return c.answer(req, method, path, out)
+}
+
+// upload sends bytes as they are.
+func (c *Client) upload(ctx context.Context, path string, query url.Values, body io.Reader, out any) error {
+	req, err := c.request(ctx, http.MethodPost, path, query, nil)
+	if err != nil {
+		return err
+	}
+	req.Body = io.NopCloser(body)
+	req.Header.Set("Content-Type", "application/octet-stream")
+	return c.answer(req, http.MethodPost, path, out)
+}
+
+func (c *Client) answer(req *http.Request, method, path string, out any) error {
+	status, body, err := c.send(req, method, path)
+	if err != nil {
+		return err
+	}
+	return read(status, body, method, path, out)
+}
+
 // exchange sends one request and reads the whole answer.
 func (c *Client) exchange(ctx context.Context, method, path string, query url.Values, in any) (int, []byte, error) {
 	req, err := c.request(ctx, method, path, query, in)
 	if err != nil {
 		return 0, nil, err
 	}
+	return c.send(req, method, path)
+}
+
+func (c *Client) send(req *http.Request, method, path string) (int, []byte, error) {
 	res, err := c.http.Do(req)
 	if err != nil {
 		return 0, nil, fmt.Errorf("%s %s: %w", method, path, bare(err))

@@ -16,12 +16,15 @@ type Role string
 const (
 	// Viewer may read everything that is shown.
 	Viewer Role = "viewer"
-	// Admin may also change things: run a test, acknowledge, reload, make tokens.
+	// Operator may also keep the inventory: change records, import, rotate, accept
+	// findings, make calendar feeds.
+	Operator Role = "operator"
+	// Admin may also run a test, acknowledge, reload, make tokens.
 	Admin Role = "admin"
 )
 
 // Roles lists the roles in rising order.
-var Roles = []Role{Viewer, Admin}
+var Roles = []Role{Viewer, Operator, Admin}
 
 // ParseRole reads a role's name.
 func ParseRole(s string) (Role, error) {
@@ -30,7 +33,7 @@ func ParseRole(s string) (Role, error) {
 			return r, nil
 		}
 	}
-	return "", keepwatch.WithHint(fmt.Errorf("%q is not a role: %w", s, keepwatch.ErrInvalid), "allowed: viewer, admin")
+	return "", keepwatch.WithHint(fmt.Errorf("%q is not a role: %w", s, keepwatch.ErrInvalid), "allowed: viewer, operator, admin")
 }
 
 // rank orders roles; an unknown role ranks below all of them, so that a damaged

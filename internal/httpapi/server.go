@@ -49,6 +49,12 @@ type Options struct {
 	Check     Checker
 	Incidents Incidents
 	Tokens    Tokens
+	Inventory Inventory
+	Transfer  Transfer
+	Findings  Findings
+	Feeds     Feeds
+	Discover  Discoverer
+	BaseURL   string // for addresses in answers; "" where nobody set it
 	Reload    func(ctx context.Context) (client.Reloaded, error)
 	Health    func(ctx context.Context) client.Health
 	Metrics   http.Handler
