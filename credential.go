@@ -38,6 +38,7 @@ type Credential struct {
 	BusinessUnit    MID
 	Kind            Kind
 	ClientID        string        // packages
+	Package         string        // name of the installed package as Setup shows it, where it is not the id's or the purpose
 	Username        string        // API user, SFTP user
 	SecretRef       string        // "env:NAME", "file:/path", "sealed:ID"; "" where Keepwatch needs none
 	SecretGenerated Date          // when the secret, password or key was made

@@ -78,6 +78,7 @@ const (
 	FindingUnknownPackage    FindingKind = "package_not_registered"
 	FindingPackageGone       FindingKind = "package_gone"
 	FindingPackageInactive   FindingKind = "package_inactive"
+	FindingUnknownUser       FindingKind = "user_not_registered" // an API user
 	FindingUserLocked        FindingKind = "user_locked"
 	FindingUserInactive      FindingKind = "user_inactive"
 	FindingMustChange        FindingKind = "user_must_change_password"

@@ -52,32 +52,14 @@ const (
 	passwordTyp = `http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText`
 )
 
-// Retrieve reads objects page by page; each row maps a property to its text. All
-// pages together have SOAPTimeout.
+// Retrieve reads objects page by page; each row maps a property to its text, that of
+// a nested one under its dotted name. All pages together have SOAPTimeout.
 func (c *Client) Retrieve(ctx context.Context, e Endpoints, l Login, q Retrieve) ([]map[string]string, Verdict) {
-	call, cancel := context.WithTimeout(ctx, SOAPTimeout)
-	defer cancel()
-	limit := q.MaxPages
-	if limit <= 0 || limit > maxPages {
-		limit = maxPages
+	rows, _, v := c.list(ctx, e, l, q)
+	if !v.OK() {
+		return nil, v
 	}
-	var rows []map[string]string
-	body := q.open()
-	for range limit {
-		page, v := c.soap(call, e, l, "Retrieve", body)
-		if !v.OK() {
-			return nil, outOfTime(ctx, call, v)
-		}
-		rows = append(rows, page.results...)
-		if page.overall != "MoreDataAvailable" {
-			return rows, v
-		}
-		if page.requestID == "" {
-			return nil, mustCause("missing_fields").verdict(v.HTTPStatus, "RequestID")
-		}
-		body = continued(page.requestID)
-	}
-	return rows, Verdict{Outcome: keepwatch.OK, HTTPStatus: http.StatusOK}
+	return rows, v
 }
 
 // outOfTime tells the limit over all pages from a caller that gave up.

@@ -42,7 +42,7 @@ type envelope struct {
 	overallOn bool
 	requestID string
 	system    string              // SystemStatus
-	results   []map[string]string // direct text children of each Results
+	results   []map[string]string // children of each Results and theirs, as Name and Parent.Name
 }
 
 // parseEnvelope reads tokens instead of unmarshalling: prefixes, order of header
@@ -139,6 +139,8 @@ func (w *walker) closing(value string) error {
 		w.e.system = value
 	case len(w.path) == 5 && w.row != nil:
 		w.row[name] = value
+	case len(w.path) == 6 && w.row != nil:
+		w.row[w.path[4]+"."+name] = value
 	}
 	return nil
 }
