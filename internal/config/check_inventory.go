@@ -3,9 +3,10 @@ package config
 import (
 	"slices"
 	"strconv"
-	"strings"
+	"time"
 
 	"keepwatch"
+	"keepwatch/internal/expiry"
 )
 
 func (m *merger) tenants(c *Config) {
@@ -52,31 +53,57 @@ func (s spot) has(name string) bool {
 
 func (m *merger) credentials(c *Config) {
 	seen := names{}
-	c.Credentials = make([]keepwatch.Credential, 0, len(m.all.credentials))
+	c.Credentials = slices.Grow(c.Credentials, len(m.all.credentials))
 	for i := range m.all.credentials {
 		d := &m.all.credentials[i]
-		cred := d.v.credential(d.at)
 		m.signIn(d)
 		m.tenantOf(c, d)
-		if !d.v.id.at.set() || !seen.first(d.v.id.v, d.v.id.at, "credential") {
+		m.testsOf(c, d)
+		m.datesOf(d)
+		m.certificateOf(d)
+		if d.v.id.at.set() && !seen.first(d.v.id.v, d.v.id.at, "credential") {
 			continue
 		}
-		if !d.v.tier.empty() {
-			c.overrides[cred.ID] = d.v.tier.over(c.Tiers[cred.Criticality], c)
+		cred := d.v.credential(d.at)
+		if cred.ID != "" {
+			c.put(cred, d.v.tier)
 		}
-		c.credentials[cred.ID] = len(c.Credentials)
-		c.Credentials = append(c.Credentials, cred)
 	}
 }
 
-// credential makes the record, with its defaults and the deadline that follows.
+// put takes a credential in, with the clocks that follow from its dates in the
+// zone of its calendar.
+func (c *Config) put(cred keepwatch.Credential, own tierDraft) {
+	if !own.empty() {
+		c.overrides[cred.ID] = own.over(c.Tiers[cred.Criticality], c)
+		if own.ladder.at.set() {
+			cred.Ladder = append([]time.Duration{}, c.overrides[cred.ID].ExpiryLadder...)
+		}
+	}
+	c.credentials[cred.ID] = len(c.Credentials)
+	c.Credentials = append(c.Credentials, cred)
+	c.wind(&c.Credentials[len(c.Credentials)-1])
+}
+
+// wind fills a credential's clocks, as far as its record tells them.
+func (c *Config) wind(cred *keepwatch.Credential) {
+	cred.Clocks = expiry.Clocks(*cred, c.Zone(cred.ID), nil)
+	cred.Deadline = keepwatch.Deadline{Source: keepwatch.DateUnknown}
+	if len(cred.Clocks) > 0 && cred.Clocks[0].Kind == keepwatch.ClockHard {
+		cred.Deadline = keepwatch.Deadline{At: cred.Clocks[0].At, Source: cred.Clocks[0].Source}
+	}
+}
+
+// credential makes the record, with its defaults.
 func (d *credentialDraft) credential(at spot) keepwatch.Credential {
 	cred := keepwatch.Credential{
 		ID: keepwatch.CredentialID(d.id.v), Tenant: keepwatch.TenantID(d.tenant.v), BusinessUnit: d.unit.v,
 		Kind: d.kind.v, ClientID: d.clientID.v, Username: d.username.v,
-		SecretRef: d.secret.v, SecretGenerated: d.generated, Criticality: d.criticality,
-		Owner: d.owner, Purpose: d.purpose, Holders: d.holders, RunbookURL: d.runbook, Renewal: d.renewal.v,
-		Scopes: d.scopes, File: at.place(),
+		SecretRef: d.secret.v, SecretGenerated: d.generated.v, Expires: d.expires.v, LastUsed: d.lastUsed,
+		ValidFor: d.validFor, IdleFor: d.idleFor, DatesConfirmed: d.confirmed, Criticality: d.criticality,
+		Owner: d.owner, Purpose: d.purpose, Environment: d.environment, Region: d.region, Area: d.area,
+		Holders: d.holders, RunbookURL: d.runbook, Renewal: d.renewal.v,
+		Discover: d.discover.v, Scopes: d.scopes.v, File: at.place(),
 	}
 	if cred.Kind == "" {
 		cred.Kind = keepwatch.ServerToServer
@@ -84,12 +111,14 @@ func (d *credentialDraft) credential(at spot) keepwatch.Credential {
 	if cred.Criticality == "" {
 		cred.Criticality = keepwatch.Standard
 	}
-	cred.Deadline = keepwatch.SecretDeadline(d.generated)
-	if cred.Kind == keepwatch.APIUser {
-		// A password ends by the account's own policy, not after 180 days.
-		cred.Deadline = keepwatch.Deadline{Source: keepwatch.DateUnknown}
+	if source := d.certificate.v; d.certificate.at.set() {
+		cred.Certificate = keepwatch.CertificateSource{
+			File: source.path(), Endpoint: source.endpoint.v, ServerName: source.serverName.v, Password: source.password.v, Alias: source.alias.v,
+		}
 	}
-	cred.Tests = d.testNames()
+	if asked(cred.Kind) {
+		cred.Tests = d.testNames()
+	}
 	kinds := names{}
 	for _, dep := range d.dependents {
 		if dep.v.Kind != "" && dep.v.Key != "" && kinds.first(dep.v.Kind+" "+dep.v.Key, dep.at, "dependent") {
@@ -102,42 +131,12 @@ func (d *credentialDraft) credential(at spot) keepwatch.Credential {
 // testNames puts the identity first: every other answer is judged by it.
 func (d *credentialDraft) testNames() []string {
 	out, seen := []string{"identity"}, names{}
-	for _, t := range d.tests {
+	for _, t := range d.tests.v {
 		if seen.first(t.v, t.at, "test") && t.v != "identity" {
 			out = append(out, t.v)
 		}
 	}
 	return out
-}
-
-// signIn checks that a credential has what its kind signs in with, and nothing
-// that has no meaning for it.
-func (m *merger) signIn(d *at[credentialDraft]) {
-	if d.at.has("kind") && !d.v.kind.at.set() {
-		return // not a kind, and a fault already
-	}
-	kind := d.v.kind.v
-	if kind == "" {
-		kind = keepwatch.ServerToServer
-	}
-	needed, useless := "client_id", d.v.username
-	if kind == keepwatch.APIUser {
-		needed, useless = "username", d.v.clientID
-	}
-	if !d.at.has(needed) {
-		d.at.missing(needed, "what a credential of the kind "+string(kind)+" signs in with")
-	}
-	if useless.at.set() {
-		useless.at.fault(needed, "has no meaning for the kind %s", kind)
-	}
-	for _, t := range d.v.tests {
-		if kind == keepwatch.APIUser && strings.HasPrefix(t.v, "rest:") {
-			t.at.fault("identity, soap:GetSystemStatus, soap:OBJECT", "an API user has no access to REST")
-		}
-	}
-	if kind == keepwatch.APIUser && len(d.v.scopes) > 0 {
-		d.at.fault("no scopes", "scopes have no meaning for the kind api_user")
-	}
 }
 
 func (m *merger) tenantOf(c *Config, d *at[credentialDraft]) {
@@ -146,7 +145,7 @@ func (m *merger) tenantOf(c *Config, d *at[credentialDraft]) {
 	}
 	t, known := c.Tenant(keepwatch.TenantID(d.v.tenant.v))
 	if !known {
-		unknown(d.v.tenant.at, "tenant", d.v.tenant.v, m.tenantNames())
+		unknown(d.v.tenant.at, "tenant", d.v.tenant.v, tenantNames(c))
 		return
 	}
 	if !d.v.unit.at.set() || len(t.BusinessUnits) == 0 {
@@ -163,13 +162,10 @@ func (m *merger) tenantOf(c *Config, d *at[credentialDraft]) {
 	unknown(d.v.unit.at, "business unit in tenant "+d.v.tenant.v+" with the MID", strconv.FormatInt(int64(d.v.unit.v), 10), mids)
 }
 
-func (m *merger) tenantNames() []string {
-	var out []string
-	for _, t := range m.all.tenants {
-		if t.v.id.at.set() {
-			out = append(out, t.v.id.v)
-		}
+func tenantNames(c *Config) []string {
+	out := make([]string, len(c.Tenants))
+	for i, t := range c.Tenants {
+		out[i] = string(t.ID)
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }

@@ -49,7 +49,7 @@ func (m *merger) routes(c *Config) {
 		}
 		for _, t := range d.v.match.v.tenant.v {
 			if _, ok := c.tenants[keepwatch.TenantID(t.v)]; !ok {
-				unknown(t.at, "tenant", t.v, m.tenantNames())
+				unknown(t.at, "tenant", t.v, tenantNames(c))
 			}
 		}
 		for _, id := range d.v.match.v.credential.v {
@@ -101,6 +101,7 @@ func (m *merger) warnings(c *Config) {
 		}
 	}
 	m.warnOfOwners(c)
+	m.warnOfPoints(c)
 }
 
 func (m *merger) used(receiver string) bool {

@@ -8,7 +8,7 @@
 package config
 
 import (
-	"strings"
+	"slices"
 	"time"
 
 	"keepwatch"
@@ -27,7 +27,8 @@ type Config struct {
 	Server      Server
 	Store       Store
 	Tenants     []keepwatch.Tenant
-	Credentials []keepwatch.Credential
+	Credentials []keepwatch.Credential // of the files in their order, then those of With
+	Points      []keepwatch.IntegrationPoint
 	Tiers       map[keepwatch.Criticality]Tier
 	Calendars   map[string]*calendar.Calendar
 	Receivers   []Receiver
@@ -40,6 +41,8 @@ type Config struct {
 	specs       map[string]calendar.Spec
 	tenants     map[keepwatch.TenantID]int
 	credentials map[keepwatch.CredentialID]int
+	untested    map[keepwatch.CredentialID]bool // nothing is asked with it
+	dir         string                          // relative paths of records count from it
 }
 
 // Server is how the daemon is reached.
@@ -151,39 +154,23 @@ func DefaultCadence(t Tier) calendar.Cadence {
 // which a credential counts as failing.
 func (c *Config) FailAfter(id keepwatch.CredentialID) int { return c.TierOf(id).FailAfter }
 
-// Next is the first due time of a check after an instant.
-func (c *Config) Next(check keepwatch.Check, after time.Time) time.Time {
-	return c.Cadence(check.Credential).Next(after, check.Phase)
+// Zone is the time zone that a credential's days are counted in: that of the
+// calendar of its tier.
+func (c *Config) Zone(id keepwatch.CredentialID) *time.Location {
+	return c.Calendars[c.TierOf(id).Calendar].Location()
 }
 
-// Checks are the rows that the schedule should hold.
-func (c *Config) Checks() []keepwatch.Check {
-	out := make([]keepwatch.Check, len(c.Credentials))
-	for i, cred := range c.Credentials {
-		id := keepwatch.CheckID(cred.ID)
-		out[i] = keepwatch.Check{
-			ID: id, Kind: keepwatch.CheckCredential, Credential: cred.ID, Tenant: cred.Tenant,
-			Phase: keepwatch.PhaseOf(cred.Tenant, id), Fingerprint: c.Fingerprint(cred),
-		}
+// Ladder says how long before its end a credential is warned of, widest first:
+// its own, else its tier's.
+func (c *Config) Ladder(id keepwatch.CredentialID) []time.Duration { return c.TierOf(id).ExpiryLadder }
+
+// IntegrationPoint finds the address that the test "https:NAME" asks.
+func (c *Config) IntegrationPoint(name string) (keepwatch.IntegrationPoint, bool) {
+	i := slices.IndexFunc(c.Points, func(p keepwatch.IntegrationPoint) bool { return p.Name == name })
+	if i < 0 {
+		return keepwatch.IntegrationPoint{}, false
 	}
-	return out
-}
-
-// Fingerprint changes when what a test of the credential does changes: what it
-// signs in with, where, what it asks and how often. A new generation date counts,
-// because it says that the secret behind the same reference is another one; owner
-// and purpose do not. It holds no secret and is the same in every process.
-func (c *Config) Fingerprint(cred keepwatch.Credential) string {
-	tenant, _ := c.Tenant(cred.Tenant)
-	tier := c.TierOf(cred.ID)
-	spec := c.specs[tier.Calendar]
-	return keepwatch.Digest(
-		string(cred.Kind), tenant.Subdomain, tenant.AuthURL, tenant.RESTURL, tenant.SOAPURL,
-		cred.BusinessUnit.String(), cred.ClientID, cred.Username, cred.SecretRef, cred.SecretGenerated.String(),
-		strings.Join(cred.Tests, "\x01"), strings.Join(cred.Scopes, "\x01"),
-		tier.Business.String(), tier.Off.String(),
-		spec.Timezone, spec.Hours, spec.Holidays, strings.Join(spec.Dates, "\x01"), keepwatch.Digest(string(spec.ICS)),
-	)
+	return c.Points[i], true
 }
 
 // References are all secret references that the configuration names, each once.

@@ -33,14 +33,16 @@ type walk struct {
 	file   string
 	dir    string
 	lookup func(string) (string, bool)
+	plain  bool // ${env:NAME} has no meaning here: whoever may write a record may not read the environment
 	faults *Faults
 	refs   *[]boundRef
 }
 
 // boundRef is a secret reference and where it stands, ready to become a fault.
 type boundRef struct {
-	ref string
-	at  Fault
+	ref    string
+	at     Fault
+	record bool // named by a record of the interface, not by a file
 }
 
 // spot is one value in a file: what faults point at.

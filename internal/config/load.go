@@ -176,6 +176,14 @@ func fileFact(err error) string {
 	return "the file cannot be read: " + err.Error()
 }
 
+// folderOf is the folder that a configuration lies in, be it a file or a folder.
+func folderOf(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, "x")
+	}
+	return absoluteDir(path)
+}
+
 func absoluteDir(file string) string {
 	if abs, err := filepath.Abs(file); err == nil {
 		file = abs

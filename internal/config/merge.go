@@ -10,6 +10,7 @@ type merger struct {
 	faults *Faults
 	all    draft
 	refs   []boundRef
+	record bool // what is checked is a record of the interface, not a file
 }
 
 func (m *merger) add(d draft) {
@@ -21,6 +22,7 @@ func (m *merger) add(d draft) {
 	m.all.calendars = append(m.all.calendars, d.calendars...)
 	m.all.tiers = append(m.all.tiers, d.tiers...)
 	m.all.tenants = append(m.all.tenants, d.tenants...)
+	m.all.points = append(m.all.points, d.points...)
 	m.all.credentials = append(m.all.credentials, d.credentials...)
 	m.all.receivers = append(m.all.receivers, d.receivers...)
 	m.all.routes = append(m.all.routes, d.routes...)
@@ -45,6 +47,8 @@ func (m *merger) config(path string, files []string) *Config {
 		overrides:   map[keepwatch.CredentialID]Tier{},
 		tenants:     map[keepwatch.TenantID]int{},
 		credentials: map[keepwatch.CredentialID]int{},
+		untested:    map[keepwatch.CredentialID]bool{},
+		dir:         folderOf(path),
 	}
 	if !m.all.version.at.set() && len(m.faults.List) == 0 {
 		m.faults.add(Fault{File: path, Line: 1, Key: "version", Message: "is missing", Allowed: "1"})
@@ -53,6 +57,7 @@ func (m *merger) config(path string, files []string) *Config {
 	m.calendars(c)
 	m.tiers(c)
 	m.tenants(c)
+	m.points(c)
 	m.credentials(c)
 	m.receivers(c)
 	m.routes(c)

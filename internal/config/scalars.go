@@ -50,7 +50,7 @@ const setAllowed = "a variable that is set in the environment of this process"
 
 func (s spot) expand(raw string) (words, bool) {
 	w := words{value: raw, shown: quote(raw)}
-	if !strings.Contains(raw, "${env:") {
+	if s.w.plain || !strings.Contains(raw, "${env:") {
 		return w, true
 	}
 	ok := true
@@ -200,7 +200,7 @@ func date() kind[keepwatch.Date] {
 // secretRef reads a reference to a secret. The text is never repeated: where no
 // reference stands, it is the secret.
 func secretRef() kind[string] {
-	sch := schema{"type": "string", "pattern": "^(env|file):"}
+	sch := schema{"type": "string", "pattern": "^(env|file|sealed):"}
 	return kind[string]{sch, func(s spot) (string, bool) {
 		if !s.is(yaml.ScalarNode, secrets.Allowed) {
 			return "", false
@@ -223,7 +223,7 @@ func secretRef() kind[string] {
 			return "", false
 		}
 		ref := secrets.Absolute(w.value, s.w.dir)
-		*s.w.refs = append(*s.w.refs, boundRef{ref, s.where()})
+		*s.w.refs = append(*s.w.refs, boundRef{ref: ref, at: s.where()})
 		return ref, true
 	}}
 }

@@ -17,6 +17,7 @@ type draft struct {
 	calendars   []entry[calendarDraft]
 	tiers       []entry[tierDraft]
 	tenants     []at[tenantDraft]
+	points      []at[pointDraft]
 	credentials []at[credentialDraft]
 	receivers   []at[receiverDraft]
 	routes      []at[routeDraft]
@@ -34,6 +35,7 @@ func fileKind() kind[draft] {
 		key("calendars", "business hours, by name", mapping(calendarKind()), func(d *draft) *[]entry[calendarDraft] { return &d.calendars }),
 		key("tiers", "what a criticality means; what is not named keeps its default", mapping(tierKind(), criticalities...), func(d *draft) *[]entry[tierDraft] { return &d.tiers }),
 		key("tenants", "the SFMC tenants", list(located(tenantKind()), 0), func(d *draft) *[]at[tenantDraft] { return &d.tenants }),
+		key("integration_points", "HTTPS addresses that are not SFMC's and that integrations depend on: middleware, webhooks", list(located(pointKind()), 1000), func(d *draft) *[]at[pointDraft] { return &d.points }),
 		key("credentials", "the credentials to watch", list(located(credentialKind()), 0), func(d *draft) *[]at[credentialDraft] { return &d.credentials }),
 		key("receivers", "who can be told, each over one channel", list(located(receiverKind()), 0), func(d *draft) *[]at[receiverDraft] { return &d.receivers }),
 		key("routes", "who is told of what: the first that matches, unless it says continue", list(located(routeKind()), 0), func(d *draft) *[]at[routeDraft] { return &d.routes }),
