@@ -40,7 +40,9 @@ type Rotation struct {
 // RotationHolder is one row of the tick-list.
 type RotationHolder struct {
 	Holder
-	TickHash   string // of the link's token
+	TickHash   string    // of the link's token
+	TickMadeAt time.Time // when that token was made; its letter follows
+	NotifiedAt time.Time // when the letter was put into the outbox; zero: it has to be
 	SwitchedAt time.Time
 	SwitchedBy string
 }
@@ -48,7 +50,7 @@ type RotationHolder struct {
 // Evidence is one row of a rotation's transcript.
 type Evidence struct {
 	At      time.Time
-	Step    string // staged, waited, staged_proven, staged_refused, notified, switched, activated, old_refused, old_works, finished, aborted, resumed
+	Step    string // staged, staged_proven, staged_refused, notified, switched, activated, old_works, old_refused, new_proven, recorded, finished, aborted, resumed, …: package rotation
 	By      string // "keepwatch" or a person
 	Outcome Outcome
 	Detail  string // a sentence
