@@ -32,9 +32,10 @@ const RungExpired = "expired"
 // Due is what a look at one clock found: how far down the ladder it is.
 type Due struct {
 	Clock  Clock
-	Passed []string  // rungs that lie behind now for this date, widest first: "60d", "30d", …, "expired"
+	Passed []string  // rungs that lie behind now for this date, in the order of time: "60d", "30d", …, "expired"; a missed renewal is one, too
 	Quiet  bool      // a planned renewal quiets the rungs that are not RungExpired
 	Next   time.Time // when the next rung comes, or the quiet ends; zero: none will
+	Ticket bool      // the renewal asks for a ticket: nobody is paged before the end
 	// Attention is said with the rung: holders that have not switched, a renewal that was missed.
 	Attention string
 }

@@ -3,7 +3,6 @@ package expiry
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"keepwatch"
@@ -42,12 +41,13 @@ type rung struct {
 }
 
 func look(r keepwatch.Renewal, k keepwatch.Clock, ladder []time.Duration, zone *time.Location, now time.Time) keepwatch.Due {
-	d := keepwatch.Due{Clock: k}
+	d := keepwatch.Due{Clock: k, Ticket: r.Ticket}
 	rungs := ladderOf(k, ladder, zone)
 	over, planned := renewalOf(r, k, rungs, zone)
 	if planned && rungs[0].at.Before(over) {
-		rungs = append(rungs, rung{renewalRung + r.Planned.String(), over})
-		slices.SortStableFunc(rungs, func(a, b rung) int { return a.at.Compare(b.at) })
+		end := len(rungs) - 1
+		rungs = slices.Insert(rungs, end, rung{renewalRung + r.Planned.String(), over})
+		slices.SortStableFunc(rungs[:end+1], func(a, b rung) int { return a.at.Compare(b.at) })
 	}
 	d.Quiet = planned && now.Before(over)
 	for _, x := range rungs {
@@ -135,16 +135,6 @@ func planOpens(k keepwatch.Clock, rungs []rung, zone *time.Location) time.Time {
 		return rungs[0].at.Add(-30 * day)
 	}
 	return since.Add(k.At.Sub(since) / 4)
-}
-
-// BeforeEnd is how long before the end a rung's name says it comes; false for the
-// end itself and for a missed renewal.
-func BeforeEnd(name string) (time.Duration, bool) {
-	if name == keepwatch.RungExpired || strings.HasPrefix(name, renewalRung) {
-		return 0, false
-	}
-	d, err := keepwatch.ParseDuration(name)
-	return d, err == nil
 }
 
 func plural(n int, noun string) string {
