@@ -147,10 +147,10 @@ type Ending struct {
 
 	PlannedRenewal string `json:"planned_renewal" doc:"the day; empty when none is planned"`
 	RenewalBy      string `json:"renewal_by"`
-	RenewalMissed  bool   `json:"renewal_missed" doc:"the plan has passed and the date has not moved"`
-	// Contradicted: the date has passed, yet a later proof was good.
-	Contradicted bool   `json:"contradicted" doc:"the date has passed, yet the credential was proven after it"`
-	Severity     string `json:"severity" enum:"ok,info,warning,critical,unknown" doc:"critical once it has passed, warning while it ends soon, unknown without a date"`
+	Quiet          bool   `json:"quiet" doc:"the planned renewal quiets the warnings until it has passed"`
+	Attention      string `json:"attention" doc:"what is wrong with the plan; empty when nothing is"`
+	Contradicted   bool   `json:"contradicted" doc:"the date has passed, yet the credential was proven after it"`
+	Severity       string `json:"severity" enum:"info,warning,critical,unknown" doc:"critical once a known date has passed, warning in its last two weeks, unknown without a date"`
 }
 
 // Expiring is one page of what ends, soonest first; those that nobody knows come

@@ -70,9 +70,17 @@ type CredentialDetail struct {
 	Stack      string          `json:"stack" doc:"the SFMC stack that answered, such as S7"`
 	Holders    []Holder        `json:"holders" nullable:"false"`
 	Dependents []Dependent     `json:"dependents" nullable:"false"`
-	RunbookURL string          `json:"runbook_url"`
-	DefinedIn  string          `json:"defined_in" doc:"the file and line that define it"`
-	Incidents  []Incident      `json:"incidents" nullable:"false" doc:"open incidents that it belongs to"`
+	Clocks     []Clock         `json:"clocks" nullable:"false" doc:"its dates, the hard ones first"`
+	Renewal    *Renewal        `json:"renewal" doc:"null when nothing is planned"`
+
+	Environment string `json:"environment"`
+	Region      string `json:"region"`
+	Area        string `json:"area"`
+	CanBeProven bool   `json:"can_be_proven" doc:"false: its state comes from its dates alone"`
+
+	RunbookURL string     `json:"runbook_url"`
+	DefinedIn  string     `json:"defined_in" doc:"the file and line that define it"`
+	Incidents  []Incident `json:"incidents" nullable:"false" doc:"open incidents that it belongs to"`
 }
 
 // SuccessWindow is the share of passed proofs over one window.

@@ -132,10 +132,10 @@ func snapshot(n int) view.Snapshot {
 		c := keepwatch.Credential{
 			ID: keepwatch.CredentialID(fmt.Sprintf("cred-%02d", i)), Tenant: "emea", BusinessUnit: 510000123, Kind: keepwatch.ServerToServer,
 			Criticality: keepwatch.Standard, Owner: keepwatch.Owner{Team: "crm-platform", Contact: "crm@example.com"},
-			Deadline: keepwatch.Deadline{At: time.Date(2027, 3, 27, 0, 0, 0, 0, time.UTC), Source: keepwatch.DateDerived},
+			SecretRef: "env:CRM", SecretGenerated: keepwatch.Day(2026, time.September, 28),
 		}
 		if i%3 == 2 {
-			c.Tenant, c.BusinessUnit, c.Deadline = "amer", 0, keepwatch.Deadline{}
+			c.Tenant, c.BusinessUnit, c.SecretGenerated = "amer", 0, keepwatch.Date{}
 		}
 		s.Credentials = append(s.Credentials, c)
 	}

@@ -67,7 +67,8 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 		Credential: e.credential(c),
 		Success:    successWindows(e.hours[s.ID], days, now),
 		Tests:      orEmpty(c.Tests), Scopes: orEmpty(s.Scopes), Stack: s.Stack,
-		RunbookURL: c.RunbookURL, DefinedIn: c.File,
+		RunbookURL: c.RunbookURL, DefinedIn: c.File, Clocks: []client.Clock{}, Renewal: renewalOf(c.Renewal),
+		Environment: c.Environment, Region: c.Region, Area: c.Area, CanBeProven: proven(c),
 		Holders: []client.Holder{}, Dependents: []client.Dependent{}, Incidents: []client.Incident{},
 		Plan: planOf(e.snap.Plans, id),
 	}
@@ -75,6 +76,10 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	if s.Last.Key != "" {
 		last := ResultOf(s.Last)
 		d.Last = &last
+	}
+	zone := e.snap.zoneOf(id)
+	for _, k := range e.clocks[id] {
+		d.Clocks = append(d.Clocks, clockOf(k, zone, now))
 	}
 	for _, h := range c.Holders {
 		d.Holders = append(d.Holders, client.Holder{Name: h.Name, Contact: h.Contact})
@@ -142,12 +147,10 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 
 		State: string(s.StateAt(e.now)), Outcome: string(s.Outcome),
 		Since: timeOf(s.Since), LastProvenAt: timeOf(s.LastProvenAt), NextProofAt: plannedOf(s.NextProofAt),
-		ExpiresAt: timeOf(c.Deadline.At), ExpiresSource: string(c.Deadline.Source),
 		Findings: []string{},
 	}
-	if item.ExpiresSource == "" {
-		item.ExpiresSource = string(keepwatch.DateUnknown)
-	}
+	end := deadlineOf(e.clocks[c.ID])
+	item.ExpiresAt, item.ExpiresSource = timeOf(end.At), string(end.Source)
 	if s.Outcome != "" {
 		item.Category = string(s.Outcome.Info().Category)
 	}
@@ -159,6 +162,9 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 	item.SuccessRate = t.rate()
 	e.explain(&item, s)
 	item.Verdict = verdict(item, e.now)
+	if e.dated[c.ID] {
+		explainDates(&item, c, e.clocks[c.ID], e.now)
+	}
 	return item
 }
 

@@ -60,6 +60,8 @@ type Snapshot struct {
 	Tenants     []keepwatch.Tenant
 	Credentials []keepwatch.Credential
 	Plans       map[keepwatch.CredentialID]Plan
+	Zone        func(keepwatch.CredentialID) *time.Location  // of its calendar; nil: UTC
+	Ladder      func(keepwatch.CredentialID) []time.Duration // of warnings before the end; nil: none
 }
 
 // Plan is the schedule of one credential in figures.
@@ -88,7 +90,9 @@ func NewReader(from Sources, inventory func() Snapshot) *Reader {
 type estate struct {
 	now    time.Time
 	snap   Snapshot
-	series map[keepwatch.CredentialID]keepwatch.Series
+	series map[keepwatch.CredentialID]keepwatch.Series // how each stands
+	clocks map[keepwatch.CredentialID][]keepwatch.Clock
+	dated  map[keepwatch.CredentialID]bool // it stands as its dates do
 	hours  map[keepwatch.SeriesID][]keepwatch.Rollup
 	open   []keepwatch.Incident
 	units  map[unitKey]string
@@ -117,7 +121,9 @@ func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
 	}
 	e := &estate{
 		now: now, snap: r.inventory(), hours: hours, open: open,
-		series:     ownSeries(series),
+		series:     map[keepwatch.CredentialID]keepwatch.Series{},
+		clocks:     map[keepwatch.CredentialID][]keepwatch.Clock{},
+		dated:      map[keepwatch.CredentialID]bool{},
 		units:      map[unitKey]string{},
 		incidentOf: map[keepwatch.CredentialID]*keepwatch.Incident{},
 	}
@@ -126,16 +132,22 @@ func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
 			e.units[unitKey{t.ID, u.MID}] = u.Name
 		}
 	}
+	own, seen := ownSeries(series), dateLooks(series)
+	for _, c := range e.snap.Credentials {
+		e.clocks[c.ID] = clocks(c, seen[c.ID], e.snap.zoneOf(c.ID))
+		e.dated[c.ID] = byDates(c, own[c.ID])
+		e.series[c.ID] = standing(c, own[c.ID], seen[c.ID], e.clocks[c.ID], now)
+	}
 	e.assignIncidents()
 	return e, nil
 }
 
-// ownSeries picks the line that proves the credential itself: the one without a
-// subject, seen from here. Other places and subjects are shown elsewhere.
+// ownSeries picks the line that proves the credential itself: that of its own test,
+// without a subject, seen from here. Other places and subjects are shown elsewhere.
 func ownSeries(all []keepwatch.Series) map[keepwatch.CredentialID]keepwatch.Series {
 	own := make(map[keepwatch.CredentialID]keepwatch.Series, len(all))
 	for _, s := range all {
-		if s.Credential == "" || s.ID != keepwatch.SeriesOf(s.Check, "") {
+		if s.Credential == "" || s.Check != keepwatch.CheckOf(keepwatch.CheckCredential, s.Credential) || s.ID != keepwatch.SeriesOf(s.Check, "") {
 			continue
 		}
 		if have, ok := own[s.Credential]; ok && have.Place == keepwatch.Local && s.Place != keepwatch.Local {

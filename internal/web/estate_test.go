@@ -59,7 +59,7 @@ func newEstate(t testing.TB) *estate {
 	} {
 		cred := keepwatch.Credential{
 			ID: keepwatch.CredentialID(c.id), Tenant: keepwatch.TenantID(c.tenant), BusinessUnit: c.mid, Kind: keepwatch.ServerToServer,
-			Criticality: c.tier, Purpose: c.purpose, File: "keepwatch.yaml:42", RunbookURL: "https://wiki.example.com/runbooks/" + c.id,
+			SecretRef: "env:SECRET", Criticality: c.tier, Purpose: c.purpose, File: "keepwatch.yaml:42", RunbookURL: "https://wiki.example.com/runbooks/" + c.id,
 			Tests:      []string{"identity", "rest:/asset/v1/content/categories", "soap:GetSystemStatus"},
 			Holders:    []keepwatch.Holder{{Name: "mulesoft-prod", Contact: "middleware@example.com"}, {Name: "shop-backend"}},
 			Dependents: []keepwatch.Dependent{{Kind: "journey", Key: "welcome-series"}, {Kind: "data_extension", Key: "Orders"}},
@@ -68,7 +68,7 @@ func newEstate(t testing.TB) *estate {
 			cred.Owner = keepwatch.Owner{Team: c.team, Contact: c.team + "@example.com"}
 		}
 		if c.days != 0 {
-			cred.Deadline = keepwatch.Deadline{At: e.now.Add(time.Duration(c.days)*24*time.Hour + time.Hour), Source: keepwatch.DateDerived}
+			cred.SecretGenerated = keepwatch.DayOf(e.now, time.UTC).AddDays(c.days + 1 - 180)
 		}
 		e.add(cred)
 	}

@@ -1,0 +1,191 @@
+package view
+
+import (
+	"time"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/expiry"
+)
+
+// looks are the lines of observations about the dates of one credential.
+type looks struct {
+	summary keepwatch.Series   // how the look itself went
+	clocks  []keepwatch.Series // one each
+}
+
+// dateLooks gathers them. Another check's series, such as a rotation's alarm, are
+// not among them.
+func dateLooks(all []keepwatch.Series) map[keepwatch.CredentialID]looks {
+	out := map[keepwatch.CredentialID]looks{}
+	for _, s := range all {
+		if s.Credential == "" || s.Check != keepwatch.CheckOf(keepwatch.CheckExpiry, s.Credential) {
+			continue
+		}
+		l := out[s.Credential]
+		switch {
+		case s.ID == keepwatch.SeriesOf(s.Check, ""):
+			l.summary = s
+		case s.ID != keepwatch.SeriesOf(s.Check, "rotation"):
+			l.clocks = append(l.clocks, s)
+		}
+		out[s.Credential] = l
+	}
+	return out
+}
+
+// read are the clocks that were read from the thing itself.
+func (l looks) read() []keepwatch.Clock {
+	var out []keepwatch.Clock
+	for _, s := range l.clocks {
+		if d := s.Last.Due; d != nil && d.Clock.Source == keepwatch.DateRead {
+			out = append(out, d.Clock)
+		}
+	}
+	return out
+}
+
+// clocks are a credential's dates: what was read of it, else what follows from its
+// record. They are worked out anew for each look, so that a record that has just
+// changed is not shown with yesterday's dates.
+func clocks(c keepwatch.Credential, l looks, zone *time.Location) []keepwatch.Clock {
+	return expiry.Clocks(c, zone, l.read())
+}
+
+// zoneOf is the zone that a credential's days are counted in.
+func (s Snapshot) zoneOf(id keepwatch.CredentialID) *time.Location {
+	if s.Zone != nil {
+		if zone := s.Zone(id); zone != nil {
+			return zone
+		}
+	}
+	return time.UTC
+}
+
+func (s Snapshot) ladderOf(id keepwatch.CredentialID) []time.Duration {
+	if s.Ladder == nil {
+		return nil
+	}
+	return s.Ladder(id)
+}
+
+func clockOf(k keepwatch.Clock, zone *time.Location, now time.Time) client.Clock {
+	out := client.Clock{
+		Name: k.Name, Kind: string(k.Kind), EndsAt: timeOf(k.At), Zone: zone.String(), Source: string(k.Source), Basis: k.Basis,
+		Since: k.Since.String(), ConfirmedOn: k.ConfirmedAt.String(),
+	}
+	if out.Source == "" {
+		out.Source = string(keepwatch.DateUnknown)
+	}
+	if k.Known() {
+		left := daysLeft(k.At, zone, now)
+		out.EndsOn, out.DaysLeft = keepwatch.DayOf(k.At, zone).String(), &left
+	}
+	return out
+}
+
+// daysLeft counts midnights, as people do: what ends tomorrow has one day left,
+// however late it is today.
+func daysLeft(at time.Time, zone *time.Location, now time.Time) int {
+	end, today := keepwatch.DayOf(at, zone).In(time.UTC), keepwatch.DayOf(now, zone).In(time.UTC)
+	return int(end.Sub(today) / (24 * time.Hour))
+}
+
+// deadlineOf is the first hard clock's date and how it is known.
+func deadlineOf(all []keepwatch.Clock) keepwatch.Deadline {
+	for _, k := range all {
+		if k.Kind == keepwatch.ClockHard {
+			return keepwatch.Deadline{At: k.At, Source: k.Source}
+		}
+	}
+	return keepwatch.Deadline{Source: keepwatch.DateUnknown}
+}
+
+// proven reports whether the credential's own test says how it stands: there must
+// be a way to prove its kind, and a secret to prove it with.
+func proven(c keepwatch.Credential) bool {
+	switch c.Kind.Proof() {
+	case keepwatch.ProofToken, keepwatch.ProofSOAP:
+		return c.SecretRef != ""
+	}
+	return false
+}
+
+// byDates reports whether a credential stands as its dates do, because it has no
+// test of its own and never had a run.
+func byDates(c keepwatch.Credential, own keepwatch.Series) bool { return !proven(c) && own.ID == "" }
+
+// standing is the series that says how a credential stands. What cannot be proven
+// stands as its dates do: expired with the first that has passed, unknown while one
+// is not known, and never better than the last look at them.
+func standing(c keepwatch.Credential, own keepwatch.Series, l looks, all []keepwatch.Clock, now time.Time) keepwatch.Series {
+	if !byDates(c, own) {
+		return own
+	}
+	s := l.summary
+	hard, known := 0, 0
+	for _, k := range all {
+		if k.Kind != keepwatch.ClockHard {
+			continue
+		}
+		hard++
+		if !k.Known() {
+			continue
+		}
+		known++
+		if k.At.After(now) || k.Source == keepwatch.DateAssumed {
+			continue
+		}
+		s.State, s.Outcome, s.Since, s.Last = keepwatch.StateExpired, keepwatch.Expired, k.At, lookAt(l, k.Name)
+		return s
+	}
+	canBe := c.Kind.Proof() == keepwatch.ProofToken || c.Kind.Proof() == keepwatch.ProofSOAP
+	if canBe || hard > known || hard == 0 || s.State == "" {
+		s.State = keepwatch.StateUnknown // a date in the future proves no secret
+		return s
+	}
+	return s
+}
+
+func lookAt(l looks, clock string) keepwatch.Observation {
+	for _, s := range l.clocks {
+		if s.Last.Due != nil && s.Last.Due.Clock.Name == clock {
+			return s.Last
+		}
+	}
+	return keepwatch.Observation{}
+}
+
+// explainDates fills message, hint and verdict of what stands as its dates do.
+func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwatch.Clock, now time.Time) {
+	canBe := c.Kind.Proof() == keepwatch.ProofToken || c.Kind.Proof() == keepwatch.ProofSOAP
+	unknown := deadlineOf(all).At.IsZero()
+	if c.Kind.Proof() != keepwatch.ProofCertificate {
+		item.LastProvenAt = nil // its dates were looked at, the thing was not
+	}
+	switch {
+	case item.State == string(keepwatch.StateExpired):
+		if item.Message == "" {
+			item.Message = "A known date has passed."
+			item.Hint = "Renew it, then write down the new date."
+		}
+		item.Verdict = capital(Countdown(item.ExpiresAt, now)) + ": a known date has passed."
+	case canBe:
+		item.Message = "It is not tested: the record names no secret."
+		item.Hint = "Give the record a reference to its secret, or seal the secret."
+		item.Verdict = "Not known: it is not tested, because the record names no secret."
+	case unknown:
+		item.Message = "Nobody knows when it ends, and it cannot be tested from here."
+		item.Hint = "Write down when it was made or when it ends."
+		item.Verdict = "Not known: it has no date, and it cannot be tested from here."
+	case item.State == string(keepwatch.StateUnknown):
+		item.Message = "Its dates were not looked at lately."
+		item.Hint = "The first look comes within a minute of the start; /readyz says whether Keepwatch itself works."
+		item.Verdict = "Not known: its dates were not looked at lately."
+	default:
+		item.Verdict = "Ends " + Countdown(item.ExpiresAt, now) + "; it cannot be tested from here."
+		if c.Kind.Proof() == keepwatch.ProofCertificate {
+			item.Verdict = "Read " + Ago(item.LastProvenAt, now) + ", ends " + Countdown(item.ExpiresAt, now) + "."
+		}
+	}
+}

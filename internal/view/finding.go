@@ -1,0 +1,89 @@
+package view
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"keepwatch"
+	"keepwatch/client"
+)
+
+// FindingFilter narrows a list of findings. Zero fields do not.
+type FindingFilter struct {
+	Status     string // open, accepted, all
+	Kind       string
+	Severity   string
+	Tenant     string
+	Credential string
+	Owner      string
+}
+
+// Findings lists one page of findings, the loudest first.
+func (r *Reader) Findings(_ context.Context, all []keepwatch.Finding, f FindingFilter, page Page) (client.Page[client.Finding], error) {
+	out := client.Page[client.Finding]{Items: []client.Finding{}}
+	after, err := openCursor(page.Cursor)
+	if err != nil {
+		return out, err
+	}
+	for _, item := range r.FindingsOf(all) {
+		if findingKey(item) <= after || !f.matches(item) {
+			continue
+		}
+		if len(out.Items) == page.Limit {
+			next := sealCursor(findingKey(out.Items[len(out.Items)-1]))
+			out.Next = &next
+			break
+		}
+		out.Items = append(out.Items, item)
+	}
+	return out, nil
+}
+
+// FindingsOf are findings as they are shown, in the order of the list.
+func (r *Reader) FindingsOf(all []keepwatch.Finding) []client.Finding {
+	owners := r.owners()
+	out := make([]client.Finding, len(all))
+	for i, f := range all {
+		out[i] = client.Finding{
+			ID: f.ID, Kind: string(f.Kind), Severity: string(f.Severity), Tenant: string(f.Tenant), Owner: owners[f.Credential],
+			Subject: f.Subject, Message: f.Message, Reason: f.Reason, Hint: f.Hint,
+		}
+		if f.Credential != "" {
+			id := string(f.Credential)
+			out[i].Credential = &id
+		}
+		if a := f.Accepted; a != nil {
+			out[i].Accepted = &client.Acceptance{By: a.By, Reason: a.Reason, At: a.At.UTC(), Until: a.Until.UTC()}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b client.Finding) int { return cmp.Compare(findingKey(a), findingKey(b)) })
+	return out
+}
+
+// findingKey puts the loudest first, then what is alike together.
+func findingKey(f client.Finding) string {
+	return strings.Join([]string{string(rune('9' - severityRank(f.Severity))), f.Kind, f.Tenant, f.Subject, f.ID}, "\x00")
+}
+
+func (f FindingFilter) matches(item client.Finding) bool {
+	credential := ""
+	if item.Credential != nil {
+		credential = *item.Credential
+	}
+	for _, pair := range [][2]string{
+		{f.Kind, item.Kind}, {f.Severity, item.Severity}, {f.Tenant, item.Tenant}, {f.Credential, credential}, {f.Owner, item.Owner},
+	} {
+		if pair[0] != "" && pair[0] != pair[1] {
+			return false
+		}
+	}
+	switch f.Status {
+	case "accepted":
+		return item.Accepted != nil
+	case "all":
+		return true
+	}
+	return item.Accepted == nil
+}
