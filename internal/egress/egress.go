@@ -73,6 +73,12 @@ func New(p Policy) *Client {
 	if idle <= 0 {
 		idle = defaultIdle
 	}
+	c.open(idle)
+	return c
+}
+
+// open makes the pool of connections.
+func (c *Client) open(idle int) {
 	c.transport = &http.Transport{
 		Proxy:                  c.proxy,
 		DialContext:            c.Dial,
@@ -84,7 +90,16 @@ func New(p Policy) *Client {
 		MaxResponseHeaderBytes: maxHeader,
 	}
 	c.http = &http.Client{Transport: c.transport, CheckRedirect: neverFollow}
-	return c
+}
+
+// WithTLS is a client under the same policy that shows a certificate of its own
+// or trusts other roots. It keeps no connection open between requests: each one
+// proves the handshake anew, and nobody has to close it.
+func (c *Client) WithTLS(config *tls.Config) *Client {
+	own := &Client{network: c.network, proxy: c.proxy, timeout: c.timeout, tls: Policy{TLS: config}.tlsConfig()}
+	own.open(1)
+	own.transport.DisableKeepAlives = true
+	return own
 }
 
 func neverFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
