@@ -3,6 +3,7 @@ package discovery
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -24,6 +25,7 @@ type Report struct {
 	Package        string        `json:"package,omitempty"` // of the credential that looked
 	User           string        `json:"user,omitempty"`    // its hidden user
 	Scopes         []string      `json:"scopes,omitempty"`  // of its token, sorted
+	Asked          []string      `json:"asked,omitempty"`   // for which scopes; empty: for all
 
 	Parts      []Part    `json:"parts"`
 	Units      []Unit    `json:"units,omitempty"`
@@ -33,6 +35,7 @@ type Report struct {
 	Registered []Unit    `json:"registered,omitempty"` // the tenant's business units as they were defined then
 
 	// What Follow carries from report to report.
+	Unseen      []Package                         `json:"unseen,omitempty"` // known from before; this look was not complete enough to tell
 	Gone        []GonePackage                     `json:"gone,omitempty"`
 	ScopeChange *ScopeChange                      `json:"scope_change,omitempty"`
 	Links       map[keepwatch.CredentialID]string `json:"links,omitempty"` // credential to hidden user, proven by identity
@@ -143,6 +146,25 @@ func (r Report) Part(name PartName) Part {
 // Complete reports whether a thing was read to its end, so that what is not in it
 // does not exist.
 func (r Report) Complete(name PartName) bool { return r.Part(name).State == PartComplete }
+
+// Seen counts what was found, by its name in the report.
+func (r Report) Seen() map[string]int {
+	return map[string]int{
+		"business_units": len(r.Units), "packages": len(r.Packages), "api_users": len(r.APIUsers),
+		"scopes": len(r.Scopes), "events": len(r.Events),
+	}
+}
+
+// Notes say in a sentence each what could not be looked at.
+func (r Report) Notes() []string {
+	notes := []string{}
+	for _, p := range r.Parts {
+		if p.Missing != "" {
+			notes = append(notes, "Not read: "+strings.TrimSuffix(p.Missing, ".")+".")
+		}
+	}
+	return notes
+}
 
 // BusinessUnits is the tree as a proposal for the tenant's business_units: the
 // active ones, the enterprise first, then by name.

@@ -31,6 +31,12 @@ func (c *Client) Account(ctx context.Context, e Endpoints, access keepwatch.Secr
 	return a, v
 }
 
+// LegacyAccount is Account for a v1 token, which userinfo does not know.
+func (c *Client) LegacyAccount(ctx context.Context, e Endpoints, access keepwatch.Secret) (Account, Verdict) {
+	id, v := c.TokenContext(ctx, e, access)
+	return Account{Identity: id}, v
+}
+
 func parseAccount(r Reply, names veil) (Account, Verdict) {
 	id, v := parseIdentity(r)
 	a := Account{Identity: id}
