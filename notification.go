@@ -13,6 +13,43 @@ type Notice struct {
 	Kind     TransitionKind
 	Seq      int
 	At       time.Time
+	Letter   *Letter // a message that is about no incident; Kind is Posted then
+}
+
+// Posted is the kind of a notice that carries a letter. No incident has such a
+// transition.
+const Posted TransitionKind = "letter"
+
+// LetterKind is what a letter is for.
+type LetterKind string
+
+const (
+	LetterDigest LetterKind = "digest" // what ends soon, by owner
+	LetterHolder LetterKind = "holder" // a rotation asks a holder to switch
+)
+
+// Letter is a message to one contact. It travels like every other message:
+// outbox, retries, receipt.
+type Letter struct {
+	ID      NoticeID // follows from what it says and to whom; the same letter is sent once
+	Kind    LetterKind
+	To      string // a contact: a mail address, or words such as "#crm-ops"
+	Subject string
+	Text    string // plain lines; an empty line begins a paragraph
+	Link    string // http or https; "" when there is nothing to open
+	Button  string // what the link does: "Open the list"; "" is "Open"
+
+	// Where it goes when To is no mail address: to the receivers of the route that
+	// matches these.
+	Owner      string
+	Tenant     TenantID
+	Credential CredentialID
+	Severity   Severity
+}
+
+// NoticeOf is the letter as a row of the outbox.
+func (l Letter) NoticeOf(at time.Time) Notice {
+	return Notice{ID: l.ID, Kind: Posted, At: at, Letter: &l}
 }
 
 // NoticeIDOf derives the id from incident and transition, so that recording the

@@ -10,19 +10,23 @@ import (
 	"keepwatch"
 )
 
-const noticeColumns = "n.id, n.seq, n.kind, n.at, n.doc"
+const noticeColumns = "n.id, n.seq, n.kind, n.at, n.doc, n.letter"
 
 // noticeRow is a notice as it stands in its columns.
 type noticeRow struct {
 	keepwatch.Notice
-	at  int64
-	doc sql.RawBytes
+	at          int64
+	doc, letter sql.RawBytes
 }
 
-func (n *noticeRow) dest() []any { return []any{&n.ID, &n.Seq, &n.Kind, &n.at, &n.doc} }
+func (n *noticeRow) dest() []any { return []any{&n.ID, &n.Seq, &n.Kind, &n.at, &n.doc, &n.letter} }
 
 func (n *noticeRow) notice() (keepwatch.Notice, error) {
 	n.At = instant(n.at)
+	if len(n.letter) > 0 {
+		err := json.Unmarshal(n.letter, &n.Letter)
+		return n.Notice, err
+	}
 	err := json.Unmarshal(n.doc, &n.Incident)
 	return n.Notice, err
 }
@@ -186,7 +190,7 @@ func (db *DB) Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) e
 		if !found {
 			return fmt.Errorf("delivery %.80q: %w", d.ID, keepwatch.ErrNotFound)
 		}
-		if changed == 0 {
+		if changed == 0 || incident == "" {
 			return nil
 		}
 		return db.notified(ctx, t, incident, normal(sent))
