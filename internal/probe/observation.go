@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -14,6 +15,7 @@ const (
 	maxTranscript = 4096
 	provenMessage = "A fresh token was granted, and every test passed."
 	loginMessage  = "The login was accepted, and every test passed."
+	pointsMessage = "Every integration point answered as expected; the credential itself cannot be proven from here."
 )
 
 // observation closes the run.
@@ -30,6 +32,9 @@ func (r *run) observation(s keepwatch.Slot) keepwatch.Observation {
 	}
 	if r.cred.Kind == keepwatch.APIUser {
 		o.Message = loginMessage
+	}
+	if r.plan != nil && !r.plan.proves() {
+		o.Message = pointsMessage
 	}
 	if r.failed {
 		o.Outcome, o.Step, o.Message, o.Hint = r.verdict.Outcome, r.step, r.verdict.Message, r.verdict.Hint
@@ -52,6 +57,9 @@ func (r *run) observation(s keepwatch.Slot) keepwatch.Observation {
 func (r *run) connectivity() keepwatch.Connectivity {
 	if r.answered {
 		r.p.reach.answered()
+		return keepwatch.ConnectivityProven
+	}
+	if r.pointAnswered && r.failed && strings.HasPrefix(r.step, pointPrefix) {
 		return keepwatch.ConnectivityProven
 	}
 	if r.plan == nil || !r.verdict.Outcome.Soft() {

@@ -29,7 +29,9 @@ type Options struct {
 	// References are host:port pairs outside SFMC that are asked whether our own
 	// network works, when nothing else tells.
 	References []string
-	Logger     *slog.Logger
+	// IntegrationPoint finds what a test https:NAME names; nil knows none.
+	IntegrationPoint func(name string) (keepwatch.IntegrationPoint, bool)
+	Logger           *slog.Logger
 }
 
 // Prober runs checks. It is safe for many at a time.
@@ -40,8 +42,13 @@ type Prober struct {
 	place   keepwatch.Place
 	log     *slog.Logger
 	hosts   *hosts
+	points  *flights[pointProof]
+	pointBy func(name string) (keepwatch.IntegrationPoint, bool)
 	reach   *reach
 	plans   sync.Map // keepwatch.CredentialID -> *plan
+
+	certificates Certificates
+	readings     sync.Map // keepwatch.CredentialID -> reading
 }
 
 // New builds a prober. It opens nothing.
@@ -56,6 +63,8 @@ func New(o Options) *Prober {
 		secrets: o.Secrets, client: sfmc.New(o.Egress.HTTP()), egress: o.Egress, place: o.Place,
 		log:   o.Logger.With("component", "probe"),
 		hosts: newHosts(o.Egress, o.HostInterval), reach: newReach(o.Egress, o.References),
+		certificates: o.Certificates,
+		points: newFlights(keepPoint(o.HostInterval)), pointBy: o.IntegrationPoint,
 	}
 }
 
@@ -65,8 +74,16 @@ type plan struct {
 	kind      keepwatch.Kind
 	texts     []string
 	endpoints sfmc.Endpoints
+	proof     keepwatch.Proof
 	tests     []sfmc.Test
+	points    []string // integration points, asked after everything else
 	targets   []target
+}
+
+// proves reports whether the credential itself is proven, by token or login.
+// Otherwise the run asks integration points alone.
+func (pl *plan) proves() bool {
+	return pl.proof == keepwatch.ProofToken || pl.proof == keepwatch.ProofSOAP
 }
 
 func (pl *plan) stillFits(c keepwatch.Credential, t keepwatch.Tenant) bool {
@@ -93,27 +110,49 @@ func newPlan(c keepwatch.Credential, t keepwatch.Tenant) (*plan, error) {
 	if !slices.Contains(keepwatch.Kinds, c.Kind) {
 		return nil, keepwatch.WithHint(fmt.Errorf("kind %q: %w", c.Kind, keepwatch.ErrInvalid), "choose one of the kinds in the reference of the configuration")
 	}
+	pl := &plan{tenant: t, kind: c.Kind, proof: c.Kind.Proof(), texts: slices.Clone(c.Tests)}
 	e, err := sfmc.EndpointsOf(t)
-	if err != nil {
+	if err != nil && pl.proves() {
 		return nil, err
 	}
-	pl := &plan{tenant: t, kind: c.Kind, texts: slices.Clone(c.Tests), endpoints: e}
+	pl.endpoints = e // of a tenant without hosts: none, and none is asked
 	rest, soap := c.Kind == keepwatch.LegacyPackage, c.Kind == keepwatch.APIUser
 	for _, s := range c.Tests {
-		test, err := sfmc.ParseTest(s)
-		switch {
-		case err != nil:
+		test, err := pl.add(s)
+		if err != nil {
 			return nil, err
-		case test.Identity:
-			continue // always run, whether listed or not
-		case test.REST() && c.Kind == keepwatch.APIUser:
-			return nil, keepwatch.WithHint(fmt.Errorf("test %q: %w", s, keepwatch.ErrInvalid), "an API user has no token; give it soap: tests only")
 		}
 		rest, soap = rest || test.REST(), soap || test.SOAP()
-		pl.tests = append(pl.tests, test)
 	}
-	pl.targets = targetsOf(e, c.Kind != keepwatch.APIUser, rest, soap)
+	switch {
+	case pl.proves():
+		pl.targets = targetsOf(e, c.Kind != keepwatch.APIUser, rest, soap)
+	case len(pl.points) == 0:
+		return nil, keepwatch.WithHint(fmt.Errorf("kind %q cannot be proven from here, and no test names an integration point: %w", c.Kind, keepwatch.ErrInvalid),
+			"give it an https:NAME test, or none; its dates are watched all the same")
+	}
 	return pl, nil
+}
+
+// add takes one configured test into the plan.
+func (pl *plan) add(s string) (sfmc.Test, error) {
+	if name, ok := pointName(s); ok {
+		pl.points = append(pl.points, name)
+		return sfmc.Test{}, nil
+	}
+	test, err := sfmc.ParseTest(s)
+	switch {
+	case err != nil:
+		return test, err
+	case test.Identity:
+		return test, nil // always run where the kind can be proven, whether listed or not
+	case !pl.proves():
+		return test, keepwatch.WithHint(fmt.Errorf("test %q: %w", s, keepwatch.ErrInvalid), "this kind has no token and no login; give it https: tests only")
+	case test.REST() && pl.kind == keepwatch.APIUser:
+		return test, keepwatch.WithHint(fmt.Errorf("test %q: %w", s, keepwatch.ErrInvalid), "an API user has no token; give it soap: tests only")
+	}
+	pl.tests = append(pl.tests, test)
+	return test, nil
 }
 
 // Run proves one credential now. It never fails: what could not be done is an
@@ -165,7 +204,7 @@ func targetsOf(e sfmc.Endpoints, auth, rest, soap bool) []target {
 		url  *url.URL
 		on   bool
 	}{{"auth", e.Auth, auth}, {"rest", e.REST, rest}, {"soap", e.SOAP, soap}} {
-		if want.on {
+		if want.on && want.url != nil {
 			list = append(list, newTarget(want.name, want.url))
 		}
 	}

@@ -77,8 +77,12 @@ func (r *reach) others(pl *plan, failedStep string) []string {
 	return slices.Compact(list)
 }
 
-// hostOf is the address that a step talks to.
+// hostOf is the address that a step talks to; an integration point is none of the
+// others.
 func hostOf(pl *plan, step string) string {
+	if strings.HasPrefix(step, pointPrefix) {
+		return ""
+	}
 	kind, rest, _ := strings.Cut(step, ":")
 	u := pl.endpoints.Auth
 	switch {

@@ -20,8 +20,11 @@ type run struct {
 	failed   bool
 	step     string // the one that decided
 	verdict  sfmc.Verdict
-	answered bool // some HTTP answer came in this run
-	proven   bool // token or login was good
+	answered bool // some HTTP answer of SFMC came in this run
+	// pointAnswered: the newest integration point gave an HTTP answer. It proves the
+	// way to that one only, which may be inside our own walls.
+	pointAnswered bool
+	proven        bool // token or login was good
 
 	token sfmc.Token
 	login sfmc.Login
@@ -29,7 +32,17 @@ type run struct {
 }
 
 func (r *run) climb() {
-	r.steps = make([]keepwatch.Step, 0, 3*len(r.plan.targets)+2+len(r.plan.tests))
+	r.steps = make([]keepwatch.Step, 0, 3*len(r.plan.targets)+2+len(r.plan.tests)+len(r.plan.points))
+	if r.plan.proves() {
+		r.prove()
+	}
+	for _, name := range r.plan.points {
+		r.point(name)
+	}
+}
+
+// prove climbs from the hosts to the tests of SFMC.
+func (r *run) prove() {
 	for i := range r.plan.targets {
 		r.host(&r.plan.targets[i])
 	}
