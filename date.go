@@ -74,6 +74,12 @@ func (d Date) AddDays(n int) Date {
 	return Date{at: d.at.AddDate(0, 0, n), exact: d.exact}
 }
 
+// Until counts the civil days from d to other; negative when other lies before.
+func (d Date) Until(other Date) int {
+	from, to := d.at.Truncate(day), other.at.Truncate(day)
+	return int(to.Sub(from) / day)
+}
+
 // Equal reports whether both are the same day, or the same instant.
 func (d Date) Equal(other Date) bool { return d == other }
 

@@ -3,9 +3,11 @@ package app
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"keepwatch"
+	"keepwatch/internal/config"
 	"keepwatch/internal/incident"
 	"keepwatch/internal/schedule"
 	"keepwatch/internal/store"
@@ -36,27 +38,51 @@ func (a *App) newDispatcher() *schedule.Dispatcher {
 	return schedule.New(options)
 }
 
-// run makes one run of a check.
-func (a *App) run(ctx context.Context, s keepwatch.Slot) keepwatch.Observation {
+// run makes one run of a check and returns what it found, the slot's own observation
+// first. A kind of check is one line here.
+func (a *App) run(ctx context.Context, s keepwatch.Slot) []keepwatch.Observation {
 	cfg := a.config.Load()
 	cred, ok := cfg.Credential(s.Check.Credential)
 	if !ok {
-		return a.gone(s)
+		return []keepwatch.Observation{a.gone(s)}
 	}
+	switch s.Check.Kind {
+	case keepwatch.CheckExpiry:
+		return a.prober.Look(ctx, cred, cfg.Zone(cred.ID), cfg.Ladder(cred.ID), s)
+	case keepwatch.CheckCredential:
+		return a.prove(ctx, cfg, cred, s)
+	}
+	return []keepwatch.Observation{a.unknown(s)}
+}
+
+// prove asks SFMC with the credential itself.
+func (a *App) prove(ctx context.Context, cfg *config.Config, cred keepwatch.Credential, s keepwatch.Slot) []keepwatch.Observation {
 	tenant, _ := cfg.Tenant(cred.Tenant)
 	o := a.prober.Run(ctx, cred, tenant, s)
 	a.metrics.Observed(o)
-	return o
+	return []keepwatch.Observation{o}
 }
 
 // gone is the run of a check whose credential a reload has just removed.
 func (a *App) gone(s keepwatch.Slot) keepwatch.Observation {
-	now := time.Now()
+	return a.couldNot(s, "The credential was removed from the configuration before it was tested.", "Nothing to do: the check ends with the reload.")
+}
+
+// unknown is the run of a check that a newer version has written.
+func (a *App) unknown(s keepwatch.Slot) keepwatch.Observation {
+	return a.couldNot(s, "This version of Keepwatch does not know checks of the kind "+strconv.Quote(string(s.Check.Kind))+".",
+		"Run the same version on every node.")
+}
+
+func (a *App) couldNot(s keepwatch.Slot, message, hint string) keepwatch.Observation {
+	key := keepwatch.SlotKey(s.Check.ID, s.At)
+	if s.Reason == keepwatch.ReasonDemand {
+		key = keepwatch.DemandKey(s.Check.ID, s.At)
+	}
 	return keepwatch.Observation{
-		Key: keepwatch.SlotKey(s.Check.ID, s.At), Series: keepwatch.SeriesOf(s.Check.ID, ""), Check: s.Check.ID, Credential: s.Check.Credential,
-		Tenant: s.Check.Tenant, Place: keepwatch.Local, Source: keepwatch.SourceTest, Reason: s.Reason, Slot: s.At, At: now, Gap: s.Gap,
-		Outcome: keepwatch.MonitorFault, Message: "The credential was removed from the configuration before it was tested.",
-		Hint: "Nothing to do: the check ends with the reload.",
+		Key: key, Series: keepwatch.SeriesOf(s.Check.ID, ""), Check: s.Check.ID, Credential: s.Check.Credential,
+		Tenant: s.Check.Tenant, Place: keepwatch.Local, Source: keepwatch.SourceTest, Reason: s.Reason, Slot: s.At, At: time.Now(), Gap: s.Gap,
+		Outcome: keepwatch.MonitorFault, Message: message, Hint: hint,
 	}
 }
 

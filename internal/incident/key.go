@@ -1,6 +1,10 @@
 package incident
 
-import "keepwatch"
+import (
+	"strings"
+
+	"keepwatch"
+)
 
 // Keys of causes that are not one series' own.
 const (
@@ -12,9 +16,17 @@ const (
 // open under a key: that is what makes forty failures one message.
 func KeyOf(o *keepwatch.Observation) string {
 	info := o.Outcome.Info()
+	switch {
+	case pointOf(o) != "":
+		return "point:" + pointOf(o)
+	case o.Outcome == keepwatch.Drifted:
+		return driftKey(o)
+	case info.Confirm == keepwatch.ConfirmDate:
+		return dateKey(o)
+	}
 	switch info.Scope {
 	case keepwatch.ScopeCredential:
-		return "credential:" + string(o.Credential)
+		return credentialKey(o.Credential)
 	case keepwatch.ScopePlatform:
 		return PlatformKey
 	case keepwatch.ScopeTenant:
@@ -28,6 +40,25 @@ func KeyOf(o *keepwatch.Observation) string {
 		return monitorKey(o)
 	}
 	return ""
+}
+
+func credentialKey(id keepwatch.CredentialID) string { return "credential:" + string(id) }
+
+// expiryPrefix begins the keys of a credential's dates.
+func expiryPrefix(id keepwatch.CredentialID) string { return "expiry:" + string(id) + ":" }
+
+// dateKey names one clock of a credential, whatever a look at it found.
+func dateKey(o *keepwatch.Observation) string { return expiryPrefix(o.Credential) + clockOf(o) }
+
+func driftKey(o *keepwatch.Observation) string { return "drift:" + string(o.Series) }
+
+// clockOf is the clock that was looked at: by name, else by the series' subject.
+func clockOf(o *keepwatch.Observation) string {
+	if o.Due != nil && o.Due.Clock.Name != "" {
+		return o.Due.Clock.Name
+	}
+	_, subject, _ := strings.Cut(string(o.Series), "#")
+	return subject
 }
 
 func monitorKey(o *keepwatch.Observation) string {

@@ -94,10 +94,15 @@ type grievance struct {
 
 // open begins an incident under key with its first member.
 func (l *ledger) open(key string, c grievance, reason, detail string) *entry {
+	return l.openAs(key, c, c.outcome.Info().Severity, reason, detail)
+}
+
+// openAs is open with a severity of its own.
+func (l *ledger) openAs(key string, c grievance, severity keepwatch.Severity, reason, detail string) *entry {
 	info, o := c.outcome.Info(), c.observation
 	e := &entry{touched: true, Incident: keepwatch.Incident{
 		ID:  keepwatch.IncidentID(keepwatch.Digest(key, strconv.FormatInt(slotOf(o).UnixMilli(), 10))),
-		Key: key, Scope: info.Scope, Outcome: c.outcome, Category: info.Category, Severity: info.Severity,
+		Key: key, Scope: c.scope(), Outcome: c.outcome, Category: info.Category, Severity: severity,
 		Status: keepwatch.IncidentOpen, Hint: o.Hint, Evidence: o.Evidence, DetectedAt: l.now,
 	}}
 	e.place(o)
@@ -112,6 +117,10 @@ func (l *ledger) open(key string, c grievance, reason, detail string) *entry {
 
 // place fills in where the incident is, as far as its scope has a where.
 func (e *entry) place(o *keepwatch.Observation) {
+	if pointOf(o) != "" {
+		e.Place = o.Place // one address for all tenants
+		return
+	}
 	switch e.Scope {
 	case keepwatch.ScopePlatform:
 	case keepwatch.ScopeTenant:
@@ -186,6 +195,22 @@ func (e *entry) become(c grievance) {
 	e.Outcome, e.Category, e.Severity = c.outcome, info.Category, info.Severity
 	e.Hint, e.Evidence = c.observation.Hint, c.observation.Evidence
 	e.Message = sentence(&e.Incident, c.observation.Message)
+}
+
+// warn adds a further rung to an incident of a date. Its severity follows the rungs,
+// not the table; once the date has passed, what was acknowledged before no longer
+// quiets the reminders.
+func (l *ledger) warn(e *entry, c grievance, severity keepwatch.Severity, reason, detail string) {
+	e.touch()
+	if e.Outcome != c.outcome && c.outcome == keepwatch.Expired {
+		e.AcknowledgedAt, e.AcknowledgedBy = time.Time{}, ""
+	}
+	if m := e.member(c.observation.Series); m != nil {
+		m.Outcome = c.outcome
+	}
+	e.become(c)
+	e.Severity = severity
+	l.write(e, keepwatch.Warning, reason, detail)
 }
 
 // leave ends a membership; the incident resolves with its last member.

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"cmp"
+	"time"
 
 	"keepwatch"
 )
@@ -18,6 +19,9 @@ func (st *step) couldNotLook(s *keepwatch.Series, o *keepwatch.Observation, agai
 	if !again {
 		return
 	}
+	if besides(o.Check, o.Credential) && st.book().refusal(s.ID) == nil {
+		st.planLook(s, o, st.now.Add(lookAgain)) // a day without a look could miss a rung
+	}
 	if !ended(s) {
 		setState(s, keepwatch.StateUnknown, o.Outcome, o.At)
 	}
@@ -27,6 +31,9 @@ func (st *step) couldNotLook(s *keepwatch.Series, o *keepwatch.Observation, agai
 		book.open(key, g, ReasonCannotLook, "Keepwatch could not look twice in a row.")
 	}
 }
+
+// lookAgain is the pace of looks that cannot be made, where the schedule comes once a day.
+const lookAgain = time.Hour
 
 // lookSoon plans the second look without moving NextProofAt: the proof that was
 // planned is overdue, and it must age as such.

@@ -155,7 +155,7 @@ func (st *step) witness(w wanted) (Plan, bool) {
 	var best *keepwatch.Series
 	due := false
 	st.neighbours(w.key, func(s *keepwatch.Series) {
-		if s.Credential == w.credential || s.Check == "" || s.State != keepwatch.StateHealthy || s.Stale(st.now) {
+		if s.Credential == w.credential || s.Check == "" || besides(s.Check, s.Credential) || s.State != keepwatch.StateHealthy || s.Stale(st.now) {
 			return
 		}
 		due = due || (s.NextProofAt.After(w.at) && s.NextProofAt.Before(w.until))
@@ -194,7 +194,7 @@ func (st *step) everywhere(key NeighbourhoodKey) {
 	var all []detect.Refused
 	var members []*keepwatch.Series
 	st.neighbours(key, func(s *keepwatch.Series) {
-		if s.Credential == "" || s.State == keepwatch.StatePaused || s.LastAt.IsZero() || seen[s.Credential] {
+		if s.Credential == "" || besides(s.Check, s.Credential) || s.State == keepwatch.StatePaused || s.LastAt.IsZero() || seen[s.Credential] {
 			return
 		}
 		seen[s.Credential] = true

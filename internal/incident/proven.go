@@ -21,6 +21,7 @@ func (st *step) proven(s *keepwatch.Series, o *keepwatch.Observation) {
 	s.Findings = o.Findings
 	measure(s, o)
 	st.hood(o).proved(o.Credential, o.At)
+	st.contradict(o)
 
 	flapping := detect.Flapping(s.Flips, o.At)
 	if st.recovers(s, o, flapping) {

@@ -18,5 +18,13 @@ const (
 	ReasonProvenSteadily   = "proven_steadily"         // left, resolved: three proofs in a row, after flapping
 	ReasonLooked           = "looked_again"            // resolved: Keepwatch can look again
 	ReasonSuperseded       = "superseded"              // left, resolved, merged_into: another cause is confirmed
+	ReasonRung             = "rung_reached"            // opened, warning: a rung of the ladder
+	ReasonDateMoved        = "date_moved"              // warning: another date, which has rungs behind it, too
+	ReasonDatePassed       = "date_passed"             // warning: a refusal is explained by a date
+	ReasonRenewed          = "renewed"                 // resolved: the date has moved away
+	ReasonContradicted     = "date_contradicted"       // changed: a proof after the date
+	ReasonDrift            = "drift"                   // opened: something changed by itself
+	ReasonDriftKnown       = "drift_acknowledged"      // resolved: somebody knows of the change
+	ReasonDriftAged        = "drift_aged"              // resolved: nothing changed for a week
 	ReasonRemoved          = "removed"                 // left, resolved: the check is no longer configured
 )

@@ -35,7 +35,7 @@ func (st *step) refusedBy(s *keepwatch.Series, o *keepwatch.Observation) {
 	}
 	s.Confirming, s.Refusals = "", 0
 	st.retryRefused(s, o.Outcome)
-	if o.Outcome.Info().Scope == keepwatch.ScopeCredential {
+	if o.Outcome.Info().Scope == keepwatch.ScopeCredential && pointOf(o) == "" {
 		st.refused = append(st.refused, NeighbourhoodKey{Tenant: o.Tenant, Place: o.Place})
 	}
 }
@@ -49,7 +49,7 @@ func accepts(e *entry, o *keepwatch.Observation) bool {
 // sharedIsOpen reports whether a refusal that belongs to the place, not to one
 // credential, is known already. A further credential needs no second try then.
 func (st *step) sharedIsOpen(o *keepwatch.Observation) bool {
-	return o.Outcome.Info().Scope == keepwatch.ScopePlace && st.book().byKey[KeyOf(o)] != nil
+	return (pointOf(o) != "" || o.Outcome.Info().Scope == keepwatch.ScopePlace) && st.book().byKey[KeyOf(o)] != nil
 }
 
 // changedAt is when the credential was changed, as far as that may explain a
@@ -135,7 +135,7 @@ func (st *step) doubt(s *keepwatch.Series, o *keepwatch.Observation) {
 // becomes a member of the incident of its cause, which opens unless it is open.
 func (st *step) fails(s *keepwatch.Series, o *keepwatch.Observation, reason, detail string) {
 	book, key := st.book(), KeyOf(o)
-	if everywhere := book.byKey[everywhereKey(o.Place, o.Tenant, o.Outcome)]; everywhere != nil {
+	if everywhere := book.byKey[everywhereKey(o.Place, o.Tenant, o.Outcome)]; everywhere != nil && pointOf(o) == "" {
 		key, reason = everywhere.Key, ReasonSameCause
 	}
 	follow(s, o)
@@ -148,6 +148,9 @@ func (st *step) fails(s *keepwatch.Series, o *keepwatch.Observation, reason, det
 		book.join(e, st.grievance(s, o), reason, detail)
 	}
 	st.supersede(s, o, before, e)
+	if e.Key == credentialKey(o.Credential) {
+		st.absorbExpired(o)
+	}
 }
 
 // follow moves the state to what a confirmed failure makes of it. What fails goes

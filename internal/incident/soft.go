@@ -12,7 +12,7 @@ import (
 // believe it, and more than that where a neighbour works.
 func (st *step) failedSoftly(s *keepwatch.Series, o *keepwatch.Observation) {
 	f := keepwatch.Failure{Outcome: o.Outcome, Connectivity: o.Connectivity}
-	if detect.Proven(f) {
+	if detect.Proven(f) && pointOf(o) == "" {
 		st.hood(o).failed(o.Credential, o.Outcome, o.At)
 	}
 	if e := st.book().refusal(s.ID); e != nil {
@@ -62,7 +62,7 @@ func (st *step) judgeBurst(s *keepwatch.Series, o *keepwatch.Observation) {
 			return
 		}
 		st.confirmSoon(s, o)
-		if detect.Proven(s.Failures[len(s.Failures)-1]) {
+		if pointOf(o) == "" && detect.Proven(s.Failures[len(s.Failures)-1]) {
 			st.wantWitness(s, o)
 		}
 		return
@@ -102,7 +102,8 @@ func (st *step) burstOpens(s *keepwatch.Series, o *keepwatch.Observation, b dete
 		s.SoftRuns++
 	}
 	confirm := b.Outcome.Info().Confirm
-	contradicted := detect.Contradicted(st.hood(o).LastOK, o.Credential, since)
+	// What works for a neighbour says nothing of an integration point.
+	contradicted := pointOf(o) == "" && detect.Contradicted(st.hood(o).LastOK, o.Credential, since)
 	switch {
 	case contradicted && o.At.Sub(s.FirstFailedAt) < st.policy.ContradictedOver:
 		return ""
@@ -132,7 +133,7 @@ func (st *step) openBurst(s *keepwatch.Series, o *keepwatch.Observation, b detec
 // credentials together, where each alone has not failed for long enough yet.
 func (st *step) everybodyFails(s *keepwatch.Series, o *keepwatch.Observation) bool {
 	info := o.Outcome.Info()
-	if info.Confirm != keepwatch.ConfirmBurst {
+	if info.Confirm != keepwatch.ConfirmBurst || pointOf(o) != "" {
 		return false
 	}
 	c := st.hood(o).crowd(info.Scope, o.At)

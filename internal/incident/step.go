@@ -64,6 +64,8 @@ func (st *step) observe(o *keepwatch.Observation) error {
 		st.lookedAgain(s, o)
 	}
 	switch {
+	case o.Due != nil || o.Outcome.Info().Confirm == keepwatch.ConfirmDate || (o.Outcome == keepwatch.OK && besides(o.Check, o.Credential)):
+		st.looked(s, o)
 	case o.Outcome == keepwatch.OK:
 		st.proven(s, o)
 	case o.Source == keepwatch.SourceMonitor || o.Outcome == keepwatch.MonitoringBlind:

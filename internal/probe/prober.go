@@ -31,7 +31,9 @@ type Options struct {
 	References []string
 	// IntegrationPoint finds what a test https:NAME names; nil knows none.
 	IntegrationPoint func(name string) (keepwatch.IntegrationPoint, bool)
-	Logger           *slog.Logger
+	// Certificates reads what a credential's certificate source names; nil reads none.
+	Certificates Certificates
+	Logger       *slog.Logger
 }
 
 // Prober runs checks. It is safe for many at a time.
@@ -64,7 +66,7 @@ func New(o Options) *Prober {
 		log:   o.Logger.With("component", "probe"),
 		hosts: newHosts(o.Egress, o.HostInterval), reach: newReach(o.Egress, o.References),
 		certificates: o.Certificates,
-		points: newFlights(keepPoint(o.HostInterval)), pointBy: o.IntegrationPoint,
+		points:       newFlights(keepPoint(o.HostInterval)), pointBy: o.IntegrationPoint,
 	}
 }
 
