@@ -10,8 +10,11 @@ package rotate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -126,47 +129,54 @@ func (c *Cockpit) Get(ctx context.Context, id keepwatch.RotationID) (keepwatch.R
 	return c.Store.Rotation(ctx, id)
 }
 
-// Start begins a rotation. Asked again with the same staged secret it answers with
-// the rotation that is open; with another one it is refused.
-func (c *Cockpit) Start(ctx context.Context, in StartRequest) (keepwatch.Rotation, error) {
-	return keepwatch.Rotation{}, fmt.Errorf("rotation of %q: %w", in.Credential, keepwatch.ErrUnavailable)
+// attempts is how often a change is tried against other writers before it gives up.
+const attempts = 8
+
+// change reads a rotation, lets decide make the next one of it, and saves that. It
+// begins anew when somebody else was faster, so decide must be able to run again.
+func (c *Cockpit) change(ctx context.Context, id keepwatch.RotationID, decide func(keepwatch.Rotation) (keepwatch.Rotation, error)) (keepwatch.Rotation, error) {
+	for range attempts {
+		r, err := c.Store.Rotation(ctx, id)
+		if err != nil {
+			return keepwatch.Rotation{}, err
+		}
+		next, err := decide(r)
+		if err != nil {
+			return r, err
+		}
+		if same(r, next) {
+			return r, nil
+		}
+		if err := c.Store.SaveRotation(ctx, next); errors.Is(err, keepwatch.ErrConflict) {
+			continue
+		} else if err != nil {
+			return r, err
+		}
+		return c.Store.Rotation(ctx, id)
+	}
+	return keepwatch.Rotation{}, keepwatch.WithHint(fmt.Errorf("rotation %q is being changed by others: %w", id, keepwatch.ErrConflict), "try again")
 }
 
-// Advance takes a rotation as far as it goes now. The check of kind rotation calls
-// it; calling it twice, on two nodes, or after a crash at any point is safe.
-func (c *Cockpit) Advance(ctx context.Context, id keepwatch.RotationID, now time.Time) (keepwatch.Rotation, error) {
-	return c.Get(ctx, id)
+// same reports whether a decision changed nothing that has to be saved.
+func same(a, b keepwatch.Rotation) bool {
+	return reflect.DeepEqual(a, b)
 }
 
-// TickOf says what a holder's link would do. It changes nothing, so that a mail
-// filter that follows links ticks nobody off.
-func (c *Cockpit) TickOf(ctx context.Context, token string) (TickView, error) {
-	return TickView{}, keepwatch.ErrNotFound
+// moment is a time as it comes back from the store.
+func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+func (c *Cockpit) now() time.Time { return moment(c.Now()) }
+
+// who cuts a name that came from outside, so that no row grows without bound.
+func who(by string) string {
+	by = strings.ToValidUTF8(strings.Join(strings.Fields(by), " "), "")
+	if by == "" {
+		return "somebody"
+	}
+	if runes := []rune(by); len(runes) > maxName {
+		return string(runes[:maxName]) + "…"
+	}
+	return by
 }
 
-// Tick notes that the holder behind a link has switched. Doing it twice changes
-// nothing.
-func (c *Cockpit) Tick(ctx context.Context, token, by string) (TickView, error) {
-	return TickView{}, keepwatch.ErrNotFound
-}
-
-// TickHolder does the same for a person with an account, by the holder's name.
-func (c *Cockpit) TickHolder(ctx context.Context, id keepwatch.RotationID, holder, by string) (keepwatch.Rotation, error) {
-	return c.Get(ctx, id)
-}
-
-// Activated notes that a person has activated the staged secret in Setup. The
-// cockpit would notice by itself, up to 15 minutes later.
-func (c *Cockpit) Activated(ctx context.Context, id keepwatch.RotationID, by string) (keepwatch.Rotation, error) {
-	return c.Get(ctx, id)
-}
-
-// Abort ends a rotation; the secret in use stays in use.
-func (c *Cockpit) Abort(ctx context.Context, id keepwatch.RotationID, by string) (keepwatch.Rotation, error) {
-	return c.Get(ctx, id)
-}
-
-// Resume goes on with a rotation that waits for a person, or was aborted.
-func (c *Cockpit) Resume(ctx context.Context, in ResumeRequest) (keepwatch.Rotation, error) {
-	return c.Get(ctx, in.ID)
-}
+const maxName = 100
