@@ -110,18 +110,24 @@ func saidBlind(all []keepwatch.Series) bool {
 func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Time) {
 	var sight time.Time
 	for _, s := range all {
-		if s.Credential != "" {
+		if proves(s) {
 			since, sight = latest(since, s.LastProvenAt), latest(sight, lastSight(s))
 		}
 	}
 	looked, gap := false, time.Duration(0)
 	for _, s := range all {
-		if s.Credential != "" && s.LastAt.After(sight) {
+		if proves(s) && s.LastAt.After(sight) {
 			looked = true
 			gap = shorter(gap, s.PlannedGap)
 		}
 	}
 	return looked && now.After(sight.Add(2*gap)), since
+}
+
+// proves reports whether a series is of a credential's own proofs. A look at a date
+// always succeeds, also on a machine that sees nothing.
+func proves(s keepwatch.Series) bool {
+	return s.Credential != "" && (s.Check == "" || s.Check == keepwatch.CheckID(s.Credential))
 }
 
 // lastSight is when a series last had an answer, whatever it said.
@@ -158,7 +164,7 @@ func sightedUntil(all []keepwatch.Series) time.Time {
 	var newest time.Time
 	gap := time.Duration(0)
 	for _, s := range all {
-		if s.Credential != "" {
+		if proves(s) {
 			newest, gap = latest(newest, s.LastProvenAt), shorter(gap, s.PlannedGap)
 		}
 	}

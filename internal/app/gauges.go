@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,9 +48,9 @@ func (a *App) gaugesAt(ctx context.Context, now time.Time) (metrics.Snapshot, er
 	if err != nil {
 		return metrics.Snapshot{}, err
 	}
-	series := make(map[keepwatch.CredentialID]keepwatch.Series, len(all))
+	series := make(map[keepwatch.CredentialID][]keepwatch.Series, len(all))
 	for _, s := range all {
-		series[s.Credential] = s
+		series[s.Credential] = append(series[s.Credential], s)
 	}
 	hours, err := a.db.Hourly(ctx, now.Add(-24*time.Hour), now)
 	if err != nil {
@@ -60,7 +62,8 @@ func (a *App) gaugesAt(ctx context.Context, now time.Time) (metrics.Snapshot, er
 	}
 	snap := metrics.Snapshot{}
 	for _, c := range a.config.Load().Credentials {
-		snap.Credentials = append(snap.Credentials, gaugeOf(c, series[c.ID], hours[series[c.ID].ID], now))
+		own := keepwatch.SeriesOf(keepwatch.CheckID(c.ID), "")
+		snap.Credentials = append(snap.Credentials, gaugeOf(c, series[c.ID], hours[own], now))
 	}
 	for _, o := range open {
 		snap.Incidents = append(snap.Incidents, metrics.OpenIncidents(o))
@@ -73,13 +76,19 @@ func (a *App) gaugesAt(ctx context.Context, now time.Time) (metrics.Snapshot, er
 	return snap, nil
 }
 
-func gaugeOf(c keepwatch.Credential, s keepwatch.Series, hours []keepwatch.Rollup, now time.Time) metrics.Credential {
+func gaugeOf(c keepwatch.Credential, series []keepwatch.Series, hours []keepwatch.Rollup, now time.Time) metrics.Credential {
 	g := metrics.Credential{
-		ID: c.ID, Tenant: c.Tenant, BusinessUnit: c.BusinessUnit, Criticality: c.Criticality,
-		State: s.StateAt(now), LastProven: s.LastProvenAt,
+		ID: c.ID, Tenant: c.Tenant, BusinessUnit: c.BusinessUnit, Criticality: c.Criticality, State: keepwatch.StateUnknown,
+		Expiries: expiriesOf(c, series),
 	}
-	if !c.Deadline.At.IsZero() {
-		g.Expiries = append(g.Expiries, metrics.Expiry{Clock: "secret", At: c.Deadline.At})
+	tested := false
+	for _, s := range series {
+		if s.ID == keepwatch.SeriesOf(keepwatch.CheckID(c.ID), "") {
+			g.State, g.LastProven, tested = s.StateAt(now), s.LastProvenAt, true
+		}
+	}
+	if !tested {
+		g.State = stateOfDates(series, now)
 	}
 	for _, w := range []struct {
 		name string
@@ -90,6 +99,45 @@ func gaugeOf(c keepwatch.Credential, s keepwatch.Series, hours []keepwatch.Rollu
 		}
 	}
 	return g
+}
+
+// expiriesOf are the known ends: as they were seen at the last look, which has read
+// certificates, else as they follow from the record.
+func expiriesOf(c keepwatch.Credential, series []keepwatch.Series) []metrics.Expiry {
+	ends := map[string]time.Time{}
+	for _, k := range c.Clocks {
+		if k.Known() {
+			ends[k.Name] = k.At
+		}
+	}
+	for _, s := range series {
+		if d := s.Last.Due; d != nil && s.Check == keepwatch.CheckOf(keepwatch.CheckExpiry, c.ID) {
+			if _, stands := ends[d.Clock.Name]; !stands || d.Clock.Source == keepwatch.DateRead {
+				ends[d.Clock.Name] = d.Clock.At
+			}
+		}
+	}
+	out := make([]metrics.Expiry, 0, len(ends))
+	for _, name := range slices.Sorted(maps.Keys(ends)) {
+		out = append(out, metrics.Expiry{Clock: name, At: ends[name]})
+	}
+	return out
+}
+
+// stateOfDates stands for the state of a credential that no test proves: the worst
+// of its clocks, healthy only where a date was looked at.
+func stateOfDates(series []keepwatch.Series, now time.Time) keepwatch.State {
+	worst := keepwatch.StateUnknown
+	for _, s := range series {
+		if s.Last.Due == nil {
+			continue
+		}
+		switch state := s.StateAt(now); {
+		case state == keepwatch.StateExpired, worst == keepwatch.StateUnknown, worst == keepwatch.StateHealthy && state == keepwatch.StateDegraded:
+			worst = state
+		}
+	}
+	return worst
 }
 
 // successRate is the share of good runs among those that say something about the
