@@ -35,7 +35,7 @@ func (a *api) failed(ctx context.Context, where string, err error) *failure {
 
 // fail answers outside of huma.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
-	f := a.failed(r.Context(), r.Method+" "+r.URL.Path, err)
+	f := a.failed(r.Context(), r.Method+" "+shownPath(r), err)
 	if f.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="keepwatch"`)
 	}
@@ -100,7 +100,11 @@ func messageOf(e *huma.ErrorModel) string {
 
 func hintOf(ctx huma.Context, e *huma.ErrorModel) string {
 	if e.Status == http.StatusRequestEntityTooLarge {
-		return fmt.Sprintf("at most %d bytes", maxBody)
+		limit := int64(maxBody)
+		if op := ctx.Operation(); op != nil {
+			limit = op.MaxBodyBytes
+		}
+		return fmt.Sprintf("at most %d bytes", limit)
 	}
 	var allowed []string
 	if op := ctx.Operation(); op != nil {

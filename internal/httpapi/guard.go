@@ -55,7 +55,7 @@ func (a *api) recovered(next http.Handler) http.Handler {
 				return
 			}
 			f := view.FailureOf(nil)
-			a.Logger.Error("request panicked", "id", f.ID, "route", r.Method+" "+r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+			a.Logger.Error("request panicked", "id", f.ID, "route", r.Method+" "+shownPath(r), "panic", v, "stack", string(debug.Stack()))
 			writeError(w, f.Status, f.ErrorDetail)
 		}()
 		next.ServeHTTP(w, r)
@@ -117,14 +117,18 @@ func (a *api) sameOrigin(next http.Handler) http.Handler {
 // bound limits what one request may take.
 func (a *api) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		limit := readTimeout
-		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/check") {
+		limit, body := readTimeout, int64(maxBody)
+		switch p := r.URL.Path; {
+		case r.Method != http.MethodPost:
+		case strings.HasSuffix(p, "/check"), strings.HasPrefix(p, "/api/v1/discover/"):
 			limit = checkTimeout
+		case p == "/api/v1/import":
+			limit, body = importTimeout, maxUpload
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		r = r.WithContext(ctx)
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, body)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -168,13 +172,30 @@ func (a *api) caller(r *http.Request) (auth.Principal, error) {
 	return a.Auth.Session(r.Context(), cookie.Value, now)
 }
 
-// public paths tell nothing about the estate.
+// public paths tell nothing about the estate, or carry a secret of their own that
+// is worth one thing alone: a calendar feed, a holder's tick link.
 func public(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/healthz", "/readyz", "/sign-in", "/favicon.ico":
 		return true
 	}
-	return strings.HasPrefix(r.URL.Path, "/static/")
+	for _, prefix := range []string{"/static/", calendarPath, tickPath} {
+		if strings.HasPrefix(r.URL.Path, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// shownPath is the path as a log may have it: an address that works without an
+// account must not stand there.
+func shownPath(r *http.Request) string {
+	for _, prefix := range []string{calendarPath, tickPath} {
+		if strings.HasPrefix(r.URL.Path, prefix) {
+			return prefix + "…"
+		}
+	}
+	return r.URL.Path
 }
 
 func signInAddress(r *http.Request) string {

@@ -81,12 +81,18 @@ func route[I, O any](a *api, needs auth.Role, op huma.Operation, handle func(con
 
 // describe adds what every route shares.
 func (a *api) describe(op *huma.Operation, needs auth.Role) {
-	op.MaxBodyBytes = maxBody
-	op.Security = []map[string][]string{{"token": {}}}
-	if needs == auth.Admin {
-		op.Description = strings.TrimSpace(op.Description + " Needs the role admin.")
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = maxBody
 	}
-	a.describeErrors(op, http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusInternalServerError)
+	op.Security = []map[string][]string{{"token": {}}}
+	if needs != auth.Viewer {
+		op.Description = strings.TrimSpace(op.Description + " Needs the role " + string(needs) + ".")
+	}
+	statuses := []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusInternalServerError}
+	if op.Method != http.MethodGet {
+		statuses = append(statuses, http.StatusConflict)
+	}
+	a.describeErrors(op, statuses...)
 }
 
 // describeErrors declares the answers that are not a success, in our own format.

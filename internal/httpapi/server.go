@@ -24,6 +24,9 @@ const (
 	maxPage      = 200              // items of one page
 	readTimeout  = 20 * time.Second // for every route that only reads or writes rows
 	checkTimeout = 2 * time.Minute  // a check on demand walks its whole ladder
+
+	maxUpload     = 16 << 20        // a sheet of 100,000 rows
+	importTimeout = 1 * time.Minute // to read, compare and write it
 )
 
 // Checker proves one credential now and records the run.
@@ -53,6 +56,7 @@ type Options struct {
 	Transfer  Transfer
 	Findings  Findings
 	Feeds     Feeds
+	Rotations Rotations
 	Discover  Discoverer
 	BaseURL   string // for addresses in answers; "" where nobody set it
 	Reload    func(ctx context.Context) (client.Reloaded, error)
@@ -84,6 +88,11 @@ func New(o Options) http.Handler {
 	a.credentialRoutes()
 	a.incidentRoutes()
 	a.adminRoutes()
+	a.inventoryRoutes()
+	a.transferRoutes()
+	a.expiringRoutes()
+	a.feedRoutes()
+	a.rotationRoutes()
 	a.healthRoutes()
 	a.mux.Handle("GET /metrics", a.Metrics)
 	a.openAPIRoute()
@@ -131,7 +140,8 @@ func ours(r *http.Request) bool {
 	case "/sign-in", "/sign-out":
 		return r.Method == http.MethodPost
 	default:
-		return strings.HasPrefix(p, "/api/") || p == "/api" || strings.HasPrefix(p, "/-/")
+		return strings.HasPrefix(p, "/api/") || p == "/api" || strings.HasPrefix(p, "/-/") ||
+			strings.HasPrefix(p, calendarPath) || (strings.HasPrefix(p, tickPath) && wantsJSON(r))
 	}
 }
 

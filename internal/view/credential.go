@@ -238,6 +238,9 @@ func timeOf(t time.Time) *time.Time {
 	return &u
 }
 
+// TimeOf is timeOf for the edges, which fill a few answers themselves.
+func TimeOf(t time.Time) *time.Time { return timeOf(t) }
+
 // plannedOf hides the far future in which a try is parked that only a person or
 // a change may bring forward.
 func plannedOf(t time.Time) *time.Time {

@@ -2,7 +2,6 @@ package view
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
 
@@ -21,7 +20,7 @@ type FindingFilter struct {
 }
 
 // Findings lists one page of findings, the loudest first.
-func (r *Reader) Findings(_ context.Context, all []keepwatch.Finding, f FindingFilter, page Page) (client.Page[client.Finding], error) {
+func (r *Reader) Findings(all []keepwatch.Finding, f FindingFilter, page Page) (client.Page[client.Finding], error) {
 	out := client.Page[client.Finding]{Items: []client.Finding{}}
 	after, err := openCursor(page.Cursor)
 	if err != nil {
@@ -86,4 +85,13 @@ func (f FindingFilter) matches(item client.Finding) bool {
 		return true
 	}
 	return item.Accepted == nil
+}
+
+// FeedsOf are calendar feeds as they are shown, without their addresses.
+func FeedsOf(feeds []keepwatch.Feed) []client.Feed {
+	out := make([]client.Feed, len(feeds))
+	for i, f := range feeds {
+		out[i] = client.Feed{ID: f.ID, Owner: f.Owner, CreatedAt: timeOf(f.CreatedAt), CreatedBy: f.CreatedBy, RevokedAt: timeOf(f.RevokedAt)}
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -86,6 +87,31 @@ func RecordOf(c keepwatch.Credential) client.Record {
 		r.ExpiryLadder = append(r.ExpiryLadder, keepwatch.FormatDuration(rung))
 	}
 	return r
+}
+
+// Registered is the record in force.
+func (r *Reader) Registered(id keepwatch.CredentialID) (keepwatch.Credential, error) {
+	e := estate{snap: r.inventory()}
+	return e.find(id)
+}
+
+// Open reports a record that a file defines as a conflict that names the place. An
+// unknown one is open: whoever writes it finds out.
+func (r *Reader) Open(id keepwatch.CredentialID) error {
+	c, err := r.Registered(id)
+	if err != nil || c.File == "" {
+		return nil
+	}
+	return keepwatch.WithHint(fmt.Errorf("credential %q belongs to %s: %w", id, c.File, keepwatch.ErrConflict), "change it there and reload")
+}
+
+// TenantExists reports a tenant that no file defines.
+func (r *Reader) TenantExists(id keepwatch.TenantID) error {
+	ids := r.TenantIDs()
+	if slices.Contains(ids, string(id)) {
+		return nil
+	}
+	return keepwatch.WithHint(fmt.Errorf("tenant %q is not in the configuration: %w", id, keepwatch.ErrInvalid), "one of: "+strings.Join(ids, ", "))
 }
 
 // StoredRecordOf is a record of the interface as it stands.

@@ -1,0 +1,110 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/auth"
+	"keepwatch/internal/view"
+)
+
+type newFeedInput struct{ Body client.NewFeed }
+
+type feedInput struct {
+	ID string `path:"id" maxLength:"200"`
+}
+
+func (a *api) feedRoutes() {
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-feeds", Method: http.MethodGet, Path: "/api/v1/feeds", Tags: []string{"dates"},
+		Summary: "Calendar feeds, without their addresses",
+	}, a.listFeeds)
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "create-feed", Method: http.MethodPost, Path: "/api/v1/feeds", Tags: []string{"dates"},
+		Summary: "Make a calendar feed", DefaultStatus: http.StatusCreated,
+		Description: "The answer holds the address, this once. Whoever knows it reads the feed without an account, until it is revoked.",
+	}, a.createFeed)
+	bare(a, auth.Operator, huma.Operation{
+		OperationID: "revoke-feed", Method: http.MethodDelete, Path: "/api/v1/feeds/{id}", Tags: []string{"dates"},
+		Summary: "End a calendar feed at once",
+	}, func(ctx context.Context, in *feedInput) error { return a.Feeds.RevokeFeed(ctx, in.ID, time.Now()) })
+	a.mux.HandleFunc("GET "+calendarPath+"{file}", a.calendar)
+}
+
+func (a *api) listFeeds(ctx context.Context, _ *noInput) (client.Page[client.Feed], error) {
+	feeds, err := a.Feeds.Feeds(ctx)
+	return client.Page[client.Feed]{Items: view.FeedsOf(feeds)}, err
+}
+
+// calendarPath begins the addresses of feeds. They work without an account: no
+// calendar sends a header.
+const calendarPath = "/calendar/"
+
+func (a *api) createFeed(ctx context.Context, in *newFeedInput) (client.CreatedFeed, error) {
+	token := feedToken()
+	now := time.Now().UTC()
+	f := keepwatch.Feed{
+		ID: keepwatch.Digest("feed", token), Owner: strings.TrimSpace(in.Body.Owner), Hash: feedHash(token), CreatedAt: now, CreatedBy: view.PrincipalOf(ctx).Name,
+	}
+	if err := a.Feeds.SaveFeed(ctx, f); err != nil {
+		return client.CreatedFeed{}, err
+	}
+	out := client.CreatedFeed{Feed: view.FeedsOf([]keepwatch.Feed{f})[0], Path: calendarPath + token + ".ics"}
+	if a.BaseURL != "" {
+		out.Address = strings.TrimRight(a.BaseURL, "/") + out.Path
+	}
+	return out, nil
+}
+
+// feedToken is 256 bits of chance: an address nobody finds by trying.
+func feedToken() string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// feedHash is what is kept of a token. Nothing is gained by a slow hash: a token of
+// 256 bits cannot be tried out.
+func feedHash(token string) string {
+	sum := sha256.Sum256([]byte("feed\x00" + token))
+	return hex.EncodeToString(sum[:])
+}
+
+// calendar answers a calendar program. A token that is unknown, revoked or
+// misspelt is the same to the caller.
+func (a *api) calendar(w http.ResponseWriter, r *http.Request) {
+	token, ok := strings.CutSuffix(r.PathValue("file"), ".ics")
+	if !ok || len(token) > 100 {
+		a.notFound(w, r)
+		return
+	}
+	feed, err := a.Feeds.FeedByHash(r.Context(), feedHash(token))
+	if err == nil && !feed.RevokedAt.IsZero() {
+		err = keepwatch.ErrNotFound
+	}
+	var body []byte
+	if err == nil {
+		body, err = a.Feeds.Calendar(r.Context(), feed, time.Now())
+	}
+	if err != nil {
+		if view.FailureOf(err).Status == http.StatusNotFound {
+			a.notFound(w, r)
+			return
+		}
+		a.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/calendar; charset=utf-8")
+	w.Header().Set("Content-Disposition", `inline; filename="keepwatch.ics"`)
+	_, _ = w.Write(body) // the caller has gone
+}

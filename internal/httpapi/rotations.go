@@ -1,0 +1,182 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/auth"
+	"keepwatch/internal/rotate"
+	"keepwatch/internal/view"
+)
+
+// Rotations is the rotation cockpit. rotate.Cockpit is one.
+type Rotations interface {
+	List(ctx context.Context, openOnly bool) ([]keepwatch.Rotation, error)
+	Get(ctx context.Context, id keepwatch.RotationID) (keepwatch.Rotation, error)
+	Start(ctx context.Context, in rotate.StartRequest) (keepwatch.Rotation, error)
+	Resume(ctx context.Context, in rotate.ResumeRequest) (keepwatch.Rotation, error)
+	Activated(ctx context.Context, id keepwatch.RotationID, by string) (keepwatch.Rotation, error)
+	Abort(ctx context.Context, id keepwatch.RotationID, by string) (keepwatch.Rotation, error)
+	TickHolder(ctx context.Context, id keepwatch.RotationID, holder, by string) (keepwatch.Rotation, error)
+	Ticks
+}
+
+// Ticks are the holders' links, which work without an account.
+type Ticks interface {
+	TickOf(ctx context.Context, token string) (rotate.TickView, error)
+	Tick(ctx context.Context, token, by string) (rotate.TickView, error)
+}
+
+var _ Rotations = (*rotate.Cockpit)(nil)
+
+type rotationsInput struct {
+	Paging
+	Status     string `query:"status" enum:"open,all" default:"open"`
+	Credential string `query:"credential" maxLength:"200"`
+}
+
+// RotationInput names one rotation in the path.
+type RotationInput struct {
+	ID string `path:"id" maxLength:"200"`
+}
+
+func (in RotationInput) id() keepwatch.RotationID { return keepwatch.RotationID(in.ID) }
+
+type newRotationInput struct{ Body client.NewRotation }
+
+type resumeInput struct {
+	RotationInput
+	Body client.ResumeRotation
+}
+
+type switchedInput struct {
+	RotationInput
+	Body client.SwitchedHolder
+}
+
+func (a *api) rotationRoutes() {
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-rotations", Method: http.MethodGet, Path: "/api/v1/rotations", Tags: []string{"rotations"},
+		Summary: "Rotations, newest first",
+	}, a.listRotations)
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "get-rotation", Method: http.MethodGet, Path: "/api/v1/rotations/{id}", Tags: []string{"rotations"},
+		Summary: "One rotation with its tick-list and evidence",
+	}, func(ctx context.Context, in *RotationInput) (client.Rotation, error) {
+		return rotated(a.Rotations.Get(ctx, in.id()))
+	})
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "start-rotation", Method: http.MethodPost, Path: "/api/v1/rotations", Tags: []string{"rotations"},
+		Summary: "Begin a rotation", Description: "Asked again with the same staged secret, it answers with the one that is open.",
+		DefaultStatus: http.StatusCreated,
+	}, a.startRotation)
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "resume-rotation", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/resume", Tags: []string{"rotations"},
+		Summary: "Go on with one that waits for a person or was aborted",
+	}, a.resumeRotation)
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "activated-rotation", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/activated", Tags: []string{"rotations"},
+		Summary: "Say that the staged secret was activated in Setup",
+	}, func(ctx context.Context, in *RotationInput) (client.Rotation, error) {
+		return rotated(a.Rotations.Activated(ctx, in.id(), view.PrincipalOf(ctx).Name))
+	})
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "abort-rotation", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/abort", Tags: []string{"rotations"},
+		Summary: "End a rotation; the secret in use stays in use",
+	}, func(ctx context.Context, in *RotationInput) (client.Rotation, error) {
+		return rotated(a.Rotations.Abort(ctx, in.id(), view.PrincipalOf(ctx).Name))
+	})
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "switched-holder", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/switched", Tags: []string{"rotations"},
+		Summary: "Say that a holder has switched to the new secret",
+	}, func(ctx context.Context, in *switchedInput) (client.Rotation, error) {
+		return rotated(a.Rotations.TickHolder(ctx, in.id(), in.Body.Holder, view.PrincipalOf(ctx).Name))
+	})
+	a.mux.HandleFunc("GET "+tickPath+"{token}", a.lookAtTick)
+	a.mux.HandleFunc("POST "+tickPath+"{token}", a.tick)
+}
+
+func rotated(r keepwatch.Rotation, err error) (client.Rotation, error) {
+	if err != nil {
+		return client.Rotation{}, err
+	}
+	return view.RotationOf(r), nil
+}
+
+func (a *api) listRotations(ctx context.Context, in *rotationsInput) (client.Page[client.Rotation], error) {
+	all, err := a.Rotations.List(ctx, in.Status == "open")
+	if err != nil {
+		return client.Page[client.Rotation]{}, err
+	}
+	return view.Rotations(all, view.RotationFilter{Credential: in.Credential}, in.page())
+}
+
+func (a *api) startRotation(ctx context.Context, in *newRotationInput) (client.Rotation, error) {
+	id := keepwatch.CredentialID(in.Body.Credential)
+	if err := a.Reader.Exists(id); err != nil {
+		return client.Rotation{}, err
+	}
+	generated, err := generatedOf(in.Body.Generated)
+	if err != nil {
+		return client.Rotation{}, err
+	}
+	return rotated(a.Rotations.Start(ctx, rotate.StartRequest{
+		Credential: id, StagedRef: in.Body.StagedRef, Generated: generated, By: view.PrincipalOf(ctx).Name,
+	}))
+}
+
+func (a *api) resumeRotation(ctx context.Context, in *resumeInput) (client.Rotation, error) {
+	generated, err := generatedOf(in.Body.Generated)
+	if err != nil {
+		return client.Rotation{}, err
+	}
+	return rotated(a.Rotations.Resume(ctx, rotate.ResumeRequest{
+		ID: in.id(), StagedRef: in.Body.StagedRef, Generated: generated, By: view.PrincipalOf(ctx).Name,
+	}))
+}
+
+func generatedOf(text string) (keepwatch.Date, error) {
+	var d keepwatch.Date
+	if err := d.UnmarshalText([]byte(text)); err != nil {
+		return keepwatch.Date{}, fmt.Errorf("generated: %w", err)
+	}
+	return d, nil
+}
+
+// tickPath begins the addresses of holders' links. A browser gets the page, a
+// program that asks for JSON the same as JSON: a holder's pipeline may tick itself off.
+const tickPath = "/rotations/tick/"
+
+func wantsJSON(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "application/json")
+}
+
+// lookAtTick says what the link would do and does nothing: mail filters follow links.
+func (a *api) lookAtTick(w http.ResponseWriter, r *http.Request) {
+	t, err := a.Rotations.TickOf(r.Context(), r.PathValue("token"))
+	a.answerTick(w, r, t, err)
+}
+
+func (a *api) tick(w http.ResponseWriter, r *http.Request) {
+	t, err := a.Rotations.Tick(r.Context(), r.PathValue("token"), view.PrincipalOf(r.Context()).Name)
+	a.answerTick(w, r, t, err)
+}
+
+func (a *api) answerTick(w http.ResponseWriter, r *http.Request, t rotate.TickView, err error) {
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(client.RotationTick{ // the caller has gone
+		Credential: string(t.Credential), Holder: t.Holder, State: string(t.State), OldEndsAt: view.TimeOf(t.OldEndsAt),
+		SwitchedAt: view.TimeOf(t.SwitchedAt), SwitchedBy: t.SwitchedBy, Open: t.Open, Says: t.Says,
+	})
+}
