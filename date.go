@@ -97,8 +97,13 @@ func (d Date) String() string {
 	return d.at.Format(time.DateOnly)
 }
 
-// MarshalText is String.
-func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+// MarshalText is String, with fractions of a second: what is read back is equal.
+func (d Date) MarshalText() ([]byte, error) {
+	if d.exact {
+		return d.at.AppendFormat(nil, time.RFC3339Nano), nil
+	}
+	return []byte(d.String()), nil
+}
 
 // UnmarshalText is ParseDate; an empty text is the unknown date.
 func (d *Date) UnmarshalText(b []byte) error {

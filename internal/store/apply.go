@@ -108,7 +108,7 @@ func newIncoming(o *keepwatch.Observation) (incoming, error) {
 		return incoming{}, err
 	}
 	in := incoming{Observation: *o}
-	in.Slot, in.At, in.ChangedAt = normal(o.Slot), normal(o.At), normal(o.ChangedAt)
+	in.Slot, in.At, in.ChangedAt, in.Due = normal(o.Slot), normal(o.At), normal(o.ChangedAt), normalDue(o.Due)
 	if in.Slot.IsZero() {
 		in.Slot = in.At // traffic has no plan, only a time
 	}
@@ -130,6 +130,15 @@ func storableObservation(o *keepwatch.Observation) error {
 			break
 		}
 		err = storable(what, o.Steps[i].Name, string(o.Steps[i].Outcome), o.Steps[i].Evidence)
+	}
+	for _, f := range o.Seen {
+		if err != nil {
+			break
+		}
+		err = storable(what, f.Name, f.Value)
+	}
+	if err == nil {
+		err = storableDue(what, o.Due)
 	}
 	return err
 }

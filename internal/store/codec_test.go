@@ -18,12 +18,21 @@ func fill(v reflect.Value, n *int) {
 	switch {
 	case v.Type() == reflect.TypeFor[time.Time]():
 		v.Set(reflect.ValueOf(time.UnixMilli(1_790_000_000_000 + int64(*n)).UTC()))
+	case v.Type() == reflect.TypeFor[keepwatch.Date](): // a day and an instant in turn
+		date := keepwatch.Day(2026, 1, *n)
+		if *n%2 == 0 {
+			date = keepwatch.Exactly(time.UnixMilli(1_790_000_000_123 + int64(*n)))
+		}
+		v.Set(reflect.ValueOf(date))
 	case v.Type() == reflect.TypeFor[time.Duration]():
 		v.SetInt(int64(*n) * int64(time.Microsecond))
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
 			fill(v.Field(i), n)
 		}
+	case v.Kind() == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), n)
 	case v.Kind() == reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		for i := range v.Len() {
@@ -43,6 +52,8 @@ func fill(v reflect.Value, n *int) {
 		v.SetInt(int64(*n))
 	case v.CanUint():
 		v.SetUint(uint64(*n))
+	case v.CanFloat():
+		v.SetFloat(float64(*n) + 0.25)
 	default:
 		panic("cannot fill " + v.Type().String())
 	}
