@@ -9,14 +9,31 @@ import (
 
 // matcher finds the record that stands for a package or an API user.
 type matcher struct {
-	credentials []keepwatch.Credential // of the tenant
-	links       map[keepwatch.CredentialID]string
+	credentials []keepwatch.Credential            // of the tenant
+	links       map[keepwatch.CredentialID]string // to users of packages that are there, or were
 }
 
 func newMatcher(r Report, credentials []keepwatch.Credential) matcher {
-	m := matcher{links: r.Links}
+	m := matcher{links: map[keepwatch.CredentialID]string{}}
+	// That userinfo's sub is the AccountUserID is not documented: a link that leads
+	// to no package must not keep a name from being compared.
+	users := map[string]bool{}
+	for _, p := range r.Packages {
+		users[p.User] = true
+	}
+	for _, p := range r.Gone {
+		users[p.User] = true
+	}
+	for id, user := range r.Links {
+		if users[user] {
+			m.links[id] = user
+		}
+	}
 	for _, c := range credentials {
 		if c.Tenant == r.Tenant {
+			if c.ID == r.Credential && c.Package == "" {
+				c.Package = r.Package
+			}
 			m.credentials = append(m.credentials, c)
 		}
 	}
@@ -33,7 +50,7 @@ func (m matcher) ofPackage(p Package) []keepwatch.Credential {
 		case !hasPackage(c.Kind):
 		case ok && user == p.User:
 			proven = append(proven, c)
-		case !ok && sameName(c, p):
+		case (!ok || p.User == "") && sameName(c, p):
 			named = append(named, c)
 		}
 	}

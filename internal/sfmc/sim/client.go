@@ -50,6 +50,8 @@ type BusinessUnit struct {
 	EID    keepwatch.MID `json:"eid"`
 	Name   string        `json:"name"`
 	Parent keepwatch.MID `json:"parent,omitempty"`
+	// Inactive units stay in the tree.
+	Inactive bool `json:"inactive,omitempty"`
 }
 
 // access is what an administrator edits on a package, and what propagates.
@@ -98,6 +100,7 @@ func (s *Sim) AddClient(spec ClientSpec) Client {
 	s.clients[spec.ClientID] = c
 	s.scopes.learn(spec.Scopes)
 	s.learnUnits(spec)
+	s.note(c, auditPackage, "Create", now)
 	return c.snapshot()
 }
 
@@ -231,6 +234,7 @@ func (s *Sim) edit(id string, change func(*access)) (Client, error) {
 		s.scopes.learn(next.scopes)
 		c.pending, c.pendingAt = &next, now.Add(s.opts.Propagation)
 		c.current(now)
+		s.note(c, auditComponent, "Modify", now)
 		return nil
 	})
 }
@@ -252,17 +256,17 @@ func (s *Sim) SetAllowlist(id string, addresses ...string) (Client, error) {
 
 // Disable switches the package off: token requests and live tokens are refused.
 func (s *Sim) Disable(id string) (Client, error) {
-	return s.change(id, func(c *client, _ time.Time) error { c.enabled = false; return nil })
+	return s.change(id, s.noted(auditPackage, "Modify", func(c *client, _ time.Time) error { c.enabled = false; return nil }))
 }
 
 // Enable switches the package on again.
 func (s *Sim) Enable(id string) (Client, error) {
-	return s.change(id, func(c *client, _ time.Time) error { c.enabled = true; return nil })
+	return s.change(id, s.noted(auditPackage, "Modify", func(c *client, _ time.Time) error { c.enabled = true; return nil }))
 }
 
 // Delete uninstalls the package. SFMC then answers as for a wrong secret.
 func (s *Sim) Delete(id string) (Client, error) {
-	return s.change(id, func(c *client, _ time.Time) error { c.installed = false; return nil })
+	return s.change(id, s.noted(auditPackage, "Delete", func(c *client, _ time.Time) error { c.installed = false; return nil }))
 }
 
 // Revoke kills all tokens issued so far, as if they had expired.

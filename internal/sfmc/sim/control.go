@@ -35,11 +35,12 @@ type State struct {
 	Clients  []Client   `json:"clients"`
 	Faults   []Fault    `json:"faults"`
 	Requests []Recorded `json:"requests"`
+	Users    []User     `json:"users"`
 }
 
 // State returns everything at once.
 func (s *Sim) State() State {
-	return State{s.now(), s.Configure(func(*Settings) {}), s.Clients(), s.Faults(), s.Requests()}
+	return State{s.now(), s.Configure(func(*Settings) {}), s.Clients(), s.Faults(), s.Requests(), s.Users()}
 }
 
 // control serves the control API. It has no sign-in: a simulator holds no real
@@ -99,6 +100,9 @@ func (s *Sim) command(method string, path []string, body []byte) (int, any, erro
 		return http.StatusNoContent, nil, s.Clear(path[1])
 	case "GET clients", "POST clients", "PATCH clients":
 		return s.clientCommand(method, path[1:], body)
+	}
+	if status, v, err := s.accountCommand(method, path, body); !errors.Is(err, errNoRoute) {
+		return status, v, err
 	}
 	return 0, nil, errNoRoute
 }

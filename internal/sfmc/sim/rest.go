@@ -38,7 +38,7 @@ var families = []family{
 	{route: "/hub/v1/campaigns", scope: "campaign_read", denied: "401", body: campaigns},
 	{route: "/platform/v1/ens-callbacks", scope: "event_notification_callback_read", denied: "messaging", body: ensCallbacks},
 	{route: "/data/v1/audit/securityEvents", scope: "tracking_events_read", denied: "403", body: securityEvents},
-	{route: "/data/v1/audit/auditEvents", scope: "tracking_events_read", denied: "403", body: auditEvents},
+	{route: "/data/v1/audit/auditEvents", scope: "tracking_events_read", denied: "403", body: func(c *call) any { return c.auditTrail() }},
 	{route: "/platform/v1/key", scope: "key_manage_view", denied: "403", body: emptyPage},
 }
 
@@ -102,6 +102,9 @@ func (c *call) read() answer {
 	case c.r.Method != http.MethodGet && c.r.Method != http.MethodHead:
 		return restError(http.StatusMethodNotAllowed, 0, "Method Not Allowed")
 	}
+	if refusal, off := c.auditOff(); off {
+		return refusal
+	}
 	return jsonAnswer(http.StatusOK, f.body(c))
 }
 
@@ -154,7 +157,7 @@ func emptyPage(c *call) any {
 
 // serverTime is how journeys print times: US Central, no offset.
 func (c *call) serverTime(ago time.Duration) string {
-	return c.now.Add(-ago).Add(-6 * time.Hour).Format("2006-01-02T15:04:05.000")
+	return centralTime(c.now.Add(-ago))
 }
 
 func contactSchemas(*call) any {
@@ -257,15 +260,6 @@ func securityEvents(c *call) any {
 		"employee":  object{"employeeName": "Sample Admin", "userName": "admin"},
 		"ipAddress": "192.0.2.10", "sessionId": "", "userAgent": "Mozilla/5.0",
 		"eventType": object{"id": 1, "name": "Login Attempted"}, "loginStatus": object{"id": 4, "name": "Successful"}, "eventSource": object{"id": 11, "name": "Hub CAS"},
-	}})
-}
-
-func auditEvents(c *call) any {
-	return c.audit([]object{{
-		"id": "1", "createdDate": c.serverTime(24 * time.Hour), "memberId": c.mid, "enterpriseId": c.enterprise(),
-		"employee":   object{"id": 1, "employeeName": "Sample Admin", "userName": "admin"},
-		"objectType": object{"id": 1, "name": "Installed Package"}, "operation": object{"id": 1, "name": "Create"},
-		"object": object{"id": "1", "name": "orders"}, "transactionId": guidOf("transaction", "1"),
 	}})
 }
 

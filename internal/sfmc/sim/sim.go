@@ -42,6 +42,7 @@ type Options struct {
 	MaxConcurrent int
 	// BusinessUnits adds accounts that no client is at home in.
 	BusinessUnits []BusinessUnit
+	Users         []User
 	Clients       []ClientSpec
 	Settings      Settings
 }
@@ -57,6 +58,11 @@ type Settings struct {
 	// TokenContext202 answers tokenContext with 202, as the documentation's
 	// sample does, instead of 200.
 	TokenContext202 bool `json:"token_context_202"`
+	// AuditOff makes the account one without an Audit Trail, or a package without
+	// the permission for it.
+	AuditOff bool `json:"audit_off"`
+	// AuditDelay is how long an entry takes to show: the trail is not in real time.
+	AuditDelay Duration `json:"audit_delay,omitempty"`
 	// AuditArray wraps audit pages in an array, as the documentation does.
 	AuditArray bool `json:"audit_array"`
 	// IPBlockedStatus is the status of an allowlist refusal: 400 (when 0), 401 or 403.
@@ -86,6 +92,10 @@ type Sim struct {
 	grants     grants
 	cursors    cursors
 	counts     map[countKey]*count
+	users      map[string]User
+	lastUser   int64
+	trail      []AuditEntry
+	lastEntry  int64
 	closed     bool
 }
 
@@ -105,6 +115,7 @@ func New(opts Options) *Sim {
 		clients: map[string]*client{},
 		units:   map[keepwatch.MID]BusinessUnit{},
 		counts:  map[countKey]*count{},
+		users:   map[string]User{},
 	}
 	rand.Read(s.key)
 	for _, unit := range opts.BusinessUnits {
@@ -112,6 +123,9 @@ func New(opts Options) *Sim {
 	}
 	for _, spec := range opts.Clients {
 		s.AddClient(spec)
+	}
+	for _, u := range opts.Users {
+		s.AddUser(u)
 	}
 	return s
 }

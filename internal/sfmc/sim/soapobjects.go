@@ -31,6 +31,7 @@ var objectKinds = map[string]objectKind{
 	"AccountUser": {"users_read",
 		"ID AccountUserID UserID CustomerKey Name Email NotificationEmailAddress ActiveFlag IsAPIUser IsLocked MustChangePassword LastSuccessfulLogin CreatedDate ModifiedDate DefaultBusinessUnit DefaultBusinessUnitObject.ID Client Client.ID Client.EnterpriseID Locale.LocaleCode TimeZone.ID TimeZone.Name Roles PartnerKey",
 		accountUsers},
+	"AccountUserAccount": {"users_read", "AccountUser.AccountUserID AccountUser.UserID Account.ID ObjectID PartnerKey", accountUserAccounts},
 	"DataFolder": {"",
 		"ID ObjectID CustomerKey Name Description ContentType IsActive IsEditable AllowChildren CreatedDate ModifiedDate Client Client.ID ParentFolder.ID ParentFolder.ObjectID ParentFolder.CustomerKey ParentFolder.Name",
 		dataFolders},
@@ -70,7 +71,8 @@ func (c *call) visible(allAccounts bool) []BusinessUnit {
 	return out
 }
 
-func soapTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000") }
+// soapTime prints a time as SOAP answers do: Central, without saying so.
+func soapTime(t time.Time) string { return centralTime(t) }
 
 func number[N ~int64 | ~int](n N) string { return strconv.FormatInt(int64(n), 10) }
 
@@ -78,7 +80,7 @@ func businessUnits(c *call, all bool) []row {
 	var out []row
 	for _, u := range c.visible(all) {
 		r := row{
-			"ID": number(u.MID), "Name": u.Name, "ParentID": number(u.Parent), "IsActive": "true", "CustomerKey": number(u.MID),
+			"ID": number(u.MID), "Name": u.Name, "ParentID": number(u.Parent), "IsActive": flag(!u.Inactive), "CustomerKey": number(u.MID),
 			"AccountType": "BUSINESS_UNIT", "BusinessName": u.Name, "Client.ID": number(u.MID), "Client.EnterpriseID": number(u.EID),
 			"Locale.LocaleCode": "en-US", "CreatedDate": soapTime(c.now.Add(-9000 * time.Hour)), "ModifiedDate": soapTime(c.now.Add(-900 * time.Hour)),
 			"Email": "team@example.com", "FromName": u.Name, "City": "Berlin", "Country": "DE", "DBID": "1", "EditionID": "1",
@@ -94,13 +96,11 @@ func businessUnits(c *call, all bool) []row {
 }
 
 // accountUsers are the API users, and the hidden user that each package owns:
-// its name ends in "app user" and it has neither address nor login date.
+// its name ends in "app user" and it has neither address nor login date. Users that
+// were added beside the clients come too.
 func accountUsers(c *call, all bool) []row {
-	seen := map[keepwatch.MID]bool{}
-	for _, u := range c.visible(all) {
-		seen[u.MID] = true
-	}
-	var out []row
+	seen := c.seen(all)
+	out := addedUsers(c, seen)
 	for _, k := range c.s.clients {
 		if !seen[k.spec.MID] || !k.installed {
 			continue
