@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -78,7 +79,8 @@ func (c *Cockpit) unaskable(ctx context.Context, r keepwatch.Rotation) string {
 // ask spends one token request. The claim goes first: only the node whose claim is
 // saved asks, and when it dies before the answer is saved, the claim stays as a try.
 func (c *Cockpit) ask(ctx context.Context, do rotation.Do, r keepwatch.Rotation, cred keepwatch.Credential, tenant keepwatch.Tenant, now time.Time) (keepwatch.Rotation, error) {
-	if err := c.Store.SaveRotation(ctx, rotation.Ask(r, do, now)); errors.Is(err, keepwatch.ErrConflict) {
+	claimed, question := rotation.Ask(r, do, rand.Text()[:8], now)
+	if err := c.Store.SaveRotation(ctx, claimed); errors.Is(err, keepwatch.ErrConflict) {
 		return c.Store.Rotation(ctx, r.ID)
 	} else if err != nil {
 		return r, err
@@ -88,7 +90,7 @@ func (c *Cockpit) ask(ctx context.Context, do rotation.Do, r keepwatch.Rotation,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
 	defer cancel()
 	return c.change(ctx, r.ID, func(r keepwatch.Rotation) (keepwatch.Rotation, error) {
-		return rotation.Answered(r, do, now, answer, now), nil
+		return rotation.Answered(r, do, question, answer, now), nil
 	})
 }
 

@@ -64,6 +64,9 @@ type Options struct {
 	Link   func(token string) string
 	Zone   func(keepwatch.CredentialID) *time.Location // of the record's calendar; nil: UTC
 	Now    func() time.Time                            // of what people do; nil: time.Now
+	// Changed is called after a rotation came into another state: the overrides and
+	// the rows of the schedule are then to be worked out anew. nil: nobody is told.
+	Changed func(keepwatch.Rotation)
 	Logger *slog.Logger
 }
 
@@ -79,6 +82,9 @@ func New(o Options) *Cockpit {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Changed == nil {
+		o.Changed = func(keepwatch.Rotation) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -151,6 +157,10 @@ func (c *Cockpit) change(ctx context.Context, id keepwatch.RotationID, decide fu
 			continue
 		} else if err != nil {
 			return r, err
+		}
+		if next.State != r.State {
+			c.Logger.Info("rotation moved on", "rotation", id, "credential", r.Credential, "from", r.State, "to", next.State)
+			c.Changed(next)
 		}
 		return c.Store.Rotation(ctx, id)
 	}

@@ -13,7 +13,7 @@ import (
 
 // notify writes to the holders whose letters are due. The tokens' hashes are saved
 // before the letters go out, and that the letters are in the outbox after it: a
-// crash in between makes new tokens and new letters, and never a link that is dead.
+// crash in between makes a new token and a new letter, whose link replaces the other.
 func (c *Cockpit) notify(ctx context.Context, r keepwatch.Rotation, now time.Time) (keepwatch.Rotation, error) {
 	tokens := map[string]string{} // by holder
 	r, err := c.change(ctx, r.ID, func(r keepwatch.Rotation) (keepwatch.Rotation, error) {

@@ -52,6 +52,7 @@ func (c *Cockpit) Start(ctx context.Context, in StartRequest) (keepwatch.Rotatio
 			return keepwatch.Rotation{}, err
 		}
 		c.Logger.Info("rotation began", "rotation", r.ID, "credential", r.Credential, "by", r.StartedBy)
+		c.Changed(r)
 		return c.Store.Rotation(ctx, r.ID)
 	}
 	return keepwatch.Rotation{}, fmt.Errorf("rotation of %q: others begin one, too: %w", in.Credential, keepwatch.ErrConflict)

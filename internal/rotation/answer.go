@@ -1,6 +1,7 @@
 package rotation
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,12 +47,14 @@ func Judge(o keepwatch.Observation) Answer {
 }
 
 // Ask writes down that SFMC is about to be asked what do says. Whoever saves it
-// first is the one who asks.
-func Ask(r keepwatch.Rotation, do Do, now time.Time) keepwatch.Rotation {
+// first is the one who asks. The name of the claim tells two nodes apart that ask in
+// the same instant: the store takes a repeated write for the first one.
+func Ask(r keepwatch.Rotation, do Do, claim string, now time.Time) (keepwatch.Rotation, keepwatch.Evidence) {
 	step, what := asked(do)
 	r.NextAt = now.Add(max(Lease, pause(trailing(r, step))))
-	return note(r, keepwatch.Evidence{At: now, Step: step, By: Keepwatch,
-		Detail: "SFMC is asked for one token with the " + what + ". If this row stays, the answer was lost; it counts as a refusal."})
+	row := keepwatch.Evidence{At: now, Step: step, By: Keepwatch,
+		Detail: "SFMC is asked for one token with the " + what + " (question " + claim + "). If this row stays, the answer was lost, and it counts as a refusal."}
+	return note(r, row), row
 }
 
 func asked(do Do) (step, what string) {
@@ -64,16 +67,16 @@ func asked(do Do) (step, what string) {
 	return StepAskedOld, "old secret"
 }
 
-// Answered puts the answer in the place of the question that was asked at an
-// instant. A question that is not there any more was answered already.
-func Answered(r keepwatch.Rotation, do Do, at time.Time, a Answer, now time.Time) keepwatch.Rotation {
-	step, _ := asked(do)
-	i := questionAt(r, step, at)
+// Answered puts the answer in the place of the question's row. A question that is
+// not there any more was answered already.
+func Answered(r keepwatch.Rotation, do Do, question keepwatch.Evidence, a Answer, now time.Time) keepwatch.Rotation {
+	i := slices.IndexFunc(r.Evidence, func(e keepwatch.Evidence) bool {
+		return e.Step == question.Step && e.At.Equal(question.At) && e.Detail == question.Detail
+	})
 	if i < 0 {
 		return r
 	}
-	rows := append([]keepwatch.Evidence(nil), r.Evidence[:i]...)
-	r.Evidence = append(rows, r.Evidence[i+1:]...)
+	r.Evidence = slices.Concat(r.Evidence[:i], r.Evidence[i+1:])
 	switch do {
 	case AskStaged:
 		return stagedAnswered(r, a, now)
@@ -81,15 +84,6 @@ func Answered(r keepwatch.Rotation, do Do, at time.Time, a Answer, now time.Time
 		return newAnswered(r, a, now)
 	}
 	return oldAnswered(r, a, now)
-}
-
-func questionAt(r keepwatch.Rotation, step string, at time.Time) int {
-	for i, e := range r.Evidence {
-		if e.Step == step && e.At.Equal(at) {
-			return i
-		}
-	}
-	return -1
 }
 
 func stagedAnswered(r keepwatch.Rotation, a Answer, now time.Time) keepwatch.Rotation {

@@ -86,7 +86,7 @@ func ToNotify(r keepwatch.Rotation, now time.Time) []int {
 		if !mustAct(r, h) || !h.NotifiedAt.IsZero() && !reminded(r, h, now) {
 			continue
 		}
-		if h.TickMadeAt.IsZero() || h.TickMadeAt.Before(h.NotifiedAt) || !now.Before(h.TickMadeAt.Add(Lease)) {
+		if h.TickMadeAt.IsZero() || !now.Before(h.TickMadeAt.Add(Lease)) {
 			due = append(due, i)
 		}
 	}

@@ -239,3 +239,48 @@ func Notified(r keepwatch.Rotation, made time.Time) keepwatch.Rotation {
 	}
 	return note(r, keepwatch.Evidence{At: made, Step: StepNotified, By: Keepwatch, Detail: "Letters are on their way to " + strings.Join(names, ", ") + "."})
 }
+
+// Missing says what a rotation still needs before the old secret ends, or what is
+// wrong because it is dead; "" when nothing is.
+func Missing(r keepwatch.Rotation) string {
+	left := strings.Join(Pending(r), ", ")
+	switch {
+	case !Open(r):
+		return ""
+	case r.State == keepwatch.RotationStaged && Refused(r):
+		return "The staged secret was refused, and a person has to look."
+	case r.State == keepwatch.RotationStaged:
+		return "The staged secret is not proven yet."
+	case r.State == keepwatch.RotationSwitched:
+		return "Every holder has switched; the staged secret has to be activated in Setup."
+	case r.State == keepwatch.RotationProven:
+		return "Not switched yet: " + left + "."
+	case !ActivationKnown(r):
+		return strings.TrimSpace("Nobody said whether the staged secret was activated. " + cutOff(left))
+	case Refused(r):
+		return strings.TrimSpace("The new secret is refused, too. " + cutOff(left))
+	case left != "":
+		return cutOff(left)
+	}
+	return ""
+}
+
+func cutOff(left string) string {
+	if left == "" {
+		return ""
+	}
+	return "Cut off, because they still use the old secret: " + left + "."
+}
+
+// DiedAt is when the old secret was found dead; zero while it lives.
+func DiedAt(r keepwatch.Rotation) time.Time {
+	if r.State != keepwatch.RotationActivated && r.State != keepwatch.RotationDone {
+		return time.Time{}
+	}
+	for _, step := range []string{StepOldRefused, StepOldUnaskable} {
+		if row, ok := last(r, step); ok {
+			return row.At
+		}
+	}
+	return time.Time{}
+}
