@@ -16,7 +16,7 @@ import (
 // same message, so a repeat under one key says the same thing.
 func Compose(d keepwatch.Delivery, f Facts) Message {
 	kind := kindOf(d)
-	if f.Untold && kind == keepwatch.Changed {
+	if f.Untold && (kind == keepwatch.Changed || kind == keepwatch.Warning) {
 		kind = keepwatch.Opened // what changed was never told: to this receiver it begins now
 	}
 	inc := f.Incident
@@ -33,7 +33,7 @@ func Compose(d keepwatch.Delivery, f Facts) Message {
 		m.URL = f.BaseURL + "/incidents/" + url.PathEscape(string(inc.ID))
 	}
 	m.RunbookURL = runbook(f)
-	m.Title = "[" + headlines[kind] + "] " + subject(f, kind) + ": " + headline(inc, kind)
+	m.Title = "[" + firstWord(inc, kind) + "] " + subject(f, kind) + ": " + headline(inc, kind)
 	m.Labels = labels(f, kind)
 	m.Lines = story(f, m)
 	m.Annotations = annotations(f, m)
@@ -67,6 +67,9 @@ func subject(f Facts, kind keepwatch.TransitionKind) string {
 		return "Keepwatch"
 	}
 	inc, tenant := f.Incident, clean(string(f.Tenant.ID), 100)
+	if point := pointOf(inc); point != "" {
+		return "integration point " + point + " seen from " + clean(string(inc.Place), 100)
+	}
 	switch inc.Scope {
 	case keepwatch.ScopePlatform:
 		return "SFMC platform" + inParentheses(plural(len(f.Credentials), "credential"))
@@ -105,6 +108,9 @@ func where(f Facts) string {
 }
 
 func headline(inc keepwatch.Incident, kind keepwatch.TransitionKind) string {
+	if s := dateHeadline(inc, kind); s != "" {
+		return s
+	}
 	switch kind {
 	case keepwatch.Resolved:
 		return "works again" + lasted(inc)
@@ -129,7 +135,7 @@ func lasted(inc keepwatch.Incident) string {
 func labels(f Facts, kind keepwatch.TransitionKind) map[string]string {
 	inc := f.Incident
 	return map[string]string{
-		"alertname":     alertname(inc.Scope, kind),
+		"alertname":     alertname(inc, kind),
 		"credential":    clean(f.credential(), 200),
 		"tenant":        clean(only(f.tenants()), 200),
 		"business_unit": f.common(businessUnit),
@@ -192,6 +198,9 @@ func story(f Facts, m Message) []Line {
 
 func what(f Facts, m Message) string {
 	inc, about := f.Incident, subject(f, m.Kind)
+	if s := dateStory(inc, m.Kind, about); s != "" {
+		return s
+	}
 	switch m.Kind {
 	case KindTest:
 		return "A test message: nothing is wrong."
@@ -239,6 +248,9 @@ func why(inc keepwatch.Incident) string {
 
 // interval says between which two instants it began.
 func interval(inc keepwatch.Incident) string {
+	if ofDates(inc) || inc.Outcome == keepwatch.Drifted {
+		return "first said " + stamp(inc.DetectedAt) // nothing broke then
+	}
 	switch start := startOf(inc); {
 	case start.IsZero():
 		return ""
@@ -271,6 +283,9 @@ func whose(f Facts) string {
 func hint(f Facts, kind keepwatch.TransitionKind) string {
 	switch kind {
 	case keepwatch.Resolved:
+		if ofDates(f.Incident) || f.Incident.Outcome == keepwatch.Drifted {
+			return "Nothing is left to do."
+		}
 		return "Nothing is left to repair. Check that what depends on it has caught up."
 	case keepwatch.Merged:
 		return "Follow incident " + clean(string(f.Incident.MergedInto), 100) + " instead."

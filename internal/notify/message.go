@@ -63,11 +63,19 @@ var (
 )
 
 // alertname is stable per scope: people write routes and silences on it.
-func alertname(scope keepwatch.Scope, kind keepwatch.TransitionKind) string {
+func alertname(inc keepwatch.Incident, kind keepwatch.TransitionKind) string {
 	if kind == KindTest {
 		return "KeepwatchTest"
 	}
-	switch scope {
+	switch {
+	case ofDates(inc):
+		return "KeepwatchDate"
+	case inc.Outcome == keepwatch.Drifted:
+		return "KeepwatchDrift"
+	case pointOf(inc) != "":
+		return "KeepwatchIntegrationPointFailing"
+	}
+	switch inc.Scope {
 	case keepwatch.ScopePlace:
 		return "KeepwatchPlaceFailing"
 	case keepwatch.ScopeTenant:
@@ -90,6 +98,7 @@ var headlines = map[keepwatch.TransitionKind]string{
 	keepwatch.Left:         "FIRING",
 	keepwatch.Acknowledged: "ACKNOWLEDGED",
 	keepwatch.Merged:       "MERGED",
+	keepwatch.Warning:      "WARNING",
 	keepwatch.Resolved:     "RESOLVED",
 	KindReminder:           "STILL FIRING",
 	KindTest:               "TEST",
@@ -103,6 +112,7 @@ var reasons = map[keepwatch.TransitionKind]string{
 	keepwatch.Left:         "new resolved alerts",
 	keepwatch.Acknowledged: "incident acknowledged",
 	keepwatch.Merged:       "incident merged",
+	keepwatch.Warning:      "further warning",
 	keepwatch.Resolved:     "all alerts resolved",
 	KindReminder:           "repeat interval elapsed",
 	KindTest:               "test",

@@ -53,5 +53,9 @@ func wantsReminder(d keepwatch.Delivery) bool {
 	case keepwatch.Resolved, keepwatch.Merged, keepwatch.Acknowledged, KindTest:
 		return false
 	}
+	// The rungs of a date are its reminders, and a change that has happened stays so.
+	if o := d.Notice.Incident.Outcome; o == keepwatch.Expiring || o == keepwatch.Drifted {
+		return false
+	}
 	return d.Notice.Incident.AcknowledgedAt.IsZero()
 }
