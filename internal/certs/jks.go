@@ -109,12 +109,18 @@ func jksEntries(raw []byte) (list []jksEntry, end int, err error) {
 	for range count {
 		e, err := jksOne(c, version)
 		if err != nil {
+			if len(e.chain) > 0 {
+				list = append(list, e) // as far as it goes
+			}
 			return list, 0, err
 		}
 		if len(list) >= maxCerts {
 			return list, 0, errors.New("it holds too many entries")
 		}
 		list = append(list, e)
+	}
+	if c.err == nil && len(c.rest) != sha1.Size {
+		c.err = errShort
 	}
 	return list, len(raw) - len(c.rest), c.err
 }
