@@ -17,6 +17,8 @@ func FuzzSOAP(f *testing.F) {
 	f.Add(envelope(oauth("TOKEN"), retrieve("DataFolder", "ID Name ParentFolder.Name", "<Options><BatchSize>2</BatchSize></Options>")))
 	f.Add(envelope(oauth("TOKEN"), retrieve("BusinessUnit", "ID Client", `<Filter xsi:type="ComplexFilterPart"><LeftOperand><Property>ID</Property><SimpleOperator>equals</SimpleOperator><Value>1</Value></LeftOperand><LogicalOperator>AND</LogicalOperator><RightOperand/></Filter>`)))
 	f.Add(envelope(login("u", "p"), systemStatusRequest))
+	f.Add(envelope(oauth("TOKEN"), retrieve("AccountUserAccount", "AccountUser.AccountUserID Account.ID", "")))
+	f.Add(envelope(oauth("TOKEN"), retrieve("AccountUser", "Name Email IsAPIUser", "<QueryAllAccounts>true</QueryAllAccounts>")))
 	f.Add(envelope(oauth("TOKEN"), "<x/>"))
 	f.Add(strings.Repeat("<a>", 100))
 	f.Fuzz(func(t *testing.T, body string) {
@@ -43,6 +45,9 @@ func FuzzControl(f *testing.F) {
 	f.Add("PATCH", "settings", `{"strict":true,"latency":"1s"}`)
 	f.Add("POST", "clients/c/generate", ``)
 	f.Add("DELETE", "faults/f1", ``)
+	f.Add("POST", "users", `{"package":true,"name":"x","eid":1,"business_units":[2],"last_login":"2026-01-01T00:00:00Z"}`)
+	f.Add("POST", "units", `{"mid":3,"eid":1,"inactive":true}`)
+	f.Add("POST", "audit", `{"kind":"Component","operation":"Modify","at":"2026-01-01T00:00:00Z"}`)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
 		s := New(Options{Clients: []ClientSpec{{ClientID: "c", Secret: "s"}}})
 		status, v, err := s.command(method, strings.Split(strings.Trim(path, "/"), "/"), []byte(body))
