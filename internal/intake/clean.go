@@ -50,6 +50,9 @@ func Clean(o keepwatch.Observation, now time.Time) (keepwatch.Observation, error
 	if err := checkAmounts(&o); err != nil {
 		return o, err
 	}
+	if err := checkDates(&o); err != nil {
+		return o, err
+	}
 	o.Step = Text(o.Step, maxName)
 	o.Message, o.Hint = Text(o.Message, maxMessage), Text(o.Hint, maxMessage)
 	o.Evidence = Text(o.Evidence, maxEvidence)
