@@ -36,9 +36,11 @@ var floors = map[string]int{
 	"keepwatch/internal/notify":    3,
 	"keepwatch/internal/auth":      3,
 	"keepwatch/internal/discovery": 3,
+	"keepwatch/internal/inventory": 3,
 
 	"keepwatch/internal/rotate":          4,
 	"keepwatch/internal/view":            4,
+	"keepwatch/internal/ics":             4,
 	"keepwatch/internal/scenario":        4,
 	"keepwatch/internal/notify/webhook":  4,
 	"keepwatch/internal/notify/email":    4,

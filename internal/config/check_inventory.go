@@ -61,6 +61,7 @@ func (m *merger) credentials(c *Config) {
 		m.testsOf(c, d)
 		m.datesOf(d)
 		m.certificateOf(d)
+		m.limitsOf(d)
 		if d.v.id.at.set() && !seen.first(d.v.id.v, d.v.id.at, "credential") {
 			continue
 		}
@@ -98,9 +99,9 @@ func (c *Config) wind(cred *keepwatch.Credential) {
 func (d *credentialDraft) credential(at spot) keepwatch.Credential {
 	cred := keepwatch.Credential{
 		ID: keepwatch.CredentialID(d.id.v), Tenant: keepwatch.TenantID(d.tenant.v), BusinessUnit: d.unit.v,
-		Kind: d.kind.v, ClientID: d.clientID.v, Username: d.username.v,
+		Kind: d.kind.v, ClientID: d.clientID.v, Package: d.pkg.v, Username: d.username.v,
 		SecretRef: d.secret.v, SecretGenerated: d.generated.v, Expires: d.expires.v, LastUsed: d.lastUsed,
-		ValidFor: d.validFor, IdleFor: d.idleFor, DatesConfirmed: d.confirmed, Criticality: d.criticality,
+		ValidFor: d.validFor.v, IdleFor: d.idleFor.v, DatesConfirmed: d.confirmed, Criticality: d.criticality,
 		Owner: d.owner, Purpose: d.purpose, Environment: d.environment, Region: d.region, Area: d.area,
 		Holders: d.holders, RunbookURL: d.runbook, Renewal: d.renewal.v,
 		Discover: d.discover.v, Scopes: d.scopes.v, File: at.place(),

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"keepwatch"
+	"keepwatch/internal/expiry"
 )
 
 // What a key means depends on the kind: a client id says nothing of a contract.
@@ -38,12 +39,13 @@ func (m *merger) signIn(d *at[credentialDraft]) {
 	if !ok {
 		return
 	}
+	const without = "another kind, or without this key"
 	needed, instead := "client_id", "client_id"
-	if kind == keepwatch.APIUser {
+	switch {
+	case !asked(kind):
+		needed, instead = "", without
+	case kind == keepwatch.APIUser:
 		needed, instead = "username", "username"
-	}
-	if !asked(kind) {
-		needed, instead = "", "another kind, or without this key"
 	}
 	if needed != "" && !d.at.has(needed) {
 		d.at.missing(needed, "what a credential of the kind "+string(kind)+" signs in with")
@@ -58,9 +60,10 @@ func (m *merger) signIn(d *at[credentialDraft]) {
 		}
 	}
 	useless(d.v.clientID.at, slices.Contains(clientKinds, kind), instead)
+	useless(d.v.pkg.at, slices.Contains(clientKinds, kind), without)
 	useless(d.v.username.at, slices.Contains(userKinds, kind), instead)
-	useless(d.v.secret.at, !slices.Contains(openKinds, kind), instead)
-	useless(d.v.certificate.at, kind.Proof() == keepwatch.ProofCertificate, instead)
+	useless(d.v.secret.at, !slices.Contains(openKinds, kind), without)
+	useless(d.v.certificate.at, kind.Proof() == keepwatch.ProofCertificate, without)
 	useless(d.v.tests.at, asked(kind), "no tests: nothing is asked with a credential of this kind")
 	useless(d.v.discover.at, asked(kind) || !d.v.discover.v, "a kind that can sign in by itself: server_to_server, legacy_package, api_user")
 	if len(d.v.scopes.v) > 0 && kind.Proof() != keepwatch.ProofToken {
@@ -87,6 +90,32 @@ func (m *merger) datesOf(d *at[credentialDraft]) {
 	made, end := d.v.generated, d.v.expires
 	if made.at.set() && end.at.set() && !made.v.Before(end.v) {
 		end.at.fault("a day after "+made.v.String(), "ends on %s, but was made on %s", end.v, made.v)
+	}
+}
+
+// limitsOf notes what no clock of the kind looks at. It is no fault: the record is
+// as right without it, and a test is worth more than a tidy record.
+func (m *merger) limitsOf(d *at[credentialDraft]) {
+	kind, ok := d.v.kindOf(d.at)
+	if !ok {
+		return
+	}
+	takes := func(clock keepwatch.ClockKind, policy bool) bool {
+		return slices.ContainsFunc(expiry.Rules[kind], func(r expiry.Rule) bool { return r.Kind == clock && (!policy || r.Policy != "") })
+	}
+	for _, setting := range []struct {
+		at    spot
+		taken bool
+	}{
+		{d.v.expires.at, takes(keepwatch.ClockHard, false)},
+		{d.v.validFor.at, takes(keepwatch.ClockHard, true)},
+		{d.v.idleFor.at, takes(keepwatch.ClockIdle, true)},
+	} {
+		if setting.at.set() && !setting.taken {
+			note := setting.at.where()
+			note.Message = "is not used: no clock of the kind " + string(kind) + " depends on it"
+			m.notes = append(m.notes, note)
+		}
 	}
 }
 

@@ -32,7 +32,8 @@ func (m *merger) receivers(c *Config) {
 }
 
 // routes checks that every name in them exists: a route that can never match, or
-// that tells nobody, is found now and not in the night it is needed.
+// that tells nobody, is found now and not in the night it is needed. Only the id
+// of a credential may be that of a record, which no file knows.
 func (m *merger) routes(c *Config) {
 	known := m.receiverNames()
 	for _, d := range m.all.routes {
@@ -54,7 +55,9 @@ func (m *merger) routes(c *Config) {
 		}
 		for _, id := range d.v.match.v.credential.v {
 			if _, ok := c.credentials[keepwatch.CredentialID(id.v)]; !ok {
-				unknown(id.at, "credential", id.v, credentialNames(c))
+				note := id.at.where()
+				note.Message = "no file has the credential " + quote(id.at.node.Value) + "; the route waits for a record of that id"
+				m.notes = append(m.notes, note)
 			}
 		}
 		c.Routes = append(c.Routes, d.v.route())
@@ -72,17 +75,10 @@ func (m *merger) receiverNames() []string {
 	return slices.Compact(out)
 }
 
-func credentialNames(c *Config) []string {
-	out := make([]string, len(c.Credentials))
-	for i, cred := range c.Credentials {
-		out[i] = string(cred.ID)
-	}
-	return out
-}
-
 // warnings looks for what is allowed and unwise.
 func (m *merger) warnings(c *Config) {
 	c.warnOfFiles()
+	c.Warnings = append(c.Warnings, m.notes...)
 	if len(c.Credentials) == 0 {
 		c.warn(Fault{File: c.Files[0], Key: "credentials"}, "there is no credential to watch")
 		return

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -108,4 +109,21 @@ func keyTable(s map[string]any) string {
 	}
 	rows(s, "")
 	return b.String()
+}
+
+// What the example shows in comments loads, too, once the comments are taken away.
+func TestExampleLoadsWithItsSuggestions(t *testing.T) {
+	suggestion := regexp.MustCompile(`(?m)^( *)# ( *(?:- [{"]|[a-z_]+:).*)$`)
+	content := suggestion.ReplaceAllString(Example(), "$1$2")
+	for _, key := range []string{"integration_points:", "renewal:", "discover:", "middleware-tls", "nightly-drop", "dependents:"} {
+		if !strings.Contains(content, key) || strings.Contains(content, "# "+key) {
+			t.Errorf("%s is not suggested", key)
+		}
+	}
+	content = strings.Replace(content, "  auth: none", "", 1) // needs nothing but a taste for risk
+	path := filepath.Join(t.TempDir(), "keepwatch.yaml")
+	writeFile(t, path, content)
+	if _, err := Load(path, nil); err != nil {
+		t.Errorf("%v\n%s", err, content)
+	}
 }

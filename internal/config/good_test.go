@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keepwatch"
+	"keepwatch/internal/expiry"
 	"keepwatch/internal/notify"
 	"keepwatch/internal/notify/email"
 	"keepwatch/internal/notify/webhook"
@@ -26,6 +27,7 @@ func goodEnv(t *testing.T) func(string) (string, bool) {
 	return env(map[string]string{
 		"CRM": "s3cret", "HOOK_KEY": "k3y", "HOOK_URL": "https://example.com/hook", "SFMC_CRM_SYNC": "s3cret", "SLACK_CRM": "https://hooks.slack.com/services/x",
 		"WIDE": "0.0.0.0:8484", "HOST": "keepwatch.example.com", "DB": "postgres://u:p4ss@db/k", "PACE": "20s", "RUNS": "7", "TENANT": "emea",
+		"POINT_CERT": "c3rt", "POINT_KEY": "k3y", "POINT_ROOTS": "r00ts",
 		"ONCE": "${env:CRM}", "DIR": dir,
 	})
 }
@@ -64,7 +66,7 @@ func TestGoodFilesLoad(t *testing.T) {
 // The published sample, field by field.
 func TestSample(t *testing.T) {
 	c := mustLoad(t, filepath.Join("testdata", "config", "v1.yaml"))
-	at := func(y, m, d int) time.Time { return time.Date(y, time.Month(m), d, 0, 0, 0, 0, time.UTC) }
+	end := time.Date(2027, 3, 26, 23, 0, 0, 0, time.UTC) // midnight in the office
 	wantTenants := []keepwatch.Tenant{{
 		ID: "emea", Subdomain: "mc563885gzs27c5t9-63k636ttgm",
 		AuthURL: "http://127.0.0.1:8485/", RESTURL: "http://127.0.0.1:8485/", SOAPURL: "http://127.0.0.1:8485/Service.asmx",
@@ -75,7 +77,7 @@ func TestSample(t *testing.T) {
 	}
 	wantCredentials := []keepwatch.Credential{{
 		ID: "crm-sync", Tenant: "emea", BusinessUnit: 510000123, Kind: keepwatch.ServerToServer, ClientID: "4xq0example",
-		SecretRef: "env:SFMC_CRM_SYNC", SecretGenerated: keepwatch.Day(2026, 9, 28), Deadline: keepwatch.Deadline{At: at(2027, 3, 27), Source: keepwatch.DateDerived},
+		SecretRef: "env:SFMC_CRM_SYNC", SecretGenerated: keepwatch.Day(2026, 9, 28), Deadline: keepwatch.Deadline{At: end, Source: keepwatch.DateDerived},
 		Criticality: keepwatch.Transactional, Owner: keepwatch.Owner{Team: "crm-platform", Contact: "crm-oncall@example.com"},
 		Purpose: "order confirmations from the shop",
 		Holders: []keepwatch.Holder{{Name: "mulesoft-prod", Contact: "middleware@example.com"}, {Name: "shop-backend"}},
@@ -91,6 +93,8 @@ func TestSample(t *testing.T) {
 		Tests:      []string{"identity", "rest:/messaging/v1/email/definitions?$pageSize=1", "soap:GetSystemStatus"},
 		File:       "testdata/config/v1.yaml:23",
 	}}
+	wantCredentials[0].Clocks = expiry.Clocks(wantCredentials[0], end.Location(), nil)
+	wantCredentials[0].Clocks[0].At = end
 	if diff := cmp.Diff(wantCredentials, c.Credentials); diff != "" {
 		t.Errorf("credentials (-want +got):\n%s", diff)
 	}
@@ -157,7 +161,7 @@ func TestKinds(t *testing.T) {
 	if pkg.Deadline.Source != keepwatch.DateUnknown || !slices.Equal(pkg.Tests, []string{"identity"}) || !slices.Equal(pkg.Scopes, []string{"email_read", "data_extensions_read"}) {
 		t.Errorf("package: %+v", pkg)
 	}
-	if want := time.Date(2026, 9, 28, 12, 30, 0, 0, time.UTC); old.SecretGenerated != keepwatch.Exactly(want) || !old.Deadline.At.Equal(want.Add(keepwatch.ClientSecretLife)) {
+	if want := time.Date(2026, 9, 28, 12, 30, 0, 0, time.UTC); old.SecretGenerated != keepwatch.Exactly(want) || old.Deadline.Source != keepwatch.DateUnknown {
 		t.Errorf("old: %+v", old)
 	}
 	if !filepath.IsAbs(strings.TrimPrefix(old.SecretRef, "file:")) {

@@ -10,7 +10,8 @@ type merger struct {
 	faults *Faults
 	all    draft
 	refs   []boundRef
-	record bool // what is checked is a record of the interface, not a file
+	notes  []Fault // what is allowed and unwise
+	record bool    // what is checked is a record of the interface, not a file
 }
 
 func (m *merger) add(d draft) {

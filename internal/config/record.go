@@ -22,6 +22,7 @@ func recordNode(c keepwatch.Credential) *yaml.Node {
 	n.text("business_unit", c.BusinessUnit.String())
 	n.text("kind", string(c.Kind))
 	n.text("client_id", c.ClientID)
+	n.text("package", c.Package)
 	n.text("username", c.Username)
 	n.text("secret", c.SecretRef)
 	n.date("secret_generated", c.SecretGenerated)

@@ -92,7 +92,7 @@ func TestSchemaAgreesWithTheFixtures(t *testing.T) {
 	// What can be wrong about one value alone is wrong for the schema, too.
 	for _, name := range []string{
 		"unknown-key", "unknown-key-client-secret", "kind", "criticality", "subdomain", "mid-text", "missing", "id", "list", "shapes", "version-newer", "version-text",
-		"tier-name", "fail-after", "literal-secret", "literal-secret-slack", "auth-unknown", "listen", "base-url", "store-url", "runbook", "date", "dependents", "tests", "merge-key", "route-match",
+		"tier-name", "fail-after", "literal-secret", "literal-secret-slack", "auth-unknown", "listen", "base-url", "store-url", "runbook", "date", "dependents", "tests", "merge-key", "route-match", "integration-points", "certificate",
 	} {
 		if err := conform(s, readAny(t, filepath.Join("testdata", "bad", name+".yaml")), "$"); err == nil {
 			t.Errorf("%s: the loader refuses it, the schema does not", name)

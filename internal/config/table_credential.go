@@ -12,10 +12,11 @@ type credentialDraft struct {
 	unit               at[keepwatch.MID]
 	kind               at[keepwatch.Kind]
 	clientID, username at[string]
+	pkg                at[string]
 	secret             at[string]
 	generated, expires at[keepwatch.Date]
 	lastUsed           keepwatch.Date
-	validFor, idleFor  time.Duration
+	validFor, idleFor  at[time.Duration]
 	confirmed          keepwatch.Date
 	certificate        at[certificateDraft]
 	criticality        keepwatch.Criticality
@@ -53,21 +54,22 @@ func credentialKind() kind[credentialDraft] {
 		key("business_unit", "MID to prove it in; without it the one that owns the package", located(mid()), func(c *draft) *at[keepwatch.MID] { return &c.unit }),
 		key("kind", "what it is to SFMC; the default is server_to_server", located(choice("a kind of credential", keepwatch.Kinds...)), func(c *draft) *at[keepwatch.Kind] { return &c.kind }),
 		key("client_id", "the package's client id", located(free(200)), func(c *draft) *at[string] { return &c.clientID }),
+		key("package", "the installed package's name as Setup shows it", located(free(200)), func(c *draft) *at[string] { return &c.pkg }),
 		key("username", "the name that goes with it: of an API user, of an SFTP user", located(free(200)), func(c *draft) *at[string] { return &c.username }),
 		key("secret", secretDoc, located(secretRef()), func(c *draft) *at[string] { return &c.secret }),
 		key("secret_generated", "the day the secret, password or key was made; a client secret ends 180 days later", located(date()), func(c *draft) *at[keepwatch.Date] { return &c.generated }),
 		key("expires", "the day it ends, where somebody knows it; beats an end that follows from other dates", located(date()), func(c *draft) *at[keepwatch.Date] { return &c.expires }),
 		key("last_used", "the day it was last used by anybody but Keepwatch", date(), func(c *draft) *keepwatch.Date { return &c.lastUsed }),
-		key("valid_for", "how long it lives from secret_generated, where the account decides: the password policy", duration(day, 3650*day), func(c *draft) *time.Duration { return &c.validFor }),
-		key("idle_for", "how long it may lie unused before it ends, where the account decides", duration(day, 3650*day), func(c *draft) *time.Duration { return &c.idleFor }),
+		key("valid_for", "how long it lives from secret_generated, where the account decides: the password policy", located(duration(day, 3650*day)), func(c *draft) *at[time.Duration] { return &c.validFor }),
+		key("idle_for", "how long it may lie unused before it ends, where the account decides", located(duration(day, 3650*day)), func(c *draft) *at[time.Duration] { return &c.idleFor }),
 		key("dates_confirmed", "the day somebody last confirmed these dates", date(), func(c *draft) *keepwatch.Date { return &c.confirmed }),
 		key("certificate", "where its certificate is read", located(certificateKind()), func(c *draft) *at[certificateDraft] { return &c.certificate }),
 		key("criticality", "how soon a failure hurts; the default is standard", choice("a criticality", keepwatch.Criticalities...), func(c *draft) *keepwatch.Criticality { return &c.criticality }),
 		key("owner", "who answers for it", owner, func(c *draft) *keepwatch.Owner { return &c.owner }),
 		key("purpose", "what it is for", free(500), func(c *draft) *string { return &c.purpose }),
-		key("environment", "production, staging or the like", free(64), func(c *draft) *string { return &c.environment }),
-		key("region", "where in the world it is used", free(64), func(c *draft) *string { return &c.region }),
-		key("area", "what part of the business it serves: commerce, service", free(64), func(c *draft) *string { return &c.area }),
+		key("environment", "production, staging or the like", free(200), func(c *draft) *string { return &c.environment }),
+		key("region", "where in the world it is used", free(200), func(c *draft) *string { return &c.region }),
+		key("area", "what part of the business it serves: commerce, service", free(200), func(c *draft) *string { return &c.area }),
 		key("holders", "the systems that keep a copy of the secret", list(holder, 200), func(c *draft) *[]keepwatch.Holder { return &c.holders }),
 		key("renewal", "how it is planned to be renewed", located(renewalKind()), func(c *draft) *at[keepwatch.Renewal] { return &c.renewal }),
 		key("runbook_url", "what to read when it fails", webURL(), func(c *draft) *string { return &c.runbook }),

@@ -80,7 +80,7 @@ func (c *Config) take(record keepwatch.Credential, table kind[credentialDraft]) 
 		c.refs = append(c.refs, r)
 	}
 	_ = faults.err() // puts them in order
-	return faults.List
+	return append(faults.List, m.notes...)
 }
 
 // Secret is the reference that a test uses in place of the registered one, and
