@@ -153,7 +153,7 @@ func cmpRef(cred keepwatch.Credential, r keepwatch.Rotation) string {
 // named reports whether the record names the new secret: by its reference, or by
 // the old one that holds it by now, with the right date in either case.
 func (c *Cockpit) named(ctx context.Context, cred keepwatch.Credential, r keepwatch.Rotation) (bool, error) {
-	if cred.SecretGenerated != r.Generated {
+	if cred.SecretGenerated != r.Generated || c.staleEnd(cred, r) {
 		return false, nil
 	}
 	if cred.SecretRef == r.NewRef {
@@ -162,9 +162,26 @@ func (c *Cockpit) named(ctx context.Context, cred keepwatch.Credential, r keepwa
 	return c.twins(ctx, cred.SecretRef, r.NewRef)
 }
 
+// staleEnd reports whether the record still has an end that somebody typed for the
+// old secret: it would beat the one that follows from the generation date.
+func (c *Cockpit) staleEnd(cred keepwatch.Credential, r keepwatch.Rotation) bool {
+	return !cred.Expires.IsZero() && !cred.Expires.In(c.Zone(cred.ID)).After(later(r.OldEndsAt, r.StartedAt))
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 func fileAdvice(cred keepwatch.Credential, r keepwatch.Rotation) string {
-	return fmt.Sprintf("%s defines %s. Set there secret: %s (now %s) and secret_generated: %s (now %s), and reload. The rotation ends when the configuration says so; until then the tests use the new secret all the same.",
+	s := fmt.Sprintf("%s defines %s. Set there secret: %s (now %s) and secret_generated: %s (now %s)",
 		cred.File, cred.ID, r.NewRef, orNothing(cred.SecretRef), r.Generated, orNothing(cred.SecretGenerated.String()))
+	if !cred.Expires.IsZero() {
+		s += fmt.Sprintf(", take expires: %s away", cred.Expires)
+	}
+	return s + ", and reload. The rotation ends when the configuration says so; until then the tests use the new secret all the same."
 }
 
 func orNothing(s string) string {

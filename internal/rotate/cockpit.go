@@ -61,13 +61,13 @@ type Options struct {
 	// Link makes the address of a holder's page from its token, such as
 	// https://keepwatch.example.com/rotations/tick/TOKEN; nil, or "" from it, makes
 	// letters without one.
-	Link   func(token string) string
-	Zone   func(keepwatch.CredentialID) *time.Location // of the record's calendar; nil: UTC
-	Now    func() time.Time                            // of what people do; nil: time.Now
+	Link func(token string) string
+	Zone func(keepwatch.CredentialID) *time.Location // of the record's calendar; nil: UTC
+	Now  func() time.Time                            // of what people do; nil: time.Now
 	// Changed is called after a rotation came into another state: the overrides and
 	// the rows of the schedule are then to be worked out anew. nil: nobody is told.
 	Changed func(keepwatch.Rotation)
-	Logger *slog.Logger
+	Logger  *slog.Logger
 }
 
 // Cockpit runs rotations. It is safe for many at a time, and for many nodes.

@@ -12,11 +12,12 @@ type Override struct {
 	Generated keepwatch.Date // zero: the record's date stays, because the old secret still lives
 }
 
-// Apply puts it over a record.
+// Apply puts it over a record. Clocks and deadline are for the caller to work out
+// anew. An end that somebody typed spoke of the old secret.
 func (o Override) Apply(c keepwatch.Credential) keepwatch.Credential {
 	c.SecretRef = o.SecretRef
 	if !o.Generated.IsZero() {
-		c.SecretGenerated = o.Generated
+		c.SecretGenerated, c.Expires = o.Generated, keepwatch.Date{}
 	}
 	return c
 }
