@@ -1,0 +1,150 @@
+package inventory
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// column is what one column of a sheet means.
+type column struct {
+	name  string // as the sheet writes it
+	field int    // index in fields, or one of the below
+}
+
+const (
+	columnIgnored = -1 // known, and not a field: status, created, modified
+	columnSecret  = -2 // the secret itself
+	columnUnknown = -3
+)
+
+// aliases are the headings of the tables that people have: the page of Installed
+// Packages, other tools, spreadsheets. The field's own name always counts.
+var aliases = map[string][]string{
+	"id":                   {"credential", "credential id"},
+	"tenant":               {"tenant id", "account"},
+	"business_unit":        {"mid", "bu", "business unit id", "business unit mid", "member id"},
+	"kind":                 {"credential kind", "credential type"},
+	"package":              {"name", "package name", "installed package", "installed package name"},
+	"client_id":            {"clientid", "oauth client id"},
+	"username":             {"user name", "user", "api user"},
+	"secret":               {"secret reference", "secret ref"},
+	"secret_generated":     {"generated", "generated on", "secret generated on", "secret generation date", "secret created", "secret created date", "last rotated", "rotated", "rotated on", "password changed", "password changed on"},
+	"expires":              {"expiry", "expiration", "expires on", "expiry date", "expiration date", "secret expires", "secret expires on", "secret expiry", "secret expiry date", "secret expiration", "secret expiration date", "client secret expires", "client secret expiration", "client secret expiration date", "client secret expiry", "client secret expiry date", "password expiration date", "valid until", "end date"},
+	"last_used":            {"last use", "last used on", "last login"},
+	"dates_confirmed":      {"confirmed", "confirmed on", "dates confirmed on"},
+	"owner.team":           {"owner", "team", "owning team"},
+	"owner.contact":        {"contact", "owner email", "owner e mail", "email", "e mail"},
+	"purpose":              {"description", "package description", "comment"},
+	"environment":          {"env", "stage"},
+	"area":                 {"functional area"},
+	"holders":              {"holder", "held by", "used by"},
+	"dependents":           {"dependent"},
+	"renewal.planned":      {"planned renewal", "renewal date", "next renewal"},
+	"expiry_ladder":        {"ladder", "warnings"},
+	"runbook_url":          {"runbook", "runbook link"},
+	"certificate.file":     {"certificate"},
+	"certificate.endpoint": {"endpoint"},
+}
+
+// ignored are headings of the page of Installed Packages and its like that say
+// nothing a record holds.
+var ignoredHeadings = []string{
+	"status", "state", "active", "created", "created date", "created on", "date created", "created by", "modified", "modified date", "modified on", "date modified",
+	"modified by", "last modified", "last modified date", "last modified by", "last modified on", "source", "type", "package type", "component type", "components", "install date", "installed", "installed on", "installed by",
+	"version", "license", "licenses", "access", "actions", "action", "jwt signing secret", "#", "no",
+}
+
+// secretHeadings head the secret itself.
+var secretHeadings = []string{"client secret", "clientsecret", "secret value", "secret key", "password", "staged secret", "staged client secret"}
+
+// headings maps every normal form of a heading to its meaning.
+var headings = func() map[string]int {
+	out := map[string]int{}
+	for _, h := range ignoredHeadings {
+		out[normal(h)] = columnIgnored
+	}
+	for _, h := range secretHeadings {
+		out[normal(h)] = columnSecret
+	}
+	for i, f := range fields {
+		out[normal(f.name)] = i
+		for _, a := range aliases[f.name] {
+			out[normal(a)] = i
+		}
+	}
+	return out
+}()
+
+// normal is a heading in lower case with one space between words, whatever stood
+// there: "Owner.Team", "owner_team" and "Owner team ▲" are the same.
+func normal(s string) string {
+	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '#'
+	})
+	return strings.Join(words, " ")
+}
+
+// meaning is what a heading stands for. A list may go on in "dependents.2".
+func meaning(heading string) int {
+	n := normal(heading)
+	if i, ok := headings[n]; ok {
+		return i
+	}
+	if at := strings.LastIndexByte(n, ' '); at > 0 {
+		i, ok := headings[n[:at]]
+		if _, err := strconv.ParseUint(n[at+1:], 10, 16); err == nil && ok && i >= 0 && fields[i].sort == listed {
+			return i
+		}
+	}
+	return columnUnknown
+}
+
+// isHeading reports whether a row names columns: two of its cells do, or the only one.
+func isHeading(cells []string) bool {
+	known, filled := 0, 0
+	for _, c := range cells {
+		if tidy(c) == "" {
+			continue
+		}
+		filled++
+		if meaning(c) != columnUnknown {
+			known++
+		}
+	}
+	return known >= 2 && known*2 >= filled || known == 1 && filled == 1
+}
+
+// columnsOf gives the cells of a heading their meaning. Where two mean the same
+// field, the one that bears its very name is taken, else the first.
+func columnsOf(cells []string) (out []column, notes []string) {
+	taken := map[int]int{}
+	for i, c := range cells {
+		col := column{tidy(c), meaning(c)}
+		if before, twice := taken[col.field]; twice && col.field >= 0 && fields[col.field].sort != listed {
+			loser := i
+			if normal(c) == normal(fields[col.field].name) {
+				loser = before
+				taken[col.field] = i
+			}
+			out = append(out, col)
+			notes = append(notes, "two columns mean "+fields[col.field].name+": "+strconv.Quote(clip(out[loser].name))+" is not read")
+			out[loser].field = columnIgnored
+			continue
+		}
+		taken[col.field] = i
+		out = append(out, col)
+	}
+	return out, notes
+}
+
+func unknownHeadings(columns []column) []string {
+	var out []string
+	for _, c := range columns {
+		if c.field == columnUnknown && c.name != "" && !slices.Contains(out, clip(c.name)) {
+			out = append(out, clip(c.name))
+		}
+	}
+	return out
+}
