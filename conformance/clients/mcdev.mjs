@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,6 +54,19 @@ await expectations('mcdev', {
         });
         assert.equal(await tokenRequests(client), 1);
         assert.equal(await requests(client, 'soap'), 1);
+    },
+    'reads users, packages and where each may work': async () => {
+        const client = await register();
+        await control('POST', 'users', { package: true, name: 'forgotten', eid: EID, business_units: [CHILD] });
+        await control('POST', 'users', { login: 'bob', eid: EID, locked: true });
+        await inProject(client, async (folder) => {
+            const { output } = await mcdev(folder, 'retrieve', 'sim/_ParentBU_', 'user');
+            const users = path.join(folder, 'retrieve/sim/_ParentBU_/user');
+            const found = await Promise.all((await readdir(users)).map(async (file) => JSON.parse(await readFile(path.join(users, file)))));
+            const named = (name) => found.find((user) => user.Name === name);
+            assert.ok(named('forgotten app user') && named('bob'), output);
+            assert.match(output, /Found 1 active users \/ 0 inactive users \/ \d+ installed packages/);
+        });
     },
     'stops at a dead secret and says why': async () => {
         const client = await register();

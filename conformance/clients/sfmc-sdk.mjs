@@ -68,6 +68,33 @@ await expectations('sfmc-sdk', {
         assert.equal(answer.Results.length, 1);
         assert.equal(answer.Results[0].Name, 'shop app user');
     },
+    'SOAP: users beside the clients, and where each may work': async () => {
+        const sdk = sdkOf(await register());
+        const user = await control('POST', 'users', { package: true, name: 'forgotten', eid: EID, business_units: [CHILD] });
+        const { Results } = await sdk.soap.retrieveBulk('AccountUserAccount', ['AccountUser.AccountUserID', 'Account.ID'], {});
+        const units = Results.filter((row) => String(row.AccountUser.AccountUserID) === user.id).map((row) => Number(row.Account.ID));
+        assert.deepEqual(units, [EID, CHILD]);
+        const answer = await sdk.soap.retrieve('AccountUser', ['Name', 'IsLocked'], {
+            QueryAllAccounts: true,
+            filter: { leftOperand: 'IsAPIUser', operator: 'equals', rightOperand: 'true' },
+        });
+        assert.ok(answer.Results.some((row) => row.Name === 'forgotten app user'));
+    },
+    'REST: the audit trail, as an object and as an array': async () => {
+        const client = await register({ name: 'audited' });
+        const sdk = sdkOf(client);
+        await control('PATCH', `clients/${client.client_id}`, { scopes: ['tracking_events_read', 'accounts_read'] });
+        const page = await sdk.rest.get('/data/v1/audit/auditEvents?$page=1&$pagesize=1&$orderBy=createdDate%20DESC');
+        assert.equal(page.items[0].objectType.name, 'Component');
+        assert.equal(page.items[0].object.name, 'audited');
+        await control('PATCH', 'settings', { audit_array: true });
+        try {
+            const [wrapped] = await sdk.rest.get('/data/v1/audit/auditEvents?$page=1&$pagesize=1');
+            assert.equal(wrapped.items[0].object.name, 'audited');
+        } finally {
+            await control('PATCH', 'settings', { audit_array: false });
+        }
+    },
     'SOAP: more data than fits is continued': async () => {
         let pages = 1;
         const sdk = sdkOf(await register(), { eventHandlers: { onLoop: () => pages++ } });

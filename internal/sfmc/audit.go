@@ -99,7 +99,7 @@ func parseAudit(r Reply, names veil) (auditAnswer, Verdict) {
 	body := trimBOM(bytes.TrimSpace(r.Body))
 	if body[0] == '[' {
 		if body = first(body); body == nil {
-			return auditAnswer{}, r.ok() // an empty array: nothing logged
+			return auditAnswer{size: auditPage}, r.ok() // an empty array: nothing logged
 		}
 	}
 	want := []field{{key: "items"}, {key: "pageSize"}, {key: "count"}}

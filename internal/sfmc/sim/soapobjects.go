@@ -29,7 +29,7 @@ var objectKinds = map[string]objectKind{
 		"ID Name ParentID ParentName IsActive CustomerKey AccountType BusinessName Email FromName Phone Address City State Zip Country Locale.LocaleCode TimeZone.Name Client Client.ID Client.EnterpriseID CreatedDate ModifiedDate PartnerKey IsTestAccount DBID Description EditionID DefaultSendClassification.ObjectID ParentAccount.ID MasterUnsubscribeBehavior UnsubscribeBehavior Subscription.EmailsPurchased Subscription.Period Subscription.AccountsPurchased Subscription.LPAccountsPurchased Subscription.DOTOAccountsPurchased Subscription.BUAccountsPurchased Subscription.AdvAccountsPurchased Subscription.BeginDate Subscription.EndDate Subscription.Notes Subscription.ContractNumber Subscription.ContractModifier Subscription.IsRenewal Subscription.NumberofEmails InheritAddress RoleIDs Roles SubscriberFilter PrivateLabels",
 		businessUnits},
 	"AccountUser": {"users_read",
-		"ID AccountUserID UserID CustomerKey Name Email NotificationEmailAddress ActiveFlag IsAPIUser IsLocked MustChangePassword LastSuccessfulLogin CreatedDate ModifiedDate DefaultBusinessUnit DefaultBusinessUnitObject.ID Client Client.ID Client.EnterpriseID Locale.LocaleCode TimeZone.ID TimeZone.Name Roles PartnerKey",
+		"ID AccountUserID UserID CustomerKey Name Email NotificationEmailAddress ActiveFlag IsAPIUser IsLocked MustChangePassword LastSuccessfulLogin CreatedDate ModifiedDate DefaultBusinessUnit DefaultBusinessUnitObject.ID Client Client.ID Client.EnterpriseID Client.ModifiedBy Locale.LocaleCode TimeZone.ID TimeZone.Name Roles UserPermissions PartnerKey",
 		accountUsers},
 	"AccountUserAccount": {"users_read", "AccountUser.AccountUserID AccountUser.UserID Account.ID ObjectID PartnerKey", accountUserAccounts},
 	"DataFolder": {"",
@@ -49,7 +49,7 @@ var objectKinds = map[string]objectKind{
 	"TriggeredSendDefinition": {"email_read", "ObjectID CustomerKey Name TriggeredSendStatus Client Client.ID CreatedDate ModifiedDate", noRows},
 	"QueryDefinition":         {"automations_read", "ObjectID CustomerKey Name Status Client Client.ID CreatedDate ModifiedDate", noRows},
 	"DataExtensionField":      {"data_extensions_read", "ObjectID CustomerKey Name FieldType Client Client.ID", noRows},
-	"Role":                    {"users_read", "ObjectID CustomerKey Name Client Client.ID", noRows},
+	"Role":                    {"users_read", "ObjectID CustomerKey Name Description CreatedDate ModifiedDate IsSystemDefined IsPrivate PermissionSets Client Client.ID PartnerKey", noRows},
 	"Send":                    {"tracking_events_read", "ID Status SendDate Client Client.ID", noRows},
 }
 
