@@ -26,7 +26,7 @@ func (f Feed) write(events []event) []byte {
 		name += ": " + clean(f.Owner)
 	}
 	cal.SetName(name) // X-WR-CALNAME as well, for clients from before RFC 7986
-	cal.SetRefreshInterval(period(refresh), ical.WithValue("DURATION"))
+	cal.SetRefreshInterval(period(refresh))
 	cal.SetXPublishedTTL(period(refresh)) // the same, for Outlook
 	for _, e := range events {
 		cal.AddVEvent(e.vevent())
