@@ -41,6 +41,7 @@ var floors = map[string]int{
 	"keepwatch/internal/rotate":          4,
 	"keepwatch/internal/view":            4,
 	"keepwatch/internal/ics":             4,
+	"keepwatch/internal/digest":          4,
 	"keepwatch/internal/scenario":        4,
 	"keepwatch/internal/notify/webhook":  4,
 	"keepwatch/internal/notify/email":    4,
