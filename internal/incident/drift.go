@@ -59,7 +59,7 @@ func (st *step) driftEnds(s *keepwatch.Series, o *keepwatch.Observation) (open b
 	case !e.AcknowledgedAt.IsZero():
 		st.book().leave(e, s.ID, o.At, ReasonDriftKnown, "The change was acknowledged; what was seen since is the new base.")
 	case o.At.Sub(e.DetectedAt) >= driftFor:
-		st.book().leave(e, s.ID, o.At, ReasonDriftAged, "Nothing has changed for a week; what was seen since is the new base.")
+		st.book().leave(e, s.ID, o.At, ReasonDriftAged, "It was said a week ago; what was seen since is the new base.")
 	default:
 		return true
 	}

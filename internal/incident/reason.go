@@ -25,6 +25,6 @@ const (
 	ReasonContradicted     = "date_contradicted"       // changed: a proof after the date
 	ReasonDrift            = "drift"                   // opened: something changed by itself
 	ReasonDriftKnown       = "drift_acknowledged"      // resolved: somebody knows of the change
-	ReasonDriftAged        = "drift_aged"              // resolved: nothing changed for a week
+	ReasonDriftAged        = "drift_aged"              // resolved: it was said a week ago
 	ReasonRemoved          = "removed"                 // left, resolved: the check is no longer configured
 )
