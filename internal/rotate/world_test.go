@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,6 +96,9 @@ type world struct {
 	holders map[string]string // name -> the secret that it uses
 	tenant  keepwatch.Tenant
 	failed  []string // production calls and regular tests that failed
+	pace    time.Duration
+
+	together bool // the nodes run at the same instant
 }
 
 type node struct {
@@ -108,7 +112,7 @@ var begin = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 func newWorld(t *testing.T, holders ...string) *world {
 	t.Helper()
 	time.Sleep(time.Until(begin))
-	w := &world{t: t, vault: vault{oldRef: "secret-of-the-client-001"}, holders: map[string]string{},
+	w := &world{t: t, pace: time.Minute, vault: vault{oldRef: "secret-of-the-client-001"}, holders: map[string]string{},
 		tenant: keepwatch.Tenant{ID: "emea", AuthURL: sim.PipeURL, RESTURL: sim.PipeURL, SOAPURL: sim.PipeURL + "Service.asmx"}}
 	w.sim = sim.New(sim.Options{Now: time.Now, Clients: []sim.ClientSpec{{ClientID: clientID, Secret: w.vault[oldRef], MID: 510000123, Kind: keepwatch.ServerToServer}}})
 	w.pipe = sim.NewPipe(w.sim)
@@ -192,20 +196,26 @@ func (w *world) find(id keepwatch.CredentialID) (keepwatch.Credential, keepwatch
 	return cred, w.tenant, id == credID
 }
 
-// minute is what happens each minute: the check of the rotation on every node, the
+// minute is what happens each minute, or at a slower pace in long stories: the check of the rotation on every node, the
 // credential's own test on one of them, and every holder's call.
 func (w *world) minute() {
 	w.t.Helper()
-	time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)))
+	time.Sleep(time.Until(time.Now().Truncate(w.pace).Add(w.pace)))
 	for i, n := range w.nodes {
 		if n.life.dead {
-			w.nodes[i] = w.node(0, false)
+			again := w.node(0, false)
 			w.nodes = w.nodes[:len(w.nodes)-1]
+			w.nodes[i] = again
 		}
 	}
+	var nodes sync.WaitGroup
 	for _, n := range w.nodes {
-		n.Look(w.t.Context(), w.slot(), time.Now())
+		nodes.Go(func() { n.Look(w.t.Context(), w.slot(), time.Now()) })
+		if !w.together {
+			nodes.Wait()
+		}
 	}
+	nodes.Wait()
 	w.work()
 }
 
