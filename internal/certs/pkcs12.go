@@ -1,10 +1,13 @@
 package certs
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
+	"slices"
+	"strings"
 	"unicode/utf16"
 
 	"keepwatch"
@@ -69,8 +72,8 @@ type certBag struct {
 }
 
 // maxRounds is what key derivation may cost a whole file. OpenSSL writes 2,048,
-// Java 10,000, the careful a few 100,000.
-const maxRounds = 1_000_000
+// Java 10,000, the careful 100,000 or two.
+const maxRounds = 400_000
 
 var (
 	errRounds   = errors.New("it asks for more rounds of key derivation than are spent on a file")
@@ -95,23 +98,58 @@ func parsePKCS12(raw []byte, password keepwatch.Secret, alias string) bundle {
 		return spoiled("PKCS#12", "The file cannot be read: "+err.Error()+".")
 	}
 	locked := err != nil
-	matched := false
+	var all []certificate
 	for i := range parts {
 		bags, err := u.bags(&parts[i])
+		all = append(all, certificatesIn(bags)...)
 		switch {
-		case err == nil:
-			matched = b.takeBags(bags, alias) || matched
-		case locked: // named already
+		case err == nil, locked: // named already
 		case errors.Is(err, errPassword):
 			b.faults, locked = append(b.faults, wrongPassword("PKCS#12 file")), true
 		default:
 			b.faults = append(b.faults, broken("A part of the file cannot be read: "+err.Error()+"."))
 		}
 	}
-	if !locked || matched {
+	if matched := b.choose(all, alias); !locked || len(all) > 0 {
 		b.missing(matched, alias)
 	}
 	return b
+}
+
+// certificate is one of the file, with the name that people gave it.
+type certificate struct {
+	der  []byte
+	name string
+	key  bool // its key is in the file, too
+}
+
+// choose takes what the alias names, or everything. A chosen certificate with a
+// key brings the ones without: among them is its chain.
+func (b *bundle) choose(all []certificate, alias string) (matched bool) {
+	named := func(c certificate) bool { return alias == "" || strings.EqualFold(alias, c.name) }
+	chain := slices.ContainsFunc(all, func(c certificate) bool { return c.key && named(c) })
+	slices.SortStableFunc(all, func(x, y certificate) int { // by name: Java shuffles them at each writing
+		switch {
+		case x.key && y.key:
+			return cmp.Compare(x.name, y.name)
+		case x.key:
+			return -1
+		case y.key:
+			return 1
+		}
+		return 0
+	})
+	for _, c := range all {
+		if !named(c) && (c.key || !chain) {
+			continue
+		}
+		matched = true
+		b.take(c.der, c.name)
+		if c.key {
+			b.leaf(c.der)
+		}
+	}
+	return matched
 }
 
 // open checks the file's seal and returns its parts, also when the seal does not
@@ -180,24 +218,17 @@ func (u *unpacker) bags(part *contentInfo) (list []safeBag, err error) {
 	return list, nil
 }
 
-// takeBags takes the certificates; every other bag, keys above all, stays shut.
-func (b *bundle) takeBags(bags []safeBag, alias string) (matched bool) {
+// certificatesIn takes the certificates out; every other bag, keys above all,
+// stays shut.
+func certificatesIn(bags []safeBag) (list []certificate) {
 	for i := range bags {
 		var c certBag
-		if !bags[i].ID.Equal(oidCertBag) || !whole(bags[i].Value.Bytes, &c) || !c.ID.Equal(oidX509) {
-			continue
-		}
-		name, key := bags[i].attributes()
-		if alias != "" && alias != name {
-			continue
-		}
-		matched = true
-		b.take(c.Data, name)
-		if key {
-			b.leaf(c.Data)
+		if bags[i].ID.Equal(oidCertBag) && whole(bags[i].Value.Bytes, &c) && c.ID.Equal(oidX509) {
+			name, key := bags[i].attributes()
+			list = append(list, certificate{c.Data, name, key})
 		}
 	}
-	return matched
+	return list
 }
 
 // attributes are the bag's friendly name, and whether a key belongs to it.
