@@ -1,15 +1,20 @@
 // Package secrets turns references into secret bytes at the moment of use. The
 // configuration, the database and every message hold the reference alone
-// ("env:NAME", "file:/path"); nothing here keeps what a reference points at.
+// ("env:NAME", "file:/path", "sealed:ID"); nothing here keeps what a reference
+// points at.
 //
 // It is called by whoever is about to send a secret (probe, notify) and by
 // config and doctor, which only ask whether a reference could be read. It does
 // not know what the secret is for.
+//
+// A [Sealer] encrypts secrets that people give to the interface. It knows no
+// database: what it makes is a text that somebody else keeps.
 package secrets
 
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,21 +22,23 @@ import (
 )
 
 const (
-	schemeEnv  = "env"
-	schemeFile = "file"
+	schemeEnv    = "env"
+	schemeFile   = "file"
+	schemeSealed = "sealed"
 )
 
 // announced are the schemes of the published format that this build cannot read.
 // They are told apart from typing errors, because the answer is another one.
-var announced = []string{"vault", "awssm", "azurekv", "gcpsm", "k8s", "sealed"}
+var announced = []string{"vault", "awssm", "azurekv", "gcpsm", "k8s"}
 
-// Allowed says in one line what a reference may look like.
+// Allowed says in one line what a person may write as a reference. Those of sealed
+// secrets are made by the program.
 const Allowed = "env:NAME, file:/path"
 
 // Reference is a parsed secret reference. It is safe to show.
 type Reference struct {
-	Scheme string // "env" or "file"
-	Name   string // the variable's name or the file's path
+	Scheme string // "env", "file" or "sealed"
+	Name   string // the variable's name, the file's path or the sealed secret's id
 }
 
 func (r Reference) String() string { return r.Scheme + ":" + r.Name }
@@ -50,6 +57,10 @@ func Parse(ref string) (Reference, error) {
 	case found && scheme == schemeFile:
 		if name == "" || strings.ContainsFunc(name, isControl) {
 			return Reference{}, invalid("there is no path after file:")
+		}
+	case found && scheme == schemeSealed:
+		if !sealedName.MatchString(name) {
+			return Reference{}, invalid("the name after sealed: is not the id of a credential")
 		}
 	case found && slices.Contains(announced, scheme):
 		return Reference{}, invalid(fmt.Sprintf("references of the scheme %q are known but not available in this build yet", scheme+":"))
@@ -70,7 +81,7 @@ func Validate(ref string) error {
 // format, whether this build can read it or not.
 func IsReference(ref string) bool {
 	scheme, _, found := strings.Cut(ref, ":")
-	return found && (scheme == schemeEnv || scheme == schemeFile || slices.Contains(announced, scheme))
+	return found && (scheme == schemeEnv || scheme == schemeFile || scheme == schemeSealed || slices.Contains(announced, scheme))
 }
 
 // Absolute completes the path of a file: reference from the folder of the file
@@ -82,6 +93,30 @@ func Absolute(ref, dir string) string {
 		return ref
 	}
 	return schemeFile + ":" + filepath.Join(dir, path)
+}
+
+// sealedName is the id of a credential, and what secret of it this is when it is
+// not the secret: "crm", "crm+staged". No id has a plus sign.
+var sealedName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(\+[a-z0-9]{1,32})?$`)
+
+// SealedRef refers to the secret that is sealed for a credential; part is "" for
+// the secret itself, or a short name in small letters for a further one.
+func SealedRef(id keepwatch.CredentialID, part string) string {
+	if part != "" {
+		part = "+" + part
+	}
+	return schemeSealed + ":" + string(id) + part
+}
+
+// Owns reports whether a credential may use a reference: a sealed secret belongs to
+// one credential, and no other may send it anywhere. Every other reference is free.
+func Owns(id keepwatch.CredentialID, ref string) bool {
+	name, found := strings.CutPrefix(ref, schemeSealed+":")
+	if !found {
+		return true
+	}
+	owner, _, _ := strings.Cut(name, "+")
+	return owner == string(id)
 }
 
 func invalid(fact string) error {

@@ -30,6 +30,9 @@ type Options struct {
 	// LookupEnv reads one environment variable. Only the program's edge knows the
 	// environment; nil means that no variable is set.
 	LookupEnv func(string) (string, bool)
+	// Sealed opens the sealed secret with this id. Its error is shown, so it must
+	// not show content. nil: nothing is sealed here.
+	Sealed func(ctx context.Context, id string) (keepwatch.Secret, error)
 	// Keep is how long the bytes behind a reference may be used again without
 	// reading anew. Zero, the default, reads at each use: a rotated secret counts
 	// at once and nothing stays in memory.
@@ -39,6 +42,7 @@ type Options struct {
 // Resolver reads secrets by reference. It is safe for concurrent use.
 type Resolver struct {
 	lookup func(string) (string, bool)
+	sealed func(context.Context, string) (keepwatch.Secret, error)
 	keep   time.Duration
 	key    []byte // of Fingerprint; new in each process
 
@@ -53,7 +57,7 @@ func New(o Options) *Resolver {
 	}
 	key := make([]byte, sha256.Size)
 	_, _ = rand.Read(key) // never fails: crypto/rand ends the process instead
-	return &Resolver{lookup: o.LookupEnv, keep: o.Keep, key: key, kept: map[Reference][]byte{}}
+	return &Resolver{lookup: o.LookupEnv, sealed: o.Sealed, keep: o.Keep, key: key, kept: map[Reference][]byte{}}
 }
 
 // Resolve reads the secret behind ref now. Its errors name the reference and the
@@ -96,7 +100,7 @@ func (r *Resolver) read(ctx context.Context, text string) ([]byte, error) {
 	if b := r.recall(ref); b != nil {
 		return b, nil
 	}
-	b, err := r.fetch(ref)
+	b, err := r.fetch(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -104,8 +108,8 @@ func (r *Resolver) read(ctx context.Context, text string) ([]byte, error) {
 	return b, nil
 }
 
-func (r *Resolver) fetch(ref Reference) ([]byte, error) {
-	b, err := r.content(ref)
+func (r *Resolver) fetch(ctx context.Context, ref Reference) ([]byte, error) {
+	b, err := r.content(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -119,15 +123,29 @@ func (r *Resolver) fetch(ref Reference) ([]byte, error) {
 	return b, nil
 }
 
-func (r *Resolver) content(ref Reference) ([]byte, error) {
-	if ref.Scheme == schemeEnv {
+func (r *Resolver) content(ctx context.Context, ref Reference) ([]byte, error) {
+	switch ref.Scheme {
+	case schemeEnv:
 		value, set := r.lookup(ref.Name)
 		if !set {
 			return nil, unreadable(ref, "is not set")
 		}
 		return []byte(value), nil
+	case schemeSealed:
+		return r.unseal(ctx, ref)
 	}
 	return readFile(ref)
+}
+
+func (r *Resolver) unseal(ctx context.Context, ref Reference) ([]byte, error) {
+	if r.sealed == nil {
+		return nil, unreadable(ref, "cannot be opened: no key for sealed secrets is configured")
+	}
+	s, err := r.sealed(ctx, ref.Name)
+	if err != nil {
+		return nil, keepwatch.WithHint(fmt.Errorf("secret %s: %w: %w", ref, keepwatch.ErrUnavailable, err), keepwatch.HintOf(err))
+	}
+	return bytes.Clone(s.Reveal()), nil // the caller may wipe what it gets
 }
 
 // readFile accepts regular files only: a pipe or a device would block or never
@@ -198,8 +216,11 @@ func reason(err error) string {
 
 func unreadable(ref Reference, fact string) error {
 	hint := "set the variable in the environment of this process"
-	if ref.Scheme == schemeFile {
+	switch ref.Scheme {
+	case schemeFile:
 		hint = "check the path and that this process may read the file"
+	case schemeSealed:
+		hint = "set server.seal_key to the key that it was sealed with, or enter the secret again"
 	}
 	return keepwatch.WithHint(fmt.Errorf("secret %s %s: %w", ref, fact, keepwatch.ErrUnavailable), hint)
 }
