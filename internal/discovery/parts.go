@@ -175,7 +175,7 @@ func (l *look) audit(now time.Time) {
 			Missing: "all " + what + ": an API user has no token to read them with", Hint: "Look with a package instead."})
 		return
 	}
-	events, list, v := l.d.client.AuditEvents(l.ctx, l.endpoints, l.access, now.Add(-auditReach), now)
+	events, list, v := l.d.client.AuditEvents(l.ctx, l.endpoints, l.access, now.Add(-auditReach), now.Add(time.Minute))
 	for _, e := range events {
 		if aboutPackages(e) {
 			l.report.Events = append(l.report.Events, Event{
