@@ -174,6 +174,7 @@ type Import struct {
 	Changed   []ImportRow   `json:"changed" nullable:"false"`
 	Unchanged []ImportRow   `json:"unchanged" nullable:"false"`
 	Wrong     []ImportFault `json:"wrong" nullable:"false"`
+	Ignored   []string      `json:"ignored" nullable:"false" doc:"columns that mean nothing here"`
 	Notes     []string      `json:"notes" nullable:"false" doc:"what was understood in a way worth knowing"`
 }
 
@@ -181,16 +182,16 @@ type Import struct {
 type ImportRow struct {
 	Credential string        `json:"credential"`
 	Line       int           `json:"line"`
-	Fields     []FieldChange `json:"fields" nullable:"false"`
+	MatchedBy  string        `json:"matched_by" doc:"how the record was found: id, client_id or package; empty for a new one"`
+	Fields     []FieldChange `json:"fields" nullable:"false" doc:"what changes; of a new record all that is set"`
 }
 
 // ImportFault is one row that does not, and why.
 type ImportFault struct {
-	Line       int    `json:"line"`
-	Column     string `json:"column" doc:"the column's name, or its letter"`
-	Credential string `json:"credential" doc:"empty when the row has none that can be read"`
-	Message    string `json:"message"`
-	Hint       string `json:"hint"`
+	Line    int    `json:"line"`
+	Column  string `json:"column" doc:"as the sheet calls it; empty when it is the row as a whole"`
+	Message string `json:"message"`
+	Hint    string `json:"hint"`
 }
 
 // Finding is something about the estate that somebody should know or decide.

@@ -53,6 +53,12 @@ type commands struct {
 	Validate  validateCmd  `cmd:"" help:"Check the configuration; every fault with file, line, key and what is allowed."`
 	Serve     serveCmd     `cmd:"" help:"Run the daemon."`
 	Check     checkCmd     `cmd:"" help:"Prove credentials now, without daemon or database."`
+	Expiring  expiringCmd  `cmd:"" help:"What ends when, by owner."`
+	Import    importCmd    `cmd:"" help:"Bring an inventory in: a preview, and with --yes the deed."`
+	Export    exportCmd    `cmd:"" help:"Write the inventory out, in a format that import takes."`
+	Findings  findingsCmd  `cmd:"" help:"What somebody should know or decide about the estate."`
+	Discover  discoverCmd  `cmd:"" help:"Look at one account, read-only, with the credential that may."`
+	Feeds     feedsCmd     `cmd:"" help:"Calendar feeds of what ends."`
 	Incidents incidentsCmd `cmd:"" help:"List incidents of the running daemon, or of its store."`
 	Ack       ackCmd       `cmd:"" help:"Acknowledge an incident."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at store, clock, egress address, proxy, secrets and channels."`

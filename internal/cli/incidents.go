@@ -73,10 +73,17 @@ func (e *env) openStore() (*store.DB, error) {
 		return nil, err
 	}
 	if path := missingStore(url); path != "" {
-		return nil, keepwatch.WithHint(fmt.Errorf("there is no store at %s: %w", path, keepwatch.ErrNotFound),
-			"look at store.url, a relative path begins in the working folder; keepwatch serve makes the store")
+		return nil, noStore(path)
 	}
 	return store.Open(e.ctx, url, store.Options{Logger: e.log})
+}
+
+// errNoStore: nothing was ever kept.
+var errNoStore = fmt.Errorf("no store: %w", keepwatch.ErrNotFound)
+
+func noStore(path string) error {
+	return keepwatch.WithHint(fmt.Errorf("there is no store at %s: %w", path, errNoStore),
+		"look at store.url, a relative path begins in the working folder; keepwatch serve makes the store")
 }
 
 func (e *env) configuredStore() (string, error) {

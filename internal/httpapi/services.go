@@ -62,7 +62,7 @@ type Feeds interface {
 	Feeds(ctx context.Context) ([]keepwatch.Feed, error)
 	SaveFeed(ctx context.Context, f keepwatch.Feed) error
 	RevokeFeed(ctx context.Context, id string, now time.Time) error
-	// FeedByHash knows revoked feeds as ErrNotFound.
+	// FeedByHash may answer with a revoked one.
 	FeedByHash(ctx context.Context, hash string) (keepwatch.Feed, error)
 	// Calendar renders a feed as it stands.
 	Calendar(ctx context.Context, f keepwatch.Feed, now time.Time) ([]byte, error)

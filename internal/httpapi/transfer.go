@@ -54,6 +54,9 @@ func (a *api) transferRoutes() {
 		Summary: "The inventory in a format that import takes", Description: "No secret is in it, only references.",
 	}
 	a.describe(&op, auth.Viewer)
+	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{
+		"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+	}}
 	huma.Register(a.huma, op, func(ctx context.Context, in *exportInput) (*exportAnswer, error) {
 		out, err := a.export(ctx, in)
 		if err != nil {
