@@ -118,9 +118,31 @@ func facts() string {
 	for _, f := range Families {
 		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", f.Name, f.Test, code(f.Scope))
 	}
+	scopeFacts(&b)
 	fmt.Fprintf(&b, "\n## Limits\n\nAn answer may have %d bytes after decompression. A token request may take %s, a REST call %s, a SOAP call %s with all its pages, a connection %s.\n"+
 		"A wait that SFMC asks for is taken as at most %s.\n", maxBody, TokenTimeout, RESTTimeout, SOAPTimeout, ConnectTimeout, maxRetryAfter)
 	return b.String()
+}
+
+// scopeFacts writes the least-privilege recipe, and what a look at the account reads.
+func scopeFacts(b *strings.Builder) {
+	b.WriteString("\n## Which scope a test needs\n\nThe table above, and by how a path or object begins what follows. No public source states the latter: they are *assumed*\n" +
+		"from how clients use the routes. A test that is in neither table is taken to need none in particular.\n\n| begins with | scope |\n|---|---|\n")
+	for _, row := range assumedScopes {
+		fmt.Fprintf(b, "| `%s` | `%s` |\n", row.prefix, row.scope)
+	}
+	b.WriteString("\n## What a look at the account reads\n\n| part | scope | source |\n|---|---|---|\n")
+	for _, n := range DiscoveryNeeds {
+		source := "documented"
+		if n.Assumed {
+			source = "*assumed*"
+		}
+		fmt.Fprintf(b, "| %s | `%s` | %s |\n", n.Test, n.Scope, source)
+	}
+	fmt.Fprintf(b, "\nAt most %d pages of %d business units, %d of %d users, %d of %d grants and %d of %d entries of the Audit Trail are read.\n"+
+		"A user is the hidden one of a package when it has no address or its name ends in \"%s\" (mcdev does the same); one that must change its\n"+
+		"password belongs to a package that SFMC installed itself. Times without an offset are US Central Standard Time, all year.\n",
+		unitPages, unitBatch, userPages, userBatch, grantPages, grantBatch, auditPages, auditPage, strings.TrimSpace(appUser))
 }
 
 func mark(on bool, s string) string {
