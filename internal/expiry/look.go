@@ -99,11 +99,11 @@ func idleLadder(k keepwatch.Clock, zone *time.Location) []time.Duration {
 	if since.IsZero() || !since.Before(k.At) {
 		return nil
 	}
-	third := k.At.Sub(since).Round(day) / 3
-	if third < day {
-		return []time.Duration{third}
+	span := k.At.Sub(since)
+	if span < 3*day {
+		return []time.Duration{span / 3}
 	}
-	return []time.Duration{third.Truncate(day)}
+	return []time.Duration{(span.Round(day) / 3).Truncate(day)} // a day of 23 hours is a day
 }
 
 // rungAt counts whole days by the calendar and parts of a day by the clock.

@@ -103,7 +103,7 @@ func newYears(t *testing.T, credentials, days, restarts int) *years {
 	w.path = "sqlite:" + filepath.Join(dir, "keepwatch.db")
 	r := rand.New(rand.NewPCG(2026, 11))
 	for i := range restarts {
-		from := w.begin.Add(w.end.Sub(w.begin) * time.Duration(i+1) / time.Duration(restarts+1)).Truncate(time.Minute).Add(30 * time.Second)
+		from := w.begin.Add(w.end.Sub(w.begin) / time.Duration(restarts+1) * time.Duration(i+1)).Truncate(time.Minute).Add(30 * time.Second)
 		long := []time.Duration{0, 5 * time.Minute, 8 * time.Hour, 10 * 24 * time.Hour}[r.IntN(4)]
 		w.downs = append(w.downs, span{from, from.Add(long + time.Second)})
 	}
@@ -117,15 +117,15 @@ func newYears(t *testing.T, credentials, days, restarts int) *years {
 	return w
 }
 
-// checks is the due-table as the records want it. Eight phases keep a day's looks in
-// eight groups: the arithmetic does not care, and ten years take minutes.
+// checks is the due-table as the records want it. Two phases keep a day's looks in
+// two groups: the arithmetic does not care, and ten years take minutes.
 func (w *years) checks() []keepwatch.Check {
 	out := make([]keepwatch.Check, len(w.lives))
 	for i, l := range w.lives {
 		r := w.records[l.id]
 		out[i] = keepwatch.Check{
 			ID: keepwatch.CheckOf(keepwatch.CheckExpiry, l.id), Kind: keepwatch.CheckExpiry, Credential: l.id, Tenant: "emea",
-			Phase: uint16(i%8) << 13, Fingerprint: fmt.Sprint(r.from.Unix()),
+			Phase: uint16(i%2) << 15, Fingerprint: fmt.Sprint(r.from.Unix()),
 		}
 	}
 	return out
@@ -302,13 +302,26 @@ func (r receiver) Send(_ context.Context, m notify.Message) (notify.Receipt, err
 	defer w.mu.Unlock()
 	taken := w.chance.IntN(10) > 0
 	if len(w.sends[m.Key]) == 0 {
-		w.slowest = max(w.slowest, time.Since(m.At))
+		w.firstTry(m)
 	}
 	w.sends[m.Key] = append(w.sends[m.Key], taken)
 	if !taken {
 		return "", fmt.Errorf("busy: %w", keepwatch.ErrUnavailable)
 	}
 	return "taken", nil
+}
+
+// firstTry measures from the transition to the first try at its message. A restart in
+// between takes its own time: what the process before it had claimed stays leased.
+func (w *years) firstTry(m notify.Message) {
+	took, now := time.Since(m.At), time.Now()
+	if slices.ContainsFunc(w.downs, func(d span) bool { return !d.from.Before(m.At) && d.from.Before(now) }) {
+		return
+	}
+	w.slowest = max(w.slowest, took)
+	if took > time.Minute {
+		w.t.Errorf("message %s of %s was first tried %s later", m.Key, m.At, took)
+	}
 }
 
 type nobody struct{}

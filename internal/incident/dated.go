@@ -358,7 +358,10 @@ func seriesBelongs(id keepwatch.SeriesID, check keepwatch.CheckID) bool {
 // planLook brings the next look forward to when the next rung comes, where the
 // schedule would come later. The soonest of a credential's clocks holds.
 func (st *step) planLook(s *keepwatch.Series, o *keepwatch.Observation, at time.Time) {
-	if at.IsZero() || !at.After(st.now) || o.Gap <= 0 || !at.Before(slotOf(o).Add(o.Gap)) {
+	// A slot that was handed out late, after a standstill, is days old: the next
+	// regular one follows on now, not on it.
+	regular := later(slotOf(o), st.now).Add(o.Gap)
+	if at.IsZero() || !at.After(st.now) || o.Gap <= 0 || !at.Before(regular) {
 		return
 	}
 	if p, planned := st.plans[s.Check]; planned && !p.At.After(at) && !p.At.Equal(detect.Never) {

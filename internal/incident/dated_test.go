@@ -221,7 +221,10 @@ func TestTheNextRungBringsTheLookForward(t *testing.T) {
 		"a day later":    {glance("a", 31, nil, next(33*time.Hour)), 0},
 		"never":          {glance("a", 31, nil), 0},
 		"passed already": {glance("a", 31, nil, next(-time.Hour)), 0},
-		"between":        {glance("a", 31, nil, next(90*time.Minute+time.Millisecond)), 90*time.Minute + time.Second},
+		"after a late slot": {glance("a", 31, nil, func(o *keepwatch.Observation) {
+			o.Due.Next, o.Slot = o.At.Add(9*time.Hour), o.At.AddDate(0, 0, -10)
+		}), 9 * time.Hour},
+		"between": {glance("a", 31, nil, next(90*time.Minute+time.Millisecond)), 90*time.Minute + time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, incident.Policy{})
