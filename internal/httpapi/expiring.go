@@ -67,7 +67,7 @@ func (a *api) expiringRoutes() {
 		OperationID: "withdraw-acceptance", Method: http.MethodDelete, Path: "/api/v1/findings/{id}/accept", Tags: []string{"findings"},
 		Summary: "Take an acceptance back",
 	}, func(ctx context.Context, in *FindingInput) error {
-		return a.Findings.Withdraw(ctx, in.ID, view.PrincipalOf(ctx).Name, time.Now())
+		return a.Findings.Withdraw(ctx, in.ID)
 	})
 	route(a, auth.Admin, huma.Operation{
 		OperationID: "discover", Method: http.MethodPost, Path: "/api/v1/discover/{tenant}", Tags: []string{"findings"},

@@ -53,7 +53,7 @@ type Findings interface {
 	// Findings lists all, with what was accepted and still holds.
 	Findings(ctx context.Context, now time.Time) ([]keepwatch.Finding, error)
 	Accept(ctx context.Context, a keepwatch.Acceptance) error
-	Withdraw(ctx context.Context, finding string, by string, now time.Time) error
+	Withdraw(ctx context.Context, finding string) error
 }
 
 // Feeds keeps the calendar feeds. It sees the hash of a feed's token and never the

@@ -105,6 +105,18 @@ func (r *Reader) Open(id keepwatch.CredentialID) error {
 	return keepwatch.WithHint(fmt.Errorf("credential %q belongs to %s: %w", id, c.File, keepwatch.ErrConflict), "change it there and reload")
 }
 
+// Teams lists the teams that own something, by name.
+func (r *Reader) Teams() []string {
+	teams := []string{}
+	for _, c := range r.inventory().Credentials {
+		if c.Owner.Team != "" {
+			teams = append(teams, c.Owner.Team)
+		}
+	}
+	slices.Sort(teams)
+	return slices.Compact(teams)
+}
+
 // TenantExists reports a tenant that no file defines.
 func (r *Reader) TenantExists(id keepwatch.TenantID) error {
 	ids := r.TenantIDs()

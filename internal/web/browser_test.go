@@ -223,7 +223,7 @@ func TestBrowserPagesFitAndSayTheirStates(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t, newEstate(t).live())
 	paths := []string{
-		"/", "/credentials/crm-sync", "/credentials/us-orders", "/credentials/sg-new-app", "/incidents?status=all",
+		"/", "/expiring", "/expiring?within=365d", "/credentials/crm-sync", "/credentials/us-orders", "/credentials/sg-new-app", "/incidents?status=all",
 		"/incidents/" + string(b.incident(keepwatch.BadSecretOrPackage).ID), "/sign-in",
 	}
 	for _, width := range []int64{390, 1280} {

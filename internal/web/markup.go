@@ -17,7 +17,7 @@ import (
 func parseTemplates(a *assets) map[string]*template.Template {
 	shared := template.Must(template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	set := map[string]*template.Template{}
-	for _, name := range []string{"overview", "credential", "incidents", "incident", "sign-in", "error"} {
+	for _, name := range []string{"overview", "credential", "expiring", "tick", "incidents", "incident", "sign-in", "error"} {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set
@@ -39,7 +39,8 @@ func functions(a *assets) template.FuncMap {
 		"clock":   func(t *time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
 		"full":    func(t *time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" },
 		"day":     func(t *time.Time) string { return t.UTC().Format("2 Jan 2006") },
-		"urgent":  urgent, "strip": compactStrip, "bars": bars, "tone": tone, "bar": barWidth, "ms": ms,
+		"days":    daysText, "endtone": endingTone,
+		"urgent": urgent, "strip": compactStrip, "bars": bars, "tone": tone, "bar": barWidth, "ms": ms,
 		"mid":        func(m *int64) string { return fmt.Sprint(*m) },
 		"credential": func(id string) string { return "/credentials/" + url.PathEscape(id) },
 		"incident":   func(id string) string { return "/incidents/" + url.PathEscape(id) },

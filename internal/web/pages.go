@@ -51,6 +51,7 @@ type credentialBody struct {
 	Slowest float64        // of its steps, for the bars
 	Runs    []client.Result
 	More    bool
+	Changes []client.Change // newest first
 }
 
 func (s *site) credential(_ http.ResponseWriter, r *http.Request) (*page, error) {
@@ -65,6 +66,9 @@ func (s *site) credential(_ http.ResponseWriter, r *http.Request) (*page, error)
 		return nil, err
 	}
 	b := credentialBody{CredentialDetail: d, Run: d.Last, Runs: runs.Items, More: runs.Next != nil}
+	if b.Changes, err = s.changes(r.Context(), id); err != nil {
+		return nil, err
+	}
 	if err := s.chooseRun(r, id, &b); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -35,6 +36,8 @@ type Options struct {
 	Reader    *view.Reader
 	Check     Checker
 	Incidents Incidents
+	History   History // nil: a credential's page shows no changes
+	Ticks     Ticks   // nil: there are no holders' links
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
 }
@@ -53,6 +56,9 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
 	s.mux.HandleFunc("GET /credentials/{id}", s.page(s.credential))
 	s.mux.HandleFunc("POST /credentials/{id}/check", s.page(s.check))
+	s.mux.HandleFunc("GET /expiring", s.page(s.expiring))
+	s.mux.HandleFunc("GET /rotations/tick/{token}", s.page(s.tickOf))
+	s.mux.HandleFunc("POST /rotations/tick/{token}", s.page(s.tick))
 	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
 	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
 	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
@@ -102,7 +108,11 @@ func (s *site) page(h handler) http.HandlerFunc {
 func (s *site) failure(r *http.Request, err error) *page {
 	f := view.FailureOf(err)
 	if f.ID != "" {
-		s.Logger.Error("page failed", "id", f.ID, "route", r.Method+" "+r.URL.Path, "error", err)
+		route := r.Method + " " + r.URL.Path
+		if token := r.PathValue("token"); token != "" { // it works without an account: a log must not have it
+			route = strings.ReplaceAll(route, token, "…")
+		}
+		s.Logger.Error("page failed", "id", f.ID, "route", route, "error", err)
 	}
 	if f.Message == keepwatch.ErrNotFound.Error() {
 		f.Message = "there is no such page"
