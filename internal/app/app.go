@@ -19,14 +19,18 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"keepwatch"
 	"keepwatch/internal/auth"
+	"keepwatch/internal/certs"
 	"keepwatch/internal/config"
+	"keepwatch/internal/discovery"
 	"keepwatch/internal/egress"
 	"keepwatch/internal/incident"
 	"keepwatch/internal/intake"
 	"keepwatch/internal/metrics"
 	"keepwatch/internal/notify"
 	"keepwatch/internal/probe"
+	"keepwatch/internal/rotate"
 	"keepwatch/internal/schedule"
 	"keepwatch/internal/secrets"
 	"keepwatch/internal/store"
@@ -65,13 +69,19 @@ type App struct {
 	log       *slog.Logger
 	lifecycle lifecycle
 
-	config  atomic.Pointer[config.Config]
+	estate  atomic.Pointer[estate]
+	config  atomic.Pointer[config.Config] // of the estate, whole
 	shown   atomic.Pointer[view.Snapshot] // of config
 	secrets *secrets.Resolver
 	egress  *egress.Client
 	db      *store.DB
 	intake  *intake.Intake
 	prober  *probe.Prober
+	sealer  *secrets.Sealer // nil: nothing can be sealed
+
+	cockpit    *rotate.Cockpit
+	discoverer *discovery.Discoverer
+	revision   atomic.Pointer[string] // of the records in force
 
 	registry   *prometheus.Registry
 	metrics    *metrics.Metrics
@@ -116,11 +126,12 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.config.Store(cfg)
-	a.show()
-	a.warn(cfg)
-
-	a.secrets = secrets.New(secrets.Options{LookupEnv: opts.LookupEnv})
+	a.warn(cfg.Warnings)
+	a.revision.Store(new(string))
+	a.secrets = secrets.New(secrets.Options{LookupEnv: opts.LookupEnv, Sealed: a.unseal})
+	if a.sealer, err = a.newSealer(ctx, cfg); err != nil {
+		return nil, err
+	}
 	a.egress = egress.New(egressPolicy(opts.Network))
 	a.lifecycle.onStop("connections", func(context.Context) error { a.egress.CloseIdle(); return nil })
 
@@ -134,7 +145,16 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	a.intake = intake.New(a.db, a.policy)
 	a.prober = probe.New(probe.Options{
 		Secrets: a.secrets, Egress: a.egress, References: cfg.Server.Connectivity, Logger: opts.Logger,
+		IntegrationPoint: func(name string) (keepwatch.IntegrationPoint, bool) { return a.config.Load().IntegrationPoint(name) },
+		Certificates:     certs.New(certs.Options{Secrets: a.secrets, Egress: a.egress}),
 	})
+	a.discoverer = discovery.New(discovery.Options{Secrets: a.secrets, Egress: a.egress, Logger: opts.Logger})
+	a.cockpit = a.newCockpit(cfg)
+	e, err := a.compose(ctx, cfg, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	a.use(e)
 	a.reader = view.NewReader(a.sources(), a.snapshot)
 	if err := a.prepareSignIn(ctx, cfg); err != nil {
 		return nil, err
@@ -198,8 +218,8 @@ func (a *App) policy() incident.Policy {
 	return p
 }
 
-func (a *App) warn(cfg *config.Config) {
-	for _, w := range cfg.Warnings {
+func (a *App) warn(warnings []config.Warning) {
+	for _, w := range warnings {
 		a.log.Warn("configuration", "file", w.File, "line", w.Line, "key", w.Key, "message", w.Message)
 	}
 }
@@ -225,7 +245,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.newRoutes(a.started)
 	a.serve()
 	cfg := a.config.Load()
-	if err := a.db.SyncChecks(ctx, a.started, cfg.Checks()); err != nil {
+	if err := a.db.SyncChecks(ctx, a.started, a.estate.Load().checks()); err != nil {
 		return fmt.Errorf("schedule: %w", err)
 	}
 	unfinished, err := a.db.Unfinished(ctx, a.started)

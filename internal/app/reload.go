@@ -28,21 +28,23 @@ func (a *App) Reload(ctx context.Context) (client.Reloaded, error) {
 	if err == nil {
 		setup, err = a.setup(cfg)
 	}
+	var e estate
 	if err == nil {
-		err = a.db.SyncChecks(ctx, now, cfg.Checks())
+		e, err = a.compose(ctx, cfg, now)
+	}
+	if err == nil {
+		err = a.adopt(ctx, e, now)
 	}
 	a.metrics.ReloadResult(err == nil)
 	if err != nil {
 		a.log.Error("the configuration was not reloaded; the old one stays in force", "error", err)
 		return client.Reloaded{}, errors.Join(err, a.sayReload(ctx, err, now))
 	}
-	a.config.Store(cfg)
 	a.pipeline.Use(setup)
 	a.newRoutes(now)
-	a.show()
-	a.warn(cfg)
-	a.log.Info("reloaded", "credentials", len(cfg.Credentials))
-	return client.Reloaded{Credentials: len(cfg.Credentials)}, a.sayReload(ctx, nil, now)
+	a.warn(cfg.Warnings)
+	a.log.Info("reloaded", "credentials", len(e.whole.Credentials))
+	return client.Reloaded{Credentials: len(e.whole.Credentials)}, a.sayReload(ctx, nil, now)
 }
 
 // fixed refuses changes of what is bound at the start.
@@ -51,6 +53,7 @@ func (a *App) fixed(next *config.Config) error {
 	for _, f := range []struct{ key, old, new string }{
 		{"server.listen", now.Server.Listen, next.Server.Listen},
 		{"server.auth", now.Server.Auth, next.Server.Auth},
+		{"server.seal_key", now.Server.SealKey, next.Server.SealKey},
 		{"store.url", now.Store.URL, next.Store.URL},
 	} {
 		if f.old != f.new {

@@ -20,7 +20,7 @@ func (a *App) snapshot() view.Snapshot { return *a.shown.Load() }
 // runs takes too long to do it for each page.
 func (a *App) show() {
 	cfg, now := a.config.Load(), time.Now()
-	snap := &view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Plans: map[keepwatch.CredentialID]view.Plan{}}
+	snap := &view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Plans: map[keepwatch.CredentialID]view.Plan{}, Zone: cfg.Zone, Ladder: cfg.Ladder}
 	for _, c := range cfg.Credentials {
 		cadence := cfg.Cadence(c.ID)
 		year := schedule.BudgetOf(cadence, schedule.StepsOf(c), now).PerYear

@@ -49,6 +49,10 @@ func (a *App) run(ctx context.Context, s keepwatch.Slot) []keepwatch.Observation
 	switch s.Check.Kind {
 	case keepwatch.CheckExpiry:
 		return a.prober.Look(ctx, cred, cfg.Zone(cred.ID), cfg.Ladder(cred.ID), s)
+	case keepwatch.CheckRotation:
+		return a.cockpit.Look(ctx, s, time.Now())
+	case keepwatch.CheckDiscovery:
+		return []keepwatch.Observation{a.explore(ctx, cred, s)}
 	case keepwatch.CheckCredential:
 		return a.prove(ctx, cfg, cred, s)
 	}

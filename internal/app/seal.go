@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"keepwatch"
+	"keepwatch/internal/config"
+	"keepwatch/internal/secrets"
+	"keepwatch/internal/store"
+)
+
+// newSealer reads the key of sealed secrets, nil where none is configured. A key
+// that cannot be used is an error of the start: secrets that were sealed with
+// another one would all fail as if the monitor could not look.
+func (a *App) newSealer(ctx context.Context, cfg *config.Config) (*secrets.Sealer, error) {
+	if cfg.Server.SealKey == "" {
+		return nil, nil
+	}
+	key, err := a.secrets.Resolve(ctx, cfg.Server.SealKey)
+	if err != nil {
+		return nil, fmt.Errorf("server.seal_key: %w", err)
+	}
+	sealer, err := secrets.NewSealer(key)
+	if err != nil {
+		return nil, fmt.Errorf("server.seal_key: %w", err)
+	}
+	return sealer, nil
+}
+
+// errNoKey is said where a secret is to be sealed or opened without a key.
+func errNoKey() error {
+	return keepwatch.WithHint(fmt.Errorf("no key for sealed secrets is configured: %w", keepwatch.ErrUnavailable),
+		"name one as server.seal_key and restart, or give the record a reference such as env:NAME; "+secrets.MakeKey)
+}
+
+// unseal opens the secret that is sealed for a record. The tenant is that of the
+// record as it is now, so that a blob that was moved does not open.
+func (a *App) unseal(ctx context.Context, id string) (keepwatch.Secret, error) {
+	if a.sealer == nil {
+		return keepwatch.Secret{}, errNoKey()
+	}
+	sealed, err := a.db.Sealed(ctx, id)
+	if errors.Is(err, keepwatch.ErrNotFound) {
+		return keepwatch.Secret{}, keepwatch.WithHint(errors.New("nothing is sealed under this name"), "enter the secret again")
+	}
+	if err != nil {
+		return keepwatch.Secret{}, err
+	}
+	cred, ok := a.estate.Load().recorded.Credential(sealed.Credential)
+	if !ok {
+		return keepwatch.Secret{}, fmt.Errorf("its record is gone: %w", keepwatch.ErrNotFound)
+	}
+	return a.sealer.Open(cred.Tenant, id, sealed.Blob)
+}
+
+// seal makes the row of a new secret.
+func (a *App) seal(c keepwatch.Credential, secret keepwatch.Secret, by string, now time.Time) (*store.Sealed, error) {
+	if a.sealer == nil {
+		return nil, errNoKey()
+	}
+	id := string(c.ID)
+	blob, err := a.sealer.Seal(c.Tenant, id, secret)
+	if err != nil {
+		return nil, err
+	}
+	return &store.Sealed{ID: id, Tenant: c.Tenant, Credential: c.ID, Blob: blob, At: now, By: by}, nil
+}
