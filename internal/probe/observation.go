@@ -62,7 +62,7 @@ func (r *run) connectivity() keepwatch.Connectivity {
 	if r.pointAnswered && r.failed && strings.HasPrefix(r.step, pointPrefix) {
 		return keepwatch.ConnectivityProven
 	}
-	if r.plan == nil || !r.verdict.Outcome.Soft() {
+	if r.plan == nil || !r.failed || !r.verdict.Outcome.Soft() {
 		return r.p.reach.known()
 	}
 	return r.p.reach.ask(r.ctx, r.plan, r.step)
