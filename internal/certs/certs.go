@@ -12,6 +12,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"sync"
 	"time"
 
 	"keepwatch"
@@ -91,6 +92,7 @@ type Reader struct {
 	secrets  Secrets
 	egress   *egress.Client
 	resolver string
+	answers  sync.Map // name -> CAA: the newest answer
 }
 
 // New makes a Reader. It opens nothing.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"keepwatch"
@@ -44,7 +45,19 @@ func (r *Reader) readEndpoint(ctx context.Context, s keepwatch.CertificateSource
 		b.take(c.Raw, "")
 	}
 	j := judgement{host: name, now: time.Now(), shown: true, roots: r.egress.TLS().RootCAs}
-	return b.judge(j), nil
+	found := b.judge(j)
+	if trusted(found[0]) {
+		found[0].Problems = append(found[0].Problems, r.forbidden(ctx, shown[0], name)...)
+	}
+	return found, nil
+}
+
+// trusted reports whether a public authority stands behind the certificate, so
+// that CAA records bind who issues the next one.
+func trusted(f Found) bool {
+	return !slices.ContainsFunc(f.Problems, func(p Problem) bool {
+		return p.Name == SelfSigned || p.Name == Untrusted || p.Name == ChainIncomplete
+	})
 }
 
 // shown makes the handshake. Trust is judged afterwards, so that a certificate

@@ -12,6 +12,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
+	"log"
 	"math/big"
 	"net"
 	"os"
@@ -175,7 +177,6 @@ func clocksOf(list []Found) (names []string) {
 
 func rsaKey(t testing.TB, bits int) crypto.Signer {
 	t.Helper()
-	t.Setenv("GODEBUG", "rsa1024min=0")
 	key, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {
 		t.Fatal(err)
@@ -193,3 +194,5 @@ func closed(t testing.TB) string {
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
+
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
