@@ -188,10 +188,11 @@ type ImportRow struct {
 
 // ImportFault is one row that does not, and why.
 type ImportFault struct {
-	Line    int    `json:"line"`
-	Column  string `json:"column" doc:"as the sheet calls it; empty when it is the row as a whole"`
-	Message string `json:"message"`
-	Hint    string `json:"hint"`
+	Line       int    `json:"line"`
+	Column     string `json:"column" doc:"as the sheet calls it; empty when it is the row as a whole"`
+	Credential string `json:"credential" doc:"the record that the row is about, where that can be told"`
+	Message    string `json:"message"`
+	Hint       string `json:"hint"`
 }
 
 // Finding is something about the estate that somebody should know or decide.

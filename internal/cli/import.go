@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -92,7 +93,7 @@ func printImport(e *env, done client.Import) error {
 		rows = append(rows, []string{"changed", r.Credential, fmt.Sprint(r.Line), differences(r.Fields)})
 	}
 	for _, w := range done.Wrong {
-		rows = append(rows, []string{"wrong", "-", fmt.Sprint(w.Line), faultText(w)})
+		rows = append(rows, []string{"wrong", cmp.Or(w.Credential, "-"), fmt.Sprint(w.Line), faultText(w)})
 	}
 	if len(rows) > 0 {
 		if err := e.printTable([]string{"ROW IS", "CREDENTIAL", "LINE", "WHAT"}, rows); err != nil {

@@ -32,7 +32,10 @@ type daemon struct {
 	options httpapi.Options
 	admin   string
 	viewer  string
-	gate    *auth.Gate
+	// operator keeps the inventory.
+	operator string
+	services *services
+	gate     *auth.Gate
 }
 
 // lockedLog collects what is logged, for tests of what is not.
@@ -92,6 +95,10 @@ func start(t testing.TB, change ...func(*httpapi.Options)) *daemon {
 			_, _ = fmt.Fprintf(w, "page for %s", view.PrincipalOf(r.Context()).Name)
 		}),
 	}
+	d.services = newServices(d.db, func() view.Snapshot { return snap })
+	d.options.Inventory, d.options.Transfer, d.options.Findings = d.services, d.services, d.services
+	d.options.Feeds, d.options.Rotations, d.options.Discover = d.services, d.services.rotations, d.services.discover
+	d.options.BaseURL = "https://keepwatch.example.com"
 	for _, c := range change {
 		c(&d.options)
 	}
@@ -115,7 +122,7 @@ func newGate(t testing.TB, d *daemon) *auth.Gate {
 	r := records{map[string]auth.TokenRecord{}, map[string]auth.UserRecord{
 		"admin": {Name: "admin", Role: auth.Admin, PasswordHash: hash},
 	}}
-	for role, into := range map[auth.Role]*string{auth.Admin: &d.admin, auth.Viewer: &d.viewer} {
+	for role, into := range map[auth.Role]*string{auth.Admin: &d.admin, auth.Operator: &d.operator, auth.Viewer: &d.viewer} {
 		token, hash := auth.NewToken()
 		*into = string(token.Reveal())
 		r.tokens[hash] = auth.TokenRecord{Name: string(role) + "-token", Role: role}
@@ -131,7 +138,7 @@ func snapshot(n int) view.Snapshot {
 	for i := range n {
 		c := keepwatch.Credential{
 			ID: keepwatch.CredentialID(fmt.Sprintf("cred-%02d", i)), Tenant: "emea", BusinessUnit: 510000123, Kind: keepwatch.ServerToServer,
-			Criticality: keepwatch.Standard, Owner: keepwatch.Owner{Team: "crm-platform", Contact: "crm@example.com"},
+			File: fmt.Sprintf("keepwatch.yaml:%d", i), Criticality: keepwatch.Standard, Owner: keepwatch.Owner{Team: "crm-platform", Contact: "crm@example.com"},
 			SecretRef: "env:CRM", SecretGenerated: keepwatch.Day(2026, time.September, 28),
 		}
 		if i%3 == 2 {

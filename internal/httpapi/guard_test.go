@@ -12,7 +12,7 @@ import (
 // routes are all there are, and who may use them.
 var routes = []struct {
 	method, path string
-	needs        string // "", viewer, admin
+	needs        string // "", viewer, operator, admin
 }{
 	{"GET", "/healthz", ""},
 	{"GET", "/readyz", ""},
@@ -26,6 +26,32 @@ var routes = []struct {
 	{"GET", "/api/v1/credentials/cred-00/results", "viewer"},
 	{"GET", "/api/v1/credentials/cred-00/results/k", "viewer"},
 	{"POST", "/api/v1/credentials/cred-00/check", "admin"},
+	{"GET", "/api/v1/credentials/cred-00/record", "viewer"},
+	{"GET", "/api/v1/credentials/cred-00/changes", "viewer"},
+	{"POST", "/api/v1/credentials", "operator"},
+	{"PUT", "/api/v1/credentials/cred-00", "operator"},
+	{"DELETE", "/api/v1/credentials/cred-00", "operator"},
+	{"PUT", "/api/v1/credentials/cred-00/secret", "operator"},
+	{"POST", "/api/v1/import?format=csv", "operator"},
+	{"GET", "/api/v1/export?format=csv", "viewer"},
+	{"GET", "/api/v1/expiring", "viewer"},
+	{"GET", "/api/v1/findings", "viewer"},
+	{"POST", "/api/v1/findings/x/accept", "operator"},
+	{"DELETE", "/api/v1/findings/x/accept", "operator"},
+	{"POST", "/api/v1/discover/emea", "admin"},
+	{"GET", "/api/v1/feeds", "viewer"},
+	{"POST", "/api/v1/feeds", "operator"},
+	{"DELETE", "/api/v1/feeds/x", "operator"},
+	{"GET", "/calendar/x.ics", ""},
+	{"GET", "/api/v1/rotations", "viewer"},
+	{"GET", "/api/v1/rotations/x", "viewer"},
+	{"POST", "/api/v1/rotations", "operator"},
+	{"POST", "/api/v1/rotations/x/resume", "operator"},
+	{"POST", "/api/v1/rotations/x/activated", "operator"},
+	{"POST", "/api/v1/rotations/x/abort", "operator"},
+	{"POST", "/api/v1/rotations/x/switched", "operator"},
+	{"GET", "/rotations/tick/x", ""},
+	{"POST", "/rotations/tick/x", ""},
 	{"GET", "/api/v1/incidents", "viewer"},
 	{"GET", "/api/v1/incidents/x", "viewer"},
 	{"POST", "/api/v1/incidents/x/ack", "admin"},
@@ -38,13 +64,37 @@ var routes = []struct {
 	{"GET", "/credentials/cred-00", "viewer"},
 }
 
+// bodyFor is a body of the route's shape: one that does not fit is refused before
+// anybody asks who is there.
+func bodyFor(path string) string {
+	switch {
+	case path == "/api/v1/tokens":
+		return `{"name":"x","role":"viewer"}`
+	case path == "/api/v1/rotations":
+		return `{"credential":"cred-00","staged_ref":"env:X","generated":"2026-11-23"}`
+	case strings.HasSuffix(path, "/switched"):
+		return `{"holder":"shop"}`
+	case strings.HasSuffix(path, "/accept"):
+		return `{"reason":"x","until":"2027-01-01T00:00:00Z"}`
+	case strings.HasPrefix(path, "/api/v1/import"):
+		return "id,tenant\n"
+	case strings.HasSuffix(path, "/secret"):
+		return `{"secret":"x"}`
+	case strings.HasSuffix(path, "/feeds"), strings.HasSuffix(path, "/resume"):
+		return `{}`
+	case path == "/api/v1/credentials", path == "/api/v1/credentials/cred-00":
+		return `{"id":"cred-00","tenant":"emea","kind":"contract"}`
+	}
+	return ""
+}
+
 func TestEveryRouteAsksWhoIsThere(t *testing.T) {
 	d := start(t)
 	refused := func(status int) bool {
 		return status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusSeeOther
 	}
 	for _, r := range routes {
-		body := `{"name":"x","role":"viewer"}`
+		body := bodyFor(r.path)
 		for _, caller := range []struct {
 			token string
 			may   map[string]bool
@@ -52,7 +102,8 @@ func TestEveryRouteAsksWhoIsThere(t *testing.T) {
 			{"", map[string]bool{"": true}},
 			{"kw_wrong", map[string]bool{"": true}},
 			{d.viewer, map[string]bool{"": true, "viewer": true}},
-			{d.admin, map[string]bool{"": true, "viewer": true, "admin": true}},
+			{d.operator, map[string]bool{"": true, "viewer": true, "operator": true}},
+			{d.admin, map[string]bool{"": true, "viewer": true, "operator": true, "admin": true}},
 		} {
 			header := []string{"Content-Type", "application/json"}
 			if caller.token != "" {

@@ -185,8 +185,8 @@ func (a *api) sealSecret(ctx context.Context, in *secretInput) (client.StoredRec
 	if err != nil {
 		return client.StoredRecord{}, err
 	}
-	var generated keepwatch.Date
-	if err := generated.UnmarshalText([]byte(in.Body.Generated)); err != nil {
+	generated, err := generatedOf(in.Body.Generated)
+	if err != nil {
 		return client.StoredRecord{}, err
 	}
 	if err := a.Reader.Open(in.id()); err != nil {

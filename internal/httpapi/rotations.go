@@ -142,10 +142,12 @@ func (a *api) resumeRotation(ctx context.Context, in *resumeInput) (client.Rotat
 	}))
 }
 
+// generatedOf reads the day on which a secret was made. What is no date is not
+// repeated: it stands beside a secret, and somebody may have swapped the two.
 func generatedOf(text string) (keepwatch.Date, error) {
 	var d keepwatch.Date
 	if err := d.UnmarshalText([]byte(text)); err != nil {
-		return keepwatch.Date{}, fmt.Errorf("generated: %w", err)
+		return keepwatch.Date{}, keepwatch.WithHint(fmt.Errorf("generated is not a date: %w", keepwatch.ErrInvalid), keepwatch.HintOf(err))
 	}
 	return d, nil
 }
