@@ -64,7 +64,7 @@ func (f findings) Accept(ctx context.Context, a keepwatch.Acceptance) error {
 	return f.db.Accept(ctx, a)
 }
 
-func (f findings) Withdraw(ctx context.Context, finding, _ string, _ time.Time) error {
+func (f findings) Withdraw(ctx context.Context, finding string) error {
 	return f.db.Withdraw(ctx, finding)
 }
 

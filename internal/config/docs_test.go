@@ -113,7 +113,7 @@ func keyTable(s map[string]any) string {
 
 // What the example shows in comments loads, too, once the comments are taken away.
 func TestExampleLoadsWithItsSuggestions(t *testing.T) {
-	suggestion := regexp.MustCompile(`(?m)^( *)# ( *(?:- [{"]|[a-z_]+:).*)$`)
+	suggestion := regexp.MustCompile(`(?m)^( *)# ( *(?:- [{"a-z]|[a-z_]+:).*)$`)
 	content := suggestion.ReplaceAllString(Example(), "$1$2")
 	for _, key := range []string{"integration_points:", "renewal:", "discover:", "middleware-tls", "nightly-drop", "dependents:"} {
 		if !strings.Contains(content, key) || strings.Contains(content, "# "+key) {

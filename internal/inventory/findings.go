@@ -235,34 +235,30 @@ func missing(c *keepwatch.Credential) string {
 	return strings.Join(out, " and ")
 }
 
-// shared finds client ids that stand in several records. Records of one package
-// that are proven in several business units are meant so.
+// shared finds client ids that stand in several records. One package that is
+// proven in several business units is meant so, but has one secret all the same.
 func (f *finder) shared() {
-	type use struct {
-		tenant keepwatch.TenantID
-		client string
-		unit   keepwatch.MID
-		kind   keepwatch.Kind
-	}
-	first := map[use]*keepwatch.Credential{}
-	names := map[use][]string{}
+	uses := map[string][]*keepwatch.Credential{}
 	for i := range f.Credentials {
-		c := &f.Credentials[i]
-		if c.ClientID == "" {
-			continue
-		}
-		u := use{c.Tenant, c.ClientID, c.BusinessUnit, c.Kind}
-		if names[u] = append(names[u], string(c.ID)); first[u] == nil || c.ID < first[u].ID {
-			first[u] = c
+		if c := &f.Credentials[i]; c.ClientID != "" {
+			uses[c.ClientID+"\x00"+string(c.Kind)] = append(uses[c.ClientID+"\x00"+string(c.Kind)], c)
 		}
 	}
-	for u, ids := range names {
-		if len(ids) < 2 {
+	for _, same := range uses {
+		if len(same) < 2 {
 			continue
 		}
-		slices.Sort(ids)
-		f.say(first[u], keepwatch.FindingDuplicateClientID, keepwatch.SeverityWarning, u.client, "the same client id stands in "+strings.Join(ids, ", "),
-			"one secret is watched, warned of and rotated twice", "keep one of the records, or tell them apart by business unit")
+		slices.SortFunc(same, func(a, b *keepwatch.Credential) int { return cmp.Compare(a.ID, b.ID) })
+		ids := make([]string, len(same))
+		units, severity := map[keepwatch.MID]bool{}, keepwatch.SeverityInfo
+		for i, c := range same {
+			if ids[i] = string(c.ID); units[c.BusinessUnit] {
+				severity = keepwatch.SeverityWarning
+			}
+			units[c.BusinessUnit] = true
+		}
+		f.say(same[0], keepwatch.FindingDuplicateClientID, severity, same[0].ClientID, "the same client id stands in "+strings.Join(ids, ", "),
+			"they have one secret: when it is rotated, all of them change", "keep one of the records, or rotate them together")
 	}
 }
 
