@@ -132,8 +132,11 @@ func standing(c keepwatch.Credential, own keepwatch.Series, l looks, all []keepw
 		if !k.Known() {
 			continue
 		}
+		if k.Source == keepwatch.DateAssumed && !k.At.After(now) {
+			continue // nobody knows whether it has ended
+		}
 		known++
-		if k.At.After(now) || k.Source == keepwatch.DateAssumed {
+		if k.At.After(now) {
 			continue
 		}
 		s.State, s.Outcome, s.Since, s.Last = keepwatch.StateExpired, keepwatch.Expired, k.At, lookAt(l, k.Name)
