@@ -117,7 +117,7 @@ func corpus(t *testing.T) (*Reader, []exhibit) {
 		{name: "PKCS#12 without the password", file: modern, problems: []string{WrongPassword}},
 		{name: "PKCS#12 cut short", file: modern[:len(modern)/2], source: open, problems: []string{Broken}},
 		{name: "PKCS#12 that costs too much", file: costly(t, modern), source: open, problems: []string{Broken}},
-		{name: "PKCS#12 many rounds", file: p12(pkcs12.Modern2023.WithIterations(100_000), "hunter2"), source: open, clocks: line3},
+		{name: "PKCS#12 many rounds", file: p12(pkcs12.Modern2023.WithIterations(50_000), "hunter2"), source: open, clocks: line3},
 		{name: "JKS one entry", file: store, source: keepwatch.CertificateSource{Password: "hunter2", Alias: "sync"}, clocks: line3},
 		{name: "JKS without password", file: store, source: keepwatch.CertificateSource{Alias: "SYNC"}, clocks: line3},
 		{name: "JKS every entry", file: store, source: open, problems: []string{SelfSigned}, clocks: append([]string{ClockLeaf, "certificate:sync"}, line3[1:]...)},

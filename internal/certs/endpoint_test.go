@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -125,6 +126,7 @@ func TestPrivateEndpointsAreForbidden(t *testing.T) {
 
 // zone is a name server on loopback.
 type zone struct {
+	mu      sync.Mutex
 	records map[string][]string
 	broken  atomic.Bool
 	asked   atomic.Int32
@@ -134,7 +136,10 @@ func (z *zone) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	z.asked.Add(1)
 	m := new(dns.Msg).SetReply(q)
 	name := q.Question[0].Name
-	for _, text := range z.records[name] {
+	z.mu.Lock()
+	texts := z.records[name]
+	z.mu.Unlock()
+	for _, text := range texts {
 		rr, err := dns.NewRR(name + " 60 IN " + text)
 		if err != nil {
 			panic(err)
@@ -241,7 +246,9 @@ func TestCAAOfAnEndpoint(t *testing.T) {
 		t.Errorf("problems %v while the name server fails", got)
 	}
 	z.broken.Store(false)
+	z.mu.Lock()
 	z.records["example.com."] = []string{`CAA 0 issue "digicert.com"`}
+	z.mu.Unlock()
 	if got := look(); len(got) != 0 {
 		t.Errorf("problems %v after the record was added", got)
 	}

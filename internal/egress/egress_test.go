@@ -240,3 +240,26 @@ func TestDiagnose(t *testing.T) {
 		}
 	}
 }
+
+// TestWithTLS keeps the policy and changes what is shown and trusted.
+func TestWithTLS(t *testing.T) {
+	server := httptest.NewTLSServer(http.RedirectHandler("https://elsewhere.example.com/", http.StatusTemporaryRedirect))
+	defer server.Close()
+	config := &tls.Config{RootCAs: x509.NewCertPool()}
+	config.RootCAs.AddCert(server.Certificate())
+	if _, err := New(Policy{}).HTTP().Get(server.URL); Diagnose(err) != keepwatch.TLSFailure {
+		t.Errorf("without its roots: %v", err)
+	}
+	own := New(Policy{}).WithTLS(config)
+	if own.TLS().MinVersion != tls.VersionTLS12 {
+		t.Error("TLS below 1.2 is allowed")
+	}
+	response, err := own.HTTP().Get(server.URL)
+	if err != nil || response.StatusCode != http.StatusTemporaryRedirect {
+		t.Fatalf("%v %v", response, err)
+	}
+	_ = response.Body.Close()
+	if _, err := New(Policy{DenyPrivate: true}).WithTLS(config).HTTP().Get(server.URL); !errors.Is(err, ErrDenied) {
+		t.Errorf("the ban of private addresses is lost: %v", err)
+	}
+}
