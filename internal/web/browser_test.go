@@ -75,7 +75,9 @@ func (e *estate) guarded() http.Handler {
 		Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db,
 		Health:  func(context.Context) client.Health { return client.Health{Status: "ok"} },
 		Metrics: http.NotFoundHandler(),
-		Pages:   web.New(web.Options{Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db}),
+		Pages: web.New(web.Options{
+			Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db, History: history{e.now}, Ticks: &ticks{},
+		}),
 	})
 }
 
@@ -262,3 +264,28 @@ func TestBrowserPagesFitAndSayTheirStates(t *testing.T) {
 
 // wide names the first element that sticks out.
 const wide = `(() => { for (const e of document.body.querySelectorAll("*")) if (e.getBoundingClientRect().right > innerWidth + 1) return e.outerHTML.slice(0, 300); return ""; })()`
+
+// What ends is narrowed to one's own team and followed to the credential, and a
+// holder presses its button, with no hand on a mouse.
+func TestBrowserDatesAndAHoldersButtonByKeyboard(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, newEstate(t).live())
+	b.open("/")
+	b.tabTo("the page of dates", `el.getAttribute("href") === "/expiring"`)
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until("the dates", `document.querySelectorAll("#dates .ends").length > 2`)
+	b.tabTo("the choice of owners", `el.name === "owner"`)
+	b.do(chromedp.KeyEvent("privacy"))
+	b.tabTo("the filter", `el.innerText === "Filter"`)
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until("one owner", `document.querySelectorAll("#dates .ends").length === 1 && location.search.includes("owner=privacy")`)
+	b.tabTo("the credential", `el.getAttribute("href") === "/credentials/consent-hub"`)
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until("its dates", `document.querySelector("#dates [data-clock=secret]")?.innerText.includes("derived")`)
+
+	b.open("/rotations/tick/open-sesame")
+	b.tabTo("the button", `el.id === "tick"`)
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until("the answer", `document.querySelector(".tick .healthy")?.innerText.includes("Switched") && !document.querySelector("#tick")`)
+	b.quiet()
+}

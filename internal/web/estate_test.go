@@ -191,11 +191,15 @@ func (e *estate) reader() *view.Reader {
 }
 
 // site is the pages with a caller put before them, as the guard does.
-func (e *estate) site() http.Handler {
-	pages := web.New(web.Options{
+func (e *estate) site() http.Handler { return e.siteWith(func(*web.Options) {}) }
+
+func (e *estate) siteWith(change func(*web.Options)) http.Handler {
+	o := web.Options{
 		Logger: slog.New(slog.NewTextHandler(e.t.Output(), nil)), Version: "0.1.0", Reader: e.reader(), Check: e.check, Incidents: e.db,
 		Banner: "This is the demo: thresholds are shortened, so that a story fits in two minutes. Nothing leaves this machine.",
-	})
+	}
+	change(&o)
+	pages := web.New(o)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'")
 		pages.ServeHTTP(w, r.WithContext(view.WithPrincipal(r.Context(), e.who)))

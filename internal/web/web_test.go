@@ -148,7 +148,7 @@ func TestNotKnowingIsNeverShownAsHealthy(t *testing.T) {
 
 func TestEveryStateHasAnIconAndAWord(t *testing.T) {
 	e := newEstate(t).live()
-	for _, path := range []string{"/", "/credentials/crm-sync", "/incidents?status=all"} {
+	for _, path := range []string{"/", "/expiring", "/credentials/crm-sync", "/incidents?status=all"} {
 		_, doc := get(t, e.site(), path)
 		states := find(doc, ".state")
 		if len(states) == 0 {
@@ -279,7 +279,7 @@ func TestHostileNamesStayText(t *testing.T) {
 	inc := e.incident(keepwatch.BadSecretOrPackage)
 	paths := []string{
 		"/", "/?q=" + "%3Cscript%3E", "/credentials/%3Cscript%3Ealert%281%29%3C%2Fscript%3E%22%27%3E%3Cimg%20src=x%20onerror=alert%282%29%3E",
-		"/incidents/" + string(inc.ID), "/incidents?status=all", "/sign-in?next=%22%3E%3Cscript%3E", "/credentials/%3Cscript%3E",
+		"/incidents/" + string(inc.ID), "/incidents?status=all", "/expiring?within=365d", "/expiring?owner=%3Cscript%3E", "/sign-in?next=%22%3E%3Cscript%3E", "/credentials/%3Cscript%3E",
 	}
 	for _, path := range paths {
 		w, doc := get(t, e.site(), path)
@@ -310,7 +310,7 @@ func TestHostileNamesStayText(t *testing.T) {
 func TestNothingInline(t *testing.T) {
 	e := newEstate(t).live()
 	inc := "/incidents/" + string(e.incident(keepwatch.BadSecretOrPackage).ID)
-	for _, path := range []string{"/", "/credentials/crm-sync", "/credentials/sg-new-app", inc, "/incidents", "/sign-in", "/missing"} {
+	for _, path := range []string{"/", "/expiring", "/credentials/crm-sync", "/credentials/sg-new-app", inc, "/incidents", "/sign-in", "/missing"} {
 		_, doc := get(t, e.site(), path)
 		none(t, doc, "style")
 		for n := range doc.Descendants() {
@@ -327,7 +327,7 @@ func TestNothingInline(t *testing.T) {
 func TestPagesAreSound(t *testing.T) {
 	e := newEstate(t).live()
 	inc := "/incidents/" + string(e.incident(keepwatch.BadSecretOrPackage).ID)
-	for _, path := range []string{"/", "/credentials/crm-sync", inc, "/incidents"} {
+	for _, path := range []string{"/", "/expiring", "/credentials/crm-sync", inc, "/incidents"} {
 		_, doc := get(t, e.site(), path)
 		seen := map[string]bool{}
 		for n := range doc.Descendants() {
