@@ -51,6 +51,8 @@ type Expiry struct {
 	Tenant     string    `json:"tenant"`
 	Owner      string    `json:"owner"`
 	At         time.Time `json:"at"`
+	On         string    `json:"on" doc:"the day, in the zone of its calendar"`
+	DaysLeft   int       `json:"days_left"`
 	Source     string    `json:"source"`
 }
 

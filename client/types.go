@@ -35,6 +35,8 @@ type Credential struct {
 	SuccessRate  *float64   `json:"success_rate" doc:"proofs that passed in the last 24 hours, 0 to 1; null without evidence"`
 
 	ExpiresAt     *time.Time `json:"expires_at"`
+	ExpiresOn     string     `json:"expires_on" doc:"the same as a day in the zone of its calendar; empty when nobody knows"`
+	DaysLeft      *int       `json:"days_left" doc:"in that zone; negative once it has passed"`
 	ExpiresSource string     `json:"expires_source" doc:"how the date is known: read, derived, typed, assumed, unknown"`
 
 	Incident *string  `json:"incident" doc:"the open incident that it belongs to"`

@@ -149,8 +149,8 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 		Since: timeOf(s.Since), LastProvenAt: timeOf(s.LastProvenAt), NextProofAt: plannedOf(s.NextProofAt),
 		Findings: []string{},
 	}
-	end := deadlineOf(e.clocks[c.ID])
-	item.ExpiresAt, item.ExpiresSource = timeOf(end.At), string(end.Source)
+	end := clockOf(firstHard(e.clocks[c.ID]), e.snap.zoneOf(c.ID), e.now)
+	item.ExpiresAt, item.ExpiresOn, item.DaysLeft, item.ExpiresSource = end.EndsAt, end.EndsOn, end.DaysLeft, end.Source
 	if s.Outcome != "" {
 		item.Category = string(s.Outcome.Info().Category)
 	}

@@ -91,14 +91,15 @@ func daysLeft(at time.Time, zone *time.Location, now time.Time) int {
 	return int(end.Sub(today) / (24 * time.Hour))
 }
 
-// deadlineOf is the first hard clock's date and how it is known.
-func deadlineOf(all []keepwatch.Clock) keepwatch.Deadline {
+// firstHard is the date that a credential is shown with; a clock without a date
+// where it has none.
+func firstHard(all []keepwatch.Clock) keepwatch.Clock {
 	for _, k := range all {
 		if k.Kind == keepwatch.ClockHard {
-			return keepwatch.Deadline{At: k.At, Source: k.Source}
+			return k
 		}
 	}
-	return keepwatch.Deadline{Source: keepwatch.DateUnknown}
+	return keepwatch.Clock{Kind: keepwatch.ClockHard, Source: keepwatch.DateUnknown}
 }
 
 // proven reports whether the credential's own test says how it stands: there must
@@ -162,7 +163,7 @@ func lookAt(l looks, clock string) keepwatch.Observation {
 // explainDates fills message, hint and verdict of what stands as its dates do.
 func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwatch.Clock, now time.Time) {
 	canBe := c.Kind.Proof() == keepwatch.ProofToken || c.Kind.Proof() == keepwatch.ProofSOAP
-	unknown := deadlineOf(all).At.IsZero()
+	unknown := !firstHard(all).Known()
 	if c.Kind.Proof() != keepwatch.ProofCertificate {
 		item.LastProvenAt = nil // its dates were looked at, the thing was not
 	}
@@ -172,7 +173,7 @@ func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwat
 			item.Message = "A known date has passed."
 			item.Hint = "Renew it, then write down the new date."
 		}
-		item.Verdict = capital(Countdown(item.ExpiresAt, now)) + ": a known date has passed."
+		item.Verdict = capital(Countdown(item.DaysLeft)) + ": a known date has passed."
 	case canBe:
 		item.Message = "It is not tested: the record names no secret."
 		item.Hint = "Give the record a reference to its secret, or seal the secret."
@@ -186,9 +187,9 @@ func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwat
 		item.Hint = "The first look comes within a minute of the start; /readyz says whether Keepwatch itself works."
 		item.Verdict = "Not known: its dates were not looked at lately."
 	default:
-		item.Verdict = "Ends " + Countdown(item.ExpiresAt, now) + "; it cannot be tested from here."
+		item.Verdict = "Ends " + Countdown(item.DaysLeft) + "; it cannot be tested from here."
 		if c.Kind.Proof() == keepwatch.ProofCertificate {
-			item.Verdict = "Read " + Ago(item.LastProvenAt, now) + ", ends " + Countdown(item.ExpiresAt, now) + "."
+			item.Verdict = "Read " + Ago(item.LastProvenAt, now) + ", ends " + Countdown(item.DaysLeft) + "."
 		}
 	}
 }

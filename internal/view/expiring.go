@@ -128,10 +128,11 @@ func ending(c keepwatch.Credential, s keepwatch.Series, k keepwatch.Clock, due k
 	}
 }
 
-// contradicted reports whether the credential was proven after a date on which it
-// should have ended. What was read from the thing itself cannot be.
+// contradicted reports whether the credential still works after a date on which it
+// should have ended: it was proven since, and nothing has refused it. What was read from the thing itself cannot be.
 func contradicted(k keepwatch.Clock, own keepwatch.Series, now time.Time) bool {
-	return k.Kind == keepwatch.ClockHard && k.Source != keepwatch.DateRead && k.Known() && !k.At.After(now) && own.LastProvenAt.After(k.At)
+	refused := own.State == keepwatch.StateFailing || own.State == keepwatch.StateExpired
+	return !refused && k.Kind == keepwatch.ClockHard && k.Source != keepwatch.DateRead && k.Known() && !k.At.After(now) && own.LastProvenAt.After(k.At)
 }
 
 // severityUnknown is that of a date that nobody knows: not an OK.

@@ -148,7 +148,7 @@ func addExpiries(o *client.Overview, items []client.Credential, now time.Time) {
 			continue
 		}
 		o.Expiring = append(o.Expiring, client.Expiry{
-			Credential: c.ID, Tenant: c.Tenant, Owner: c.Owner, At: *c.ExpiresAt, Source: c.ExpiresSource,
+			Credential: c.ID, Tenant: c.Tenant, Owner: c.Owner, At: *c.ExpiresAt, On: c.ExpiresOn, DaysLeft: *c.DaysLeft, Source: c.ExpiresSource,
 		})
 	}
 	slices.SortStableFunc(o.Expiring, func(a, b client.Expiry) int { return a.At.Compare(b.At) })

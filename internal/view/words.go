@@ -68,22 +68,17 @@ func Until(t *time.Time, now time.Time) string {
 	return "in " + Span(d)
 }
 
-// Countdown says when a hard date is, in whole days.
-func Countdown(t *time.Time, now time.Time) string {
-	if t == nil {
-		return "date unknown"
-	}
-	d := t.Sub(now)
+// Countdown says when a hard date is, in the days of its zone.
+func Countdown(left *int) string {
 	switch {
-	case d < -24*time.Hour:
-		return "ended " + Span(-d) + " ago"
-	case d < 0:
-		return "ended today"
-	case d < 24*time.Hour:
-		return "ends within a day"
-	default:
-		return "in " + Span(d)
+	case left == nil:
+		return "date unknown"
+	case *left < 0:
+		return "ended " + count(-*left, "day") + " ago"
+	case *left == 0:
+		return "today"
 	}
+	return "in " + count(*left, "day")
 }
 
 // Percent renders a rate so that a single failure never rounds up to 100 %.

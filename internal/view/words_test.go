@@ -33,12 +33,11 @@ func TestWordsOfTime(t *testing.T) {
 		{Until(nil, noon), "not planned"},
 		{Until(at(-time.Minute), noon), "due now"},
 		{Until(at(7*time.Minute), noon), "in 7 min"},
-		{Countdown(nil, noon), "date unknown"},
-		{Countdown(at(-time.Hour), noon), "ended today"},
-		{Countdown(at(-73*time.Hour), noon), "ended 3 days ago"},
-		{Countdown(at(3*time.Hour), noon), "ends within a day"},
-		{Countdown(at(25*time.Hour), noon), "in 1 day"},
-		{Countdown(at(124*24*time.Hour), noon), "in 124 days"},
+		{Countdown(nil), "date unknown"},
+		{Countdown(days(0)), "today"},
+		{Countdown(days(-3)), "ended 3 days ago"},
+		{Countdown(days(1)), "in 1 day"},
+		{Countdown(days(124)), "in 124 days"},
 		{Words("bad_secret_or_package"), "bad secret or package"},
 		{Words("ip_blocked"), "IP blocked"},
 		{Words("tls_failure"), "TLS failure"},
@@ -224,3 +223,5 @@ func TestEveryOutcomeHasAVerdictAndATitle(t *testing.T) {
 		}
 	}
 }
+
+func days(n int) *int { return &n }

@@ -140,19 +140,6 @@ func endingTone(severity string) string {
 	return string(keepwatch.StateUnknown)
 }
 
-// daysText says how many days are left, in words.
-func daysText(left *int) string {
-	switch {
-	case left == nil:
-		return "date unknown"
-	case *left == 0:
-		return "today"
-	case *left < 0:
-		return plural(-*left, "day") + " ago"
-	}
-	return "in " + plural(*left, "day")
-}
-
 // changes are the newest rows of a record's history; a page without a history
 // shows none.
 func (s *site) changes(ctx context.Context, id keepwatch.CredentialID) ([]client.Change, error) {

@@ -30,7 +30,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	e := newEstate(t).live()
 	mux := http.NewServeMux()
-	mux.Handle("/", e.site())
+	mux.Handle("/", e.withDates())
 	// chromium makes no window as narrow as a phone, so a frame stands in for one.
 	mux.HandleFunc("/phone", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `<body style="margin:0"><iframe src="%s" width="390" height="1800" style="border:0">`, r.URL.Query().Get("page"))
@@ -40,7 +40,7 @@ func TestScreenshots(t *testing.T) {
 	pages := map[string]string{
 		"overview": "/", "credential": "/credentials/crm-sync", "healthy": "/credentials/us-orders", "new": "/credentials/sg-new-app",
 		"incidents": "/incidents?status=all", "incident": "/incidents/" + string(e.incident(keepwatch.BadSecretOrPackage).ID),
-		"sign-in": "/sign-in?failed=1", "missing": "/nothing",
+		"expiring": "/expiring?within=180d", "tick": "/rotations/tick/open-sesame", "sign-in": "/sign-in?failed=1", "missing": "/nothing",
 	}
 	for name, path := range pages {
 		for _, look := range []struct {
