@@ -108,9 +108,12 @@ func printImport(e *env, done client.Import) error {
 	}
 	_, err := fmt.Fprintf(e.stdout, "%s: %d new, %d changed, %d unchanged, %d wrong\n",
 		counted(done.Rows, "row"), len(done.New), len(done.Changed), len(done.Unchanged), len(done.Wrong))
-	if done.Applied {
+	switch {
+	case len(done.New)+len(done.Changed) == 0:
+		e.progress("there is nothing to write")
+	case done.Applied:
 		e.progress("written")
-	} else if len(done.New)+len(done.Changed) > 0 {
+	default:
 		e.progress("nothing is written; the same command with --yes writes it")
 	}
 	return err
