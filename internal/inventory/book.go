@@ -45,14 +45,17 @@ type Book struct {
 func SealedRef(id keepwatch.CredentialID) string { return "sealed:" + string(id) }
 
 // Put writes one record; version 0 creates it, else it is the version that the
-// writer saw.
+// writer saw. When the day moves on that the secret was made, a typed end that
+// stayed is that of the secret before, so it goes.
 func (b *Book) Put(ctx context.Context, c keepwatch.Credential, version int, by Author, now time.Time) (keepwatch.Item, error) {
-	c, err := b.valid(c)
+	old, err := b.open(ctx, c.ID, version)
 	if err != nil {
 		return keepwatch.Item{}, err
 	}
-	old, err := b.open(ctx, c.ID, version)
-	if err != nil {
+	if version > 0 && outlived(old, c) {
+		c.Expires = keepwatch.Date{}
+	}
+	if c, err = b.valid(c); err != nil {
 		return keepwatch.Item{}, err
 	}
 	if version > 0 && old.Tenant != c.Tenant {
@@ -63,6 +66,11 @@ func (b *Book) Put(ctx context.Context, c keepwatch.Credential, version int, by 
 		return b.Store.Item(ctx, c.ID) // nothing to write, nothing for the history
 	}
 	return b.save(ctx, edit, now)
+}
+
+// outlived reports whether a typed end is that of the secret before.
+func outlived(old, c keepwatch.Credential) bool {
+	return old.SecretGenerated.Before(c.SecretGenerated) && old.Expires == c.Expires && !c.Expires.IsZero() && !old.SecretGenerated.IsZero()
 }
 
 // Remove deletes one record; its history stays.

@@ -118,6 +118,9 @@ func (p *planner) entry(r *Row) (Entry, error) {
 	if err != nil {
 		return entry, err
 	}
+	if !says.has(fieldAt["expires"]) && outlived(old.credential, c) {
+		c.Expires = keepwatch.Date{}
+	}
 	return p.changed(entry, r, old, c)
 }
 
