@@ -53,6 +53,12 @@ func scrub(s string, password keepwatch.Secret) string {
 	if raw == "" {
 		return s
 	}
+	// The library quotes what a server says, so a quote or a backslash of the
+	// password comes with backslashes before it. What is left of such an answer
+	// is not worth the search for its edges.
+	if !strings.Contains(s, raw) && strings.Contains(unquoted(s), unquoted(raw)) {
+		return "its answer repeats the password and is not shown"
+	}
 	for _, form := range []string{
 		raw,
 		base64.StdEncoding.EncodeToString([]byte(raw)),
@@ -74,6 +80,9 @@ func scrub(s string, password keepwatch.Secret) string {
 		return "[…]"
 	})
 }
+
+// unquoted is a text without what quoting adds to it or takes from it.
+func unquoted(s string) string { return strings.NewReplacer(`\`, "", `"`, "").Replace(s) }
 
 // opaque are words that may be a secret in some encoding. Whatever a server says,
 // what helps people is words.
