@@ -274,7 +274,8 @@ func (a *App) Stop() error { return a.lifecycle.stop(a.log) }
 
 // Run starts, waits for the context's end and stops.
 func (a *App) Run(ctx context.Context) error {
-	if err := a.Start(ctx); err != nil {
+	// Being told to stop during the start is no failure of it.
+	if err := a.Start(ctx); err != nil && ctx.Err() == nil {
 		return errors.Join(err, a.Stop())
 	}
 	<-ctx.Done()
