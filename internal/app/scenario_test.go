@@ -207,7 +207,7 @@ func (s *stage) judgeProofs(all []keepwatch.Incident) {
 		waits := slices.ContainsFunc(all, func(in keepwatch.Incident) bool {
 			return in.Status == keepwatch.IncidentOpen && in.Credential == x.Credential && in.Outcome.Info().Confirm == keepwatch.ConfirmAtOnce
 		})
-		if x.Check != keepwatch.CheckOf(keepwatch.CheckCredential, x.Credential) || waits {
+		if x.Credential == "" || x.Check != keepwatch.CheckOf(keepwatch.CheckCredential, x.Credential) || waits {
 			continue // dates are looked at once a day; their own tests judge that
 		}
 		if age := time.Since(x.LastAt); age > 4*time.Hour+time.Minute || (x.State == keepwatch.StateHealthy && age > x.PlannedGap+time.Minute) {
@@ -337,6 +337,7 @@ var storyEdges = []string{
 	"failing -> expired",
 	"failing -> healthy",
 	"healthy -> degraded",
+	"healthy -> expired", // a date that passes, not a test
 	"healthy -> failing",
 	"healthy -> unknown",
 	"maintenance -> degraded",

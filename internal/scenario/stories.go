@@ -112,11 +112,14 @@ func refusals() []Story {
 			Messages:  []string{"firing bad_secret_or_package credential:tracking", "resolved bad_secret_or_package credential:tracking"},
 		},
 		{
-			Name: "a secret ends on its day", Summary: "The 180 days are over; the refusal is joined with the known date.",
+			Name: "a secret ends on its day", Summary: "The 180 days are over: said a day before, on the day, and as it passes; the refusal is joined with the known date.",
 			For: 2 * day, Estate: small().endsAt("orders", 30*hour), Detect: 0,
 			Events:    []Event{{At: 40 * hour, Do: Rotate, Credential: "orders"}},
-			Incidents: []string{"credential:orders secret_expired critical resolved 1"},
-			Messages:  []string{"firing secret_expired credential:orders", "resolved secret_expired credential:orders"},
+			Incidents: []string{"expiry:orders:secret expired critical resolved 1", "credential:orders secret_expired critical resolved 1"},
+			Messages: []string{
+				"firing expiring expiry:orders:secret", "firing expiring expiry:orders:secret", "firing expired expiry:orders:secret",
+				"firing secret_expired credential:orders", "resolved expired expiry:orders:secret", "resolved secret_expired credential:orders",
+			},
 		},
 		{
 			Name: "a package is disabled", Summary: "An administrator disables the package and enables it again.",
@@ -188,8 +191,11 @@ func refusals() []Story {
 			Name: "ended before it was ever watched", Summary: "The secret's date had passed when Keepwatch first looked.",
 			For: day, Estate: lone().endsAt("orders", -day),
 			Events:    []Event{{At: 10 * hour, Do: Rotate, Credential: "orders"}},
-			Incidents: []string{"credential:orders secret_expired critical resolved 1"},
-			Messages:  []string{"firing secret_expired credential:orders", "resolved secret_expired credential:orders"},
+			Incidents: []string{"expiry:orders:secret expired critical resolved 1", "credential:orders secret_expired critical resolved 1"},
+			Messages: []string{
+				"firing expired expiry:orders:secret", "firing secret_expired credential:orders",
+				"resolved expired expiry:orders:secret", "resolved secret_expired credential:orders",
+			},
 		},
 		{
 			Name: "a secret ends before the date we know", Summary: "The date in the configuration is too late: refused like a wrong secret, for Keepwatch does not guess.",
@@ -439,8 +445,12 @@ func mixtures() []Story {
 			Name: "a dead secret turns out to have ended", Summary: "The date passes while the refusal is open: one incident, told better.",
 			For: 2 * day, Estate: lone().endsAt("orders", 20*hour), Detect: 11 * min,
 			Events:    []Event{{At: 8 * hour, Do: Disable, Credential: "orders"}, {At: 30 * hour, Do: Enable, Credential: "orders"}, {At: 30 * hour, Do: Rotate, Credential: "orders"}},
-			Incidents: []string{"credential:orders secret_expired critical resolved 1"},
-			Messages:  []string{"firing bad_secret_or_package credential:orders", "firing secret_expired credential:orders", "resolved secret_expired credential:orders"},
+			Incidents: []string{"expiry:orders:secret expiring critical resolved 1", "credential:orders secret_expired critical resolved 1"},
+			Messages: []string{
+				"firing expiring expiry:orders:secret", "firing bad_secret_or_package credential:orders",
+				"firing bad_secret_or_package credential:orders", "resolved expiring expiry:orders:secret",
+				"firing secret_expired credential:orders", "resolved secret_expired credential:orders",
+			},
 		},
 		{
 			Name: "noise on one line", Summary: "Three days in which one request in fifty of everybody breaks: nothing is said.",
