@@ -16,6 +16,8 @@ type Rotation struct {
 	State      string     `json:"state" doc:"staged, proven, switched, activated, done or aborted"`
 	Open       bool       `json:"open" doc:"neither done nor aborted"`
 	Waiting    string     `json:"waiting" doc:"what it waits for, in a sentence"`
+	Trouble    string     `json:"trouble" doc:"what is wrong and needs a person now; empty when nothing is"`
+	CutOff     bool       `json:"cut_off" doc:"the old secret is dead, and somebody is without one that works"`
 	OldRef     string     `json:"old_ref" doc:"reference to the secret that was in use when it began"`
 	NewRef     string     `json:"new_ref" doc:"reference to the staged secret"`
 	Generated  string     `json:"generated" doc:"when the staged secret was generated; its clock counts from here"`
@@ -47,17 +49,21 @@ type RotationEvidence struct {
 	Detail  string    `json:"detail"`
 }
 
-// NewRotation begins a rotation.
+// NewRotation begins a rotation. The staged secret is named by a reference, or given
+// itself: then it is sealed, and no answer ever carries it.
 type NewRotation struct {
-	Credential string `json:"credential"`
-	StagedRef  string `json:"staged_ref" doc:"reference to the staged secret: env:NAME, file:/path"`
-	Generated  string `json:"generated" doc:"when it was generated: 2026-11-23, or with a time"`
+	Credential   string `json:"credential"`
+	StagedRef    string `json:"staged_ref,omitempty" doc:"reference to the staged secret: env:NAME, file:/path"`
+	StagedSecret string `json:"staged_secret,omitempty" maxLength:"8192" writeOnly:"true" doc:"in the place of staged_ref: the staged secret itself, which is sealed at once"`
+	Generated    string `json:"generated" maxLength:"40" doc:"when it was generated: 2026-11-23, or with a time"`
 }
 
-// ResumeRotation goes on; with another staged secret when one is named.
+// ResumeRotation goes on; with another staged secret when one is named or given, and
+// with another date when that was wrong.
 type ResumeRotation struct {
-	StagedRef string `json:"staged_ref,omitempty"`
-	Generated string `json:"generated,omitempty"`
+	StagedRef    string `json:"staged_ref,omitempty"`
+	StagedSecret string `json:"staged_secret,omitempty" maxLength:"8192" writeOnly:"true"`
+	Generated    string `json:"generated,omitempty" maxLength:"40"`
 }
 
 // SwitchedHolder names a holder that has switched to the new secret.

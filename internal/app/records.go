@@ -40,7 +40,7 @@ func (s bookStore) SaveItems(ctx context.Context, now time.Time, edits []invento
 		if e.Secret.Empty() {
 			continue
 		}
-		sealed, err := s.app.seal(e.Credential, e.Secret, e.Change.By, now)
+		sealed, err := s.app.seal(e.Credential, string(e.Credential.ID), e.Secret, e.Change.By, now)
 		if err != nil {
 			return err
 		}

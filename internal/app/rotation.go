@@ -2,13 +2,11 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"keepwatch"
 	"keepwatch/internal/config"
-	"keepwatch/internal/inventory"
 	"keepwatch/internal/rotate"
 )
 
@@ -21,8 +19,9 @@ func (a *App) newCockpit(cfg *config.Config) *rotate.Cockpit {
 	if base == "" {
 		link = nil
 	}
+	shelf := rotate.Shelf{Find: a.recorded, Items: a.db, Secrets: a.secrets, Seal: a.seal, Changed: a.recordsChanged}
 	return rotate.New(rotate.Options{
-		Store: a.db, Prober: a.prober, Secrets: a.secrets, Records: cockpitRecords{a}, Link: link,
+		Store: a.db, Prober: rotationProber{a}, Secrets: a.secrets, Records: shelf, Link: link,
 		Zone:    func(id keepwatch.CredentialID) *time.Location { return a.config.Load().Zone(id) },
 		Changed: a.rotationChanged, Logger: a.opts.Logger,
 	})
@@ -36,34 +35,22 @@ func (a *App) rotationChanged(keepwatch.Rotation) {
 	a.recordsChanged(ctx)
 }
 
-// cockpitRecords show the inventory to the cockpit.
-type cockpitRecords struct{ *App }
-
-// Record is a credential without what a rotation puts in its place.
-func (r cockpitRecords) Record(_ context.Context, id keepwatch.CredentialID) (keepwatch.Credential, keepwatch.Tenant, error) {
-	cfg := r.estate.Load().recorded
+// recorded is a credential without what a rotation puts in its place.
+func (a *App) recorded(id keepwatch.CredentialID) (keepwatch.Credential, keepwatch.Tenant, bool) {
+	cfg := a.estate.Load().recorded
 	cred, ok := cfg.Credential(id)
 	if !ok {
-		return keepwatch.Credential{}, keepwatch.Tenant{}, fmt.Errorf("credential %q: %w", id, keepwatch.ErrNotFound)
+		return keepwatch.Credential{}, keepwatch.Tenant{}, false
 	}
 	tenant, _ := cfg.Tenant(cred.Tenant)
-	return cred, tenant, nil
+	return cred, tenant, true
 }
 
-// Renew writes the new secret into a record of the interface.
-func (r cockpitRecords) Renew(ctx context.Context, id keepwatch.CredentialID, ref string, generated keepwatch.Date, by string, now time.Time) error {
-	item, err := r.db.Item(ctx, id)
-	if err != nil {
-		return err
-	}
-	cred := item.Credential
-	if cred.SecretRef == ref && cred.SecretGenerated == generated {
-		return nil
-	}
-	cred.SecretRef, cred.SecretGenerated = ref, generated
-	_, err = r.book().Put(ctx, cred, item.Version, inventory.Author{By: by, Via: "rotation"}, now)
-	if err == nil {
-		r.recordsChanged(ctx)
-	}
-	return err
+// rotationProber asks for the cockpit. Its token requests count like every other.
+type rotationProber struct{ app *App }
+
+func (p rotationProber) Run(ctx context.Context, c keepwatch.Credential, t keepwatch.Tenant, s keepwatch.Slot) keepwatch.Observation {
+	o := p.app.prober.Run(ctx, c, t, s)
+	p.app.metrics.Observed(o)
+	return o
 }

@@ -56,12 +56,12 @@ func (a *App) unseal(ctx context.Context, id string) (keepwatch.Secret, error) {
 	return a.sealer.Open(cred.Tenant, id, sealed.Blob)
 }
 
-// seal makes the row of a new secret.
-func (a *App) seal(c keepwatch.Credential, secret keepwatch.Secret, by string, now time.Time) (*store.Sealed, error) {
+// seal makes the row of a new secret of a record. The id is the record's, or another
+// name for a secret beside that one.
+func (a *App) seal(c keepwatch.Credential, id string, secret keepwatch.Secret, by string, now time.Time) (*store.Sealed, error) {
 	if a.sealer == nil {
 		return nil, errNoKey()
 	}
-	id := string(c.ID)
 	blob, err := a.sealer.Seal(c.Tenant, id, secret)
 	if err != nil {
 		return nil, err

@@ -102,6 +102,9 @@ func (c *Config) Using(secrets map[keepwatch.CredentialID]Secret) *Config {
 			continue
 		}
 		cred := &next.Credentials[i]
+		if secret.Generated != cred.SecretGenerated {
+			cred.Expires = keepwatch.Date{} // it was typed for the secret before
+		}
 		cred.SecretRef, cred.SecretGenerated = secret.Ref, secret.Generated
 		next.wind(cred)
 	}

@@ -119,7 +119,7 @@ func (a *api) listRotations(ctx context.Context, in *rotationsInput) (client.Pag
 }
 
 func (a *api) startRotation(ctx context.Context, in *newRotationInput) (client.Rotation, error) {
-	id := keepwatch.CredentialID(in.Body.Credential)
+	id, secret := keepwatch.CredentialID(in.Body.Credential), taken(&in.Body.StagedSecret)
 	if err := a.Reader.Exists(id); err != nil {
 		return client.Rotation{}, err
 	}
@@ -128,18 +128,26 @@ func (a *api) startRotation(ctx context.Context, in *newRotationInput) (client.R
 		return client.Rotation{}, err
 	}
 	return rotated(a.Rotations.Start(ctx, rotate.StartRequest{
-		Credential: id, StagedRef: in.Body.StagedRef, Generated: generated, By: view.PrincipalOf(ctx).Name,
+		Credential: id, StagedRef: in.Body.StagedRef, Staged: secret, Generated: generated, By: view.PrincipalOf(ctx).Name,
 	}))
 }
 
 func (a *api) resumeRotation(ctx context.Context, in *resumeInput) (client.Rotation, error) {
+	secret := taken(&in.Body.StagedSecret)
 	generated, err := generatedOf(in.Body.Generated)
 	if err != nil {
 		return client.Rotation{}, err
 	}
 	return rotated(a.Rotations.Resume(ctx, rotate.ResumeRequest{
-		ID: in.id(), StagedRef: in.Body.StagedRef, Generated: generated, By: view.PrincipalOf(ctx).Name,
+		ID: in.id(), StagedRef: in.Body.StagedRef, Staged: secret, Generated: generated, By: view.PrincipalOf(ctx).Name,
 	}))
+}
+
+// taken takes a secret out of a body at once; from here on nothing can print it.
+func taken(text *string) keepwatch.Secret {
+	secret := keepwatch.NewSecret([]byte(*text))
+	*text = ""
+	return secret
 }
 
 // generatedOf reads the day on which a secret was made. What is no date is not

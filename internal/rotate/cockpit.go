@@ -50,6 +50,11 @@ type Records interface {
 	// Renew writes the new secret's reference and generation date into a record that
 	// belongs to the interface (File == ""). Doing it twice changes nothing.
 	Renew(ctx context.Context, id keepwatch.CredentialID, ref string, generated keepwatch.Date, by string, now time.Time) error
+	// Stage seals a staged secret beside the one that is in use and names it.
+	Stage(ctx context.Context, cred keepwatch.Credential, secret keepwatch.Secret, by string, now time.Time) (ref string, err error)
+	// Unstage forgets what Stage sealed. A reference of another kind, and a secret
+	// that is not there any more, change nothing.
+	Unstage(ctx context.Context, id keepwatch.CredentialID, ref string) error
 }
 
 // Options are what a Cockpit needs.
@@ -93,20 +98,24 @@ func New(o Options) *Cockpit {
 	return &Cockpit{o}
 }
 
-// StartRequest begins a rotation.
+// StartRequest begins a rotation. The staged secret is named by a reference, or
+// given itself: then it is sealed, and nobody reads it again.
 type StartRequest struct {
 	Credential keepwatch.CredentialID
-	StagedRef  string         // where the staged secret is: "env:NAME", "file:/path", …
+	StagedRef  string // where the staged secret is: "env:NAME", "file:/path", …
+	Staged     keepwatch.Secret
 	Generated  keepwatch.Date // when it was generated in Setup
 	By         string
 }
 
 // ResumeRequest goes on with a rotation that waits for a person, or was aborted.
-// With a StagedRef it goes on with another staged secret.
+// With a StagedRef or a Staged it goes on with another staged secret, with a date
+// alone it corrects that of the one that it has.
 type ResumeRequest struct {
 	ID        keepwatch.RotationID
-	StagedRef string         // "": the one that it has
-	Generated keepwatch.Date // of another staged secret
+	StagedRef string
+	Staged    keepwatch.Secret
+	Generated keepwatch.Date
 	By        string
 }
 

@@ -56,33 +56,73 @@ func (c *Cockpit) Abort(ctx context.Context, id keepwatch.RotationID, by string)
 // it anew with another staged secret.
 func (c *Cockpit) Resume(ctx context.Context, in ResumeRequest) (keepwatch.Rotation, error) {
 	now := c.now()
-	r, err := c.Store.Rotation(ctx, in.ID)
+	before, err := c.Store.Rotation(ctx, in.ID)
 	if err != nil {
+		return before, err
+	}
+	cred, _, err := c.Records.Record(ctx, before.Credential)
+	if err != nil {
+		return before, err
+	}
+	staging, err := c.restaged(ctx, before, cred, in, now)
+	if err != nil {
+		return before, err
+	}
+	r, err := c.resume(ctx, before, staging, now)
+	if err != nil {
+		if !in.Staged.Empty() {
+			c.forget(ctx, cred.ID, staging.Ref, before.NewRef)
+		}
 		return r, err
 	}
-	cred, _, err := c.Records.Record(ctx, r.Credential)
-	if err != nil {
-		return r, err
-	}
-	staging := rotation.Staging{Ref: in.StagedRef, Generated: in.Generated, Holders: cred.Holders, By: who(in.By)}
-	if staging.Ref == "" {
-		staging.Ref, staging.Generated = r.NewRef, r.Generated
+	c.forget(ctx, cred.ID, before.NewRef, r.NewRef)
+	return r, nil
+}
+
+// restaged is what a rotation goes on with. A secret that is given itself is sealed
+// as the last step, when nothing else is against it.
+func (c *Cockpit) restaged(ctx context.Context, r keepwatch.Rotation, cred keepwatch.Credential, in ResumeRequest, now time.Time) (rotation.Staging, error) {
+	staging := rotation.Staging{Ref: r.NewRef, Generated: r.Generated, Holders: cred.Holders, By: who(in.By)}
+	given := staged{ref: in.StagedRef, secret: in.Staged, generated: in.Generated}
+	other := given.ref != "" || !given.secret.Empty()
+	switch {
+	case !other && given.generated.IsZero():
+		given = staged{ref: r.NewRef, generated: r.Generated}
+	case !other:
+		given.ref = r.NewRef
 	}
 	if r.State != keepwatch.RotationActivated && r.State != keepwatch.RotationDone {
 		if cred.SecretRef != r.OldRef {
-			return r, keepwatch.WithHint(fmt.Errorf("rotation %s began when the secret was %s, and it is %s now: %w", r.ID, r.OldRef, cred.SecretRef, keepwatch.ErrConflict),
+			return staging, keepwatch.WithHint(fmt.Errorf("rotation %s began when the secret was %s, and it is %s now: %w", r.ID, r.OldRef, cred.SecretRef, keepwatch.ErrConflict),
 				"abort it and begin another one")
 		}
-		if err := c.check(ctx, cred, staging.Ref, staging.Generated, now); err != nil {
+		if err := c.check(ctx, cred, given, now); err != nil {
+			return staging, err
+		}
+	}
+	same, err := c.sameStaged(ctx, r, given)
+	if same {
+		return staging, nil
+	}
+	staging.Generated = given.generated
+	if r.State == keepwatch.RotationActivated || r.State == keepwatch.RotationDone {
+		staging.Ref = "another" // refused by the state machine, whatever it is
+		return staging, nil
+	}
+	if err != nil {
+		c.Logger.Info("the staged secret that a rotation had cannot be read any more", "rotation", r.ID)
+	}
+	staging.Ref, err = c.stage(ctx, cred, given, staging.By, now)
+	return staging, err
+}
+
+func (c *Cockpit) resume(ctx context.Context, before keepwatch.Rotation, staging rotation.Staging, now time.Time) (keepwatch.Rotation, error) {
+	if staging.Ref != before.NewRef || staging.Generated != before.Generated {
+		if r, err := c.oldWorks(ctx, before.ID, now); err != nil {
 			return r, err
 		}
 	}
-	if staging.Ref != r.NewRef || staging.Generated != r.Generated {
-		if r, err := c.oldWorks(ctx, in.ID, now); err != nil {
-			return r, err
-		}
-	}
-	return c.change(ctx, in.ID, func(r keepwatch.Rotation) (keepwatch.Rotation, error) {
+	return c.change(ctx, before.ID, func(r keepwatch.Rotation) (keepwatch.Rotation, error) {
 		if r.State != keepwatch.RotationActivated && !rotation.MayGoBack(r, now) {
 			return r, busy(r)
 		}

@@ -67,9 +67,9 @@ func TestWrongStagedSecret(t *testing.T) {
 		w.generate()
 		right := w.vault[newRef]
 		w.vault[newRef] = "a-secret-that-was-mistyped"
-		r := w.start()
+		w.start()
 		w.wait(24 * time.Hour)
-		r = w.rotation()
+		r := w.rotation()
 		if r.State != keepwatch.RotationStaged || !r.NextAt.IsZero() || w.refused() != rotation.MaxRefusals {
 			t.Fatalf("%s, refused %d times\n%s", r.State, w.refused(), transcript(r))
 		}

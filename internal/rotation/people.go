@@ -240,6 +240,20 @@ func Notified(r keepwatch.Rotation, made time.Time) keepwatch.Rotation {
 	return note(r, keepwatch.Evidence{At: made, Step: StepNotified, By: Keepwatch, Detail: "Letters are on their way to " + strings.Join(names, ", ") + "."})
 }
 
+// CutOff reports whether the old secret is dead and somebody is without one that
+// works.
+func CutOff(r keepwatch.Rotation) bool {
+	return r.State == keepwatch.RotationActivated && (len(Pending(r)) > 0 || Refused(r) || !ActivationKnown(r))
+}
+
+// Trouble says what is wrong and needs a person now; "" when nothing is.
+func Trouble(r keepwatch.Rotation) string {
+	if CutOff(r) || r.State == keepwatch.RotationStaged && Refused(r) {
+		return Missing(r)
+	}
+	return ""
+}
+
 // Missing says what a rotation still needs before the old secret ends, or what is
 // wrong because it is dead; "" when nothing is.
 func Missing(r keepwatch.Rotation) string {

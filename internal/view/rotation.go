@@ -42,7 +42,8 @@ func Rotations(all []keepwatch.Rotation, f RotationFilter, page Page) (client.Pa
 func RotationOf(r keepwatch.Rotation) client.Rotation {
 	out := client.Rotation{
 		ID: string(r.ID), Credential: string(r.Credential), Tenant: string(r.Tenant), State: string(r.State),
-		Open: rotation.Open(r), Waiting: rotation.Waiting(r), OldRef: r.OldRef, NewRef: r.NewRef, Generated: r.Generated.String(),
+		Open: rotation.Open(r), Waiting: rotation.Waiting(r), Trouble: rotation.Trouble(r), CutOff: rotation.CutOff(r),
+		OldRef: r.OldRef, NewRef: r.NewRef, Generated: r.Generated.String(),
 		StagedAt: timeOf(r.StagedAt), OldEndsAt: timeOf(r.OldEndsAt), StartedAt: timeOf(r.StartedAt), StartedBy: r.StartedBy,
 		EndedAt: timeOf(r.EndedAt), NextAt: plannedOf(r.NextAt),
 		Holders: []client.RotationHolder{}, Evidence: []client.RotationEvidence{},
