@@ -62,6 +62,15 @@ func (c demoCmd) Run(e *env) error {
 	return d.play()
 }
 
+// forgotten is a package that somebody installed long ago and that is in no
+// inventory: `keepwatch discover emea` finds it.
+func forgotten(now time.Time) sim.ClientSpec {
+	return sim.ClientSpec{
+		ClientID: "demoforgottenpackage0001", Name: "agency landing pages", Kind: keepwatch.ServerToServer, MID: 510000124, EID: 510000100,
+		Generated: now.AddDate(0, 0, -100),
+	}
+}
+
 // startSimulator puts SFMC and the inbox of the demo's messages on one loopback port.
 func (d *demo) startSimulator() (stop func(), err error) {
 	listener, err := (&net.ListenConfig{}).Listen(d.env.ctx, "tcp", "127.0.0.1:0")
@@ -71,8 +80,11 @@ func (d *demo) startSimulator() (stop func(), err error) {
 	d.base = "http://" + listener.Addr().String() + "/"
 	d.sim = sim.New(sim.Options{})
 	for _, c := range d.estate.Credentials {
-		d.register(c)
+		if c.SecretRef != "" {
+			d.register(c)
+		}
 	}
+	d.sim.AddClient(forgotten(time.Now()))
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /demo-inbox", d.inbox)
 	mux.Handle("/", d.sim.Handler())

@@ -48,6 +48,9 @@ func DemoEstate(now time.Time) Estate {
 			c.SecretGenerated = keepwatch.Exactly(now.Add(demoSecretEnds - keepwatch.ClientSecretLife).Truncate(time.Second))
 			c.Deadline = keepwatch.SecretDeadline(c.SecretGenerated)
 		}
+		if c.SecretRef == "" {
+			continue
+		}
 		c.ClientID = "demo" + keepwatch.Digest("demo", string(c.ID))[:16] + "0000"
 	}
 	return e
@@ -75,6 +78,9 @@ const HistoryDays = 30
 func (e Estate) History(now time.Time, next func(keepwatch.CredentialID, time.Time) time.Time) []keepwatch.Observation {
 	var all []keepwatch.Observation
 	for _, known := range e.Credentials {
+		if known.SecretRef == "" {
+			continue // nothing was ever asked with it
+		}
 		c := pastCredential{known}
 		at := next(c.ID, now.Add(-HistoryDays*day))
 		for at.Before(now) {

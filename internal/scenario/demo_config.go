@@ -31,15 +31,9 @@ func (e Estate) Config(head string, hosts func(keepwatch.TenantID) Hosts) string
 }
 
 func writeCredential(b *strings.Builder, c keepwatch.Credential) {
-	fmt.Fprintf(b, "  - id: %s\n    tenant: %s\n    business_unit: %d\n    kind: %s\n    criticality: %s\n    secret: %q\n", c.ID, c.Tenant, c.BusinessUnit, c.Kind, c.Criticality, c.SecretRef)
-	if c.Kind == keepwatch.APIUser {
-		fmt.Fprintf(b, "    username: %q\n", c.Username)
-	} else {
-		fmt.Fprintf(b, "    client_id: %q\n", c.ClientID)
-	}
-	if !c.SecretGenerated.IsZero() {
-		fmt.Fprintf(b, "    secret_generated: %q\n", c.SecretGenerated)
-	}
+	fmt.Fprintf(b, "  - id: %s\n    tenant: %s\n    business_unit: %d\n    kind: %s\n    criticality: %s\n", c.ID, c.Tenant, c.BusinessUnit, c.Kind, c.Criticality)
+	writeSignIn(b, c)
+	writeDates(b, c)
 	if c.Owner.Team != "" {
 		fmt.Fprintf(b, "    owner: {team: %q, contact: %q}\n", c.Owner.Team, c.Owner.Contact)
 	}
@@ -59,12 +53,43 @@ func writeCredential(b *strings.Builder, c keepwatch.Credential) {
 		if i == 0 {
 			b.WriteString("    holders:\n")
 		}
-		fmt.Fprintf(b, "      - {name: %q}\n", h.Name)
+		if h.Contact == "" {
+			fmt.Fprintf(b, "      - {name: %q}\n", h.Name)
+			continue
+		}
+		fmt.Fprintf(b, "      - {name: %q, contact: %q}\n", h.Name, h.Contact)
 	}
 	for i, d := range c.Dependents {
 		if i == 0 {
 			b.WriteString("    dependents:\n")
 		}
 		fmt.Fprintf(b, "      - {kind: %s, key: %q}\n", d.Kind, d.Key)
+	}
+}
+
+func writeSignIn(b *strings.Builder, c keepwatch.Credential) {
+	if c.SecretRef == "" {
+		return
+	}
+	fmt.Fprintf(b, "    secret: %q\n", c.SecretRef)
+	if c.Kind == keepwatch.APIUser {
+		fmt.Fprintf(b, "    username: %q\n", c.Username)
+	} else {
+		fmt.Fprintf(b, "    client_id: %q\n", c.ClientID)
+	}
+	if c.Discover {
+		b.WriteString("    discover: true\n")
+	}
+}
+
+func writeDates(b *strings.Builder, c keepwatch.Credential) {
+	if !c.SecretGenerated.IsZero() {
+		fmt.Fprintf(b, "    secret_generated: %q\n", c.SecretGenerated)
+	}
+	if !c.Expires.IsZero() {
+		fmt.Fprintf(b, "    expires: %q\n", c.Expires)
+	}
+	if !c.Renewal.Planned.IsZero() {
+		fmt.Fprintf(b, "    renewal: {planned: %q, by: %q}\n", c.Renewal.Planned, c.Renewal.By)
 	}
 }

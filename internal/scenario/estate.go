@@ -107,12 +107,22 @@ var demoRows = []demoRow{
 }
 
 // Demo is the estate of `keepwatch demo`: three tenants, a dozen business units,
-// forty credentials of several teams.
+// forty credentials of several teams, and a few things that only have dates.
 func Demo(now time.Time) Estate {
 	e := Estate{Tenants: append([]keepwatch.Tenant(nil), demoTenants...)}
 	today := now.UTC().Truncate(24 * time.Hour)
 	for _, row := range demoRows {
 		e.Credentials = append(e.Credentials, row.credential(today))
+	}
+	for _, row := range datedRows {
+		e.Credentials = append(e.Credentials, row.credential(today))
+	}
+	for i := range e.Credentials {
+		c := &e.Credentials[i]
+		if in, ok := planned[c.ID]; ok {
+			c.Renewal = keepwatch.Renewal{Planned: keepwatch.DayOf(today.AddDate(0, 0, in), time.UTC), By: c.Owner.Team}
+		}
+		c.Discover = c.ID == looker
 	}
 	return e
 }
@@ -135,7 +145,7 @@ func (r demoRow) credential(today time.Time) keepwatch.Credential {
 	}
 	c.Deadline = keepwatch.SecretDeadline(c.SecretGenerated)
 	for _, h := range strings.Split(r.holders, ",") {
-		c.Holders = append(c.Holders, keepwatch.Holder{Name: h})
+		c.Holders = append(c.Holders, keepwatch.Holder{Name: h, Contact: h + "@example.com"})
 	}
 	kind, key, _ := strings.Cut(r.dependon, ":")
 	c.Dependents = []keepwatch.Dependent{{Kind: kind, Key: key}}

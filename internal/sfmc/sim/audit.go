@@ -43,7 +43,13 @@ func (s *Sim) AddAuditEntry(e AuditEntry) {
 func (s *Sim) record(e AuditEntry) {
 	s.lastEntry++
 	e.id, e.By = s.lastEntry, cmp.Or(e.By, "admin")
-	if s.trail = append(s.trail, e); len(s.trail) > maxAudit {
+	at, _ := slices.BinarySearchFunc(s.trail, e.At, func(old AuditEntry, at time.Time) int {
+		if old.At.After(at) {
+			return 1
+		}
+		return -1 // behind all of the same instant
+	})
+	if s.trail = slices.Insert(s.trail, at, e); len(s.trail) > maxAudit {
 		s.trail = slices.Delete(s.trail, 0, len(s.trail)-maxAudit)
 	}
 }

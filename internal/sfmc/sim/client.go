@@ -85,8 +85,12 @@ type client struct {
 func (s *Sim) AddClient(spec ClientSpec) Client {
 	now := s.now()
 	spec = completed(spec, now)
+	created := spec.Generated // a package comes with its first secret
+	if created.After(now) {
+		created = now
+	}
 	c := &client{
-		spec: spec, enabled: true, installed: true, added: now,
+		spec: spec, enabled: true, installed: true, added: created,
 		access:  access{scopes: spec.Scopes, units: spec.BusinessUnits, allowlist: prefixes(spec.Allowlist)},
 		secrets: secrets{active: secret{value: spec.Secret, generated: spec.Generated}},
 	}
@@ -100,7 +104,7 @@ func (s *Sim) AddClient(spec ClientSpec) Client {
 	s.clients[spec.ClientID] = c
 	s.scopes.learn(spec.Scopes)
 	s.learnUnits(spec)
-	s.note(c, auditPackage, "Create", now)
+	s.note(c, auditPackage, "Create", created)
 	return c.snapshot()
 }
 
