@@ -3,7 +3,9 @@ package rotate
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -31,16 +33,22 @@ func (c *Cockpit) checkStaged(ctx context.Context, cred keepwatch.Credential, gi
 	}
 	fresh, err := c.reveal(ctx, given)
 	if err != nil {
-		return err
+		return refused("the staged secret cannot be read", err)
 	}
 	used, err := c.read(ctx, cred.SecretRef)
 	if err != nil {
-		return err
+		return refused("the secret in use cannot be read", err)
 	}
 	if equal(fresh, used) {
 		return keepwatch.WithHint(fmt.Errorf("the staged secret is the same as the one in use, %s: %w", cred.SecretRef, keepwatch.ErrInvalid), "give the staged secret from Setup")
 	}
 	return nil
+}
+
+// refused is an error of what was given: whoever gave it is told why, and can mend it.
+// What the daemon alone cannot do would be hidden from clients.
+func refused(what string, err error) error {
+	return keepwatch.WithHint(fmt.Errorf("%s: %s: %w", what, strings.TrimSuffix(err.Error(), ": "+keepwatch.ErrInvalid.Error()), keepwatch.ErrInvalid), keepwatch.HintOf(err))
 }
 
 func (c *Cockpit) reveal(ctx context.Context, given staged) (keepwatch.Secret, error) {
@@ -67,7 +75,11 @@ func (c *Cockpit) stage(ctx context.Context, cred keepwatch.Credential, given st
 	if given.ref != "" {
 		return given.ref, nil
 	}
-	return c.Records.Stage(ctx, cred, given.secret, by, now)
+	ref, err := c.Records.Stage(ctx, cred, given.secret, by, now)
+	if errors.Is(err, keepwatch.ErrUnavailable) {
+		err = refused("the staged secret cannot be sealed", err)
+	}
+	return ref, err
 }
 
 // tidyAfter is how long the sealed staged secret of a rotation that is done is kept:

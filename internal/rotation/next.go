@@ -146,5 +146,11 @@ func MayGoBack(r keepwatch.Rotation, now time.Time) bool {
 		return true
 	}
 	works, ok := last(r, StepOldWorks)
-	return ok && !now.After(works.At.Add(time.Minute)) && !Asking(r, now) && !JustActivated(r, now)
+	for _, step := range []string{StepOldUnanswered, StepAskedOld} {
+		// A newer question that told nothing makes the older answer worth nothing.
+		if vain, asked := last(r, step); asked && !vain.At.Before(works.At) {
+			return false
+		}
+	}
+	return ok && !now.After(works.At.Add(time.Minute)) && !JustActivated(r, now)
 }
