@@ -15,6 +15,9 @@ import (
 // Compose words one delivery. It is pure: the same delivery and facts make the
 // same message, so a repeat under one key says the same thing.
 func Compose(d keepwatch.Delivery, f Facts) Message {
+	if d.Notice.Letter != nil {
+		return composeLetter(d, f, "")
+	}
 	kind := kindOf(d)
 	if f.Untold && (kind == keepwatch.Changed || kind == keepwatch.Warning) {
 		kind = keepwatch.Opened // what changed was never told: to this receiver it begins now

@@ -150,6 +150,9 @@ func (l *lane) serve(ctx context.Context, j job) {
 
 // judge reads the rows and decides.
 func (l *lane) judge(ctx context.Context, d keepwatch.Delivery, now time.Time) (verdict, Facts, Target, error) {
+	if d.Notice.Letter != nil { // waits for no other, and is told once
+		return verdict{act: actSend}, letterFacts(*d.Notice.Letter, l.p.setup.Load()), Target{Receiver: l.receiver}, nil
+	}
 	all, err := l.p.opts.Outbox.Deliveries(ctx, d.Notice.Incident.ID)
 	if err != nil {
 		return verdict{}, Facts{}, Target{}, err

@@ -37,8 +37,9 @@ type Message struct {
 	GroupKey    string // the same for every incident of one cause
 	Fingerprint string // the same for every message of one incident
 
-	Title       string // the whole story in one line, for a subject or a headline
-	Lines       []Line // the story in order: what, since, whose, why, what to do next
+	Title       string   // the whole story in one line, for a subject or a headline
+	Lines       []Line   // the story in order: what, since, whose, why, what to do next
+	Body        []string `json:",omitempty"` // of a letter: its lines, in the place of a story; an empty one parts paragraphs
 	Labels      map[string]string
 	Annotations map[string]string
 	Severity    keepwatch.Severity
@@ -48,7 +49,9 @@ type Message struct {
 	At       time.Time // of the transition
 	Now      time.Time // of this attempt
 
-	URL         string // of the incident; "" without base_url
+	To          string `json:",omitempty"` // of a letter: the mail address, in the place of the receiver's own
+	URL         string // of the incident, "" without base_url; or where a letter leads
+	Button      string `json:",omitempty"` // of a letter: what its link does
 	RunbookURL  string
 	ExternalURL string
 }

@@ -31,6 +31,9 @@ func (p *Pipeline) routeAll(ctx context.Context, now time.Time) error {
 }
 
 func (p *Pipeline) route(ctx context.Context, n keepwatch.Notice, now time.Time) error {
+	if n.Letter != nil {
+		return p.routeLetter(ctx, n, now)
+	}
 	earlier, err := p.opts.Outbox.Deliveries(ctx, n.Incident.ID)
 	if err != nil {
 		return err
@@ -40,6 +43,20 @@ func (p *Pipeline) route(ctx context.Context, n keepwatch.Notice, now time.Time)
 	if len(targets) == 0 {
 		return p.routeToNobody(ctx, n, setup, now)
 	}
+	return p.opts.Outbox.Route(ctx, n.ID, rowsOf(n, targets, now), now)
+}
+
+// routeLetter addresses a letter. It belongs to no incident, so nothing goes before it.
+func (p *Pipeline) routeLetter(ctx context.Context, n keepwatch.Notice, now time.Time) error {
+	setup := p.setup.Load()
+	targets, _ := letterTargets(*n.Letter, setup)
+	if len(targets) == 0 {
+		return p.routeToNobody(ctx, n, setup, now)
+	}
+	return p.opts.Outbox.Route(ctx, n.ID, rowsOf(n, targets, now), now)
+}
+
+func rowsOf(n keepwatch.Notice, targets []Target, now time.Time) []keepwatch.Delivery {
 	rows := make([]keepwatch.Delivery, len(targets))
 	for i, t := range targets {
 		rows[i] = keepwatch.Delivery{
@@ -50,7 +67,7 @@ func (p *Pipeline) route(ctx context.Context, n keepwatch.Notice, now time.Time)
 			rows[i].NextAttemptAt = firstDue(rows[i], t.Wait)
 		}
 	}
-	return p.opts.Outbox.Route(ctx, n.ID, rows, now)
+	return rows
 }
 
 // address decides who hears of a notice. Whoever heard of an incident hears how it
@@ -76,6 +93,9 @@ func address(n keepwatch.Notice, earlier []keepwatch.Delivery, routed []Target) 
 // worst kind, and must not look like one that was.
 func (p *Pipeline) routeToNobody(ctx context.Context, n keepwatch.Notice, setup *Setup, now time.Time) error {
 	reason := "no route matches this incident"
+	if n.Letter != nil {
+		reason = "no route matches this letter, and no e-mail receiver carries it"
+	}
 	switch {
 	case len(setup.Receivers) == 0:
 		reason = "no receivers are configured"

@@ -42,7 +42,7 @@ func (l *lane) attempt(ctx context.Context, d keepwatch.Delivery, f Facts) (Rece
 	f.Now = time.Now()
 	within, cancel := context.WithTimeoutCause(ctx, l.p.opts.SendTimeout, errTooSlow)
 	defer cancel()
-	receipt, err := sender.Send(within, Compose(d, f))
+	receipt, err := sender.Send(within, l.words(d, f))
 	if err != nil && ctx.Err() == nil && within.Err() != nil {
 		// The deadline is ours; a sender may have wrapped it as it liked.
 		err = Retryable(errTooSlow)
@@ -51,6 +51,16 @@ func (l *lane) attempt(ctx context.Context, d keepwatch.Delivery, f Facts) (Rece
 		l.note(err)
 	}
 	return Receipt(clean(string(receipt), 300)), err
+}
+
+// words are what the receiver is told. A letter to a mail address goes there, as the
+// setup of this moment has it, and not to the receiver's own addresses.
+func (l *lane) words(d keepwatch.Delivery, f Facts) Message {
+	if d.Notice.Letter == nil {
+		return Compose(d, f)
+	}
+	_, to := letterTargets(*d.Notice.Letter, l.p.setup.Load())
+	return composeLetter(d, f, to)
 }
 
 // note keeps the receiver's health.

@@ -150,10 +150,17 @@ func (s *Sender) compose(m notify.Message) (*gomail.Msg, error) {
 	if err := msg.From(s.cfg.From); err != nil {
 		return nil, err
 	}
-	if err := msg.To(s.cfg.To...); err != nil {
+	to := s.cfg.To
+	if m.To != "" {
+		to = []string{m.To}
+	}
+	if err := msg.To(to...); err != nil {
 		return nil, err
 	}
 	root := s.id("incident", string(m.Incident))
+	if m.Kind == keepwatch.Posted {
+		root = s.id("letter", m.GroupKey)
+	}
 	msg.Subject(m.Title)
 	msg.SetDateWithValue(m.Now)
 	msg.SetMessageIDWithValue(s.id("delivery", string(m.Key)))

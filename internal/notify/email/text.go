@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"strings"
 
+	"keepwatch"
 	"keepwatch/internal/notify"
 )
 
@@ -13,6 +14,9 @@ func plain(m notify.Message) string {
 	b.WriteString(m.Title + "\n\n")
 	for _, l := range m.Lines {
 		b.WriteString(l.Name + ": " + l.Text + "\n")
+	}
+	for _, line := range m.Body {
+		b.WriteString(line + "\n")
 	}
 	if m.URL != "" || m.RunbookURL != "" {
 		b.WriteString("\n")
@@ -26,7 +30,9 @@ func plain(m notify.Message) string {
 
 func links(m notify.Message) []notify.Line {
 	var out []notify.Line
-	if m.URL != "" {
+	if m.URL != "" && m.Kind == keepwatch.Posted {
+		out = append(out, notify.Line{Name: m.Button, Text: m.URL})
+	} else if m.URL != "" {
 		out = append(out, notify.Line{Name: "Incident", Text: m.URL})
 	}
 	if m.RunbookURL != "" {
@@ -39,10 +45,11 @@ func links(m notify.Message) []notify.Line {
 const page = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{.Title}}</title></head>
 <body style="font-family:sans-serif;color:#1c1c1c;max-width:44em">
-<h1 style="font-size:1.1em;border-left:6px solid {{if eq .Kind "test"}}#607d8b{{else if eq .Status "resolved"}}#2e7d32{{else}}#c62828{{end}};padding-left:.6em">{{.Title}}</h1>
+<h1 style="font-size:1.1em;border-left:6px solid {{if or (eq .Kind "test") (eq .Kind "letter")}}#607d8b{{else if eq .Status "resolved"}}#2e7d32{{else}}#c62828{{end}};padding-left:.6em">{{.Title}}</h1>
 <table style="border-collapse:collapse">{{range .Lines}}
 <tr><th style="text-align:left;vertical-align:top;padding:.2em 1em .2em 0">{{.Name}}</th><td style="padding:.2em 0">{{.Text}}</td></tr>{{end}}
-</table>{{range .Links}}
+</table>{{range .Paragraphs}}
+<p>{{range $i, $line := .}}{{if $i}}<br>{{end}}{{$line}}{{end}}</p>{{end}}{{range .Links}}
 <p><a href="{{.Text}}">{{.Name}}</a></p>{{end}}
 <p style="color:#666;font-size:.85em">Keepwatch, message {{.Key}}</p>
 </body></html>
@@ -51,7 +58,7 @@ const page = `<!doctype html>
 func html(t *template.Template, m notify.Message) (string, error) {
 	var b strings.Builder
 	err := t.Execute(&b, map[string]any{
-		"Title": m.Title, "Lines": m.Lines, "Links": links(m), "Key": m.Key, "Kind": string(m.Kind), "Status": string(m.Status),
+		"Title": m.Title, "Lines": m.Lines, "Links": links(m), "Paragraphs": m.Paragraphs(), "Key": m.Key, "Kind": string(m.Kind), "Status": string(m.Status),
 	})
 	return b.String(), err
 }

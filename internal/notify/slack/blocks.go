@@ -14,6 +14,7 @@ const (
 	limitText     = 2900 // of a section's text: 3000
 	limitField    = 1900 // of a field: 2000
 	limitFallback = 3000
+	limitBlocks   = 40 // of a message: 50
 )
 
 // render makes Block Kit and, for notifications and screen readers, the text that
@@ -32,7 +33,15 @@ func render(m notify.Message) *slack.WebhookMessage {
 			long = append(long, "*"+l.Name+"*: "+escape(l.Text, 700))
 		}
 	}
-	blocks.BlockSet = append(blocks.BlockSet, slack.NewSectionBlock(text(fit(long, limitText)), nil, nil))
+	if len(long) > 0 {
+		blocks.BlockSet = append(blocks.BlockSet, slack.NewSectionBlock(text(fit(long, limitText)), nil, nil))
+	}
+	for _, paragraph := range m.Paragraphs() {
+		if len(blocks.BlockSet) == limitBlocks {
+			break
+		}
+		blocks.BlockSet = append(blocks.BlockSet, slack.NewSectionBlock(text(escape(strings.Join(paragraph, "\n"), limitText)), nil, nil))
+	}
 	if len(fields) > 0 {
 		blocks.BlockSet = append(blocks.BlockSet, slack.NewSectionBlock(nil, fields, nil))
 	}
@@ -58,7 +67,7 @@ func sign(m notify.Message) string {
 	switch {
 	case m.Status == notify.Over:
 		return ":large_green_circle:"
-	case m.Kind == notify.KindTest:
+	case m.Kind == notify.KindTest, m.Kind == keepwatch.Posted && m.Severity != keepwatch.SeverityCritical:
 		return ":white_circle:"
 	case m.Severity == keepwatch.SeverityCritical:
 		return ":red_circle:"
@@ -83,7 +92,11 @@ func fit(lines []string, limit int) string {
 
 func links(m notify.Message) string {
 	var out []string
-	for _, l := range []struct{ url, name string }{{m.URL, "Open the incident"}, {m.RunbookURL, "Runbook"}} {
+	name := "Open the incident"
+	if m.Button != "" {
+		name = escape(m.Button, 200)
+	}
+	for _, l := range []struct{ url, name string }{{m.URL, name}, {m.RunbookURL, "Runbook"}} {
 		if l.url != "" && len(l.url) < 1000 {
 			out = append(out, "<"+address.Replace(l.url)+"|"+l.name+">")
 		}
