@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -144,7 +145,11 @@ type figures struct {
 
 func measureDaemon(binary, dir string, sim *simulator) (figures, error) {
 	path := filepath.Join(dir, "keepwatch.yaml")
-	environ, err := writeConfig(path, dir, sim)
+	listen, err := freeAddress()
+	if err != nil {
+		return figures{}, err
+	}
+	environ, err := writeConfig(path, dir, listen, sim)
 	if err != nil {
 		return figures{}, err
 	}
@@ -160,7 +165,7 @@ func measureDaemon(binary, dir string, sim *simulator) (figures, error) {
 		return figures{}, err
 	}
 	defer func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() }()
-	const base = "http://127.0.0.1:18484"
+	base := "http://" + listen
 	if err := waitReady(base); err != nil {
 		text, _ := os.ReadFile(logFile.Name())
 		return figures{}, fmt.Errorf("%w\n%s", err, text)
@@ -178,10 +183,20 @@ func measureDaemon(binary, dir string, sim *simulator) (figures, error) {
 	return figures{cpu: after.cpu - before.cpu, proofs: after.proofs - before.proofs, rssKiB: after.rssKiB, lag99: after.lag99}, nil
 }
 
-func writeConfig(path, dir string, sim *simulator) ([]string, error) {
+// freeAddress is one that nothing listens on: a fixed one may be another daemon's,
+// whose answers would pass for ours.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+func writeConfig(path, dir, listen string, sim *simulator) ([]string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `version: 1
-server: {listen: "127.0.0.1:18484", auth: none}
+server: {listen: %q, auth: none}
 store: {url: "sqlite:%s/keepwatch.db"}
 tiers:
   standard: {every: {business: %s, off: %s}, fail_after: 2}
@@ -190,7 +205,7 @@ tenants:
     subdomain: mc563885gzs27c5t9-63k636ttgm
     endpoints: {auth: %q, rest: %q, soap: %q}
 credentials:
-`, dir, *every, *every, sim.AuthURL, sim.RESTURL, sim.SOAPURL)
+`, listen, dir, *every, *every, sim.AuthURL, sim.RESTURL, sim.SOAPURL)
 	var environ []string
 	for i, c := range sim.Clients {
 		fmt.Fprintf(&b, "  - {id: bench-%d, tenant: bench, business_unit: %d, kind: server_to_server, client_id: %s, secret: \"env:BENCH_%d\", criticality: standard, tests: [identity]}\n", i, c.MID, c.ID, i)
