@@ -38,23 +38,25 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"simulator": startSimulator, "freeport": freePort, "rc": exitCode, "http": httpRequest, "until": untilHTTP, "hup": hangUp, "firstline": firstLineOf,
-			"expand": expandFile, "incidentid": incidentID,
+			"expand": expandFile, "incidentid": incidentID, "later": later, "field": fieldOf, "link": letterLink,
 		},
 	})
 }
 
 // simulator [strict]: a simulator of this script and a receiver of messages, both
-// in the environment.
+// in the environment, with today and a day some months ago.
 func startSimulator(ts *testscript.TestScript, _ bool, args []string) {
-	s := sim.New(sim.Options{Settings: sim.Settings{Strict: len(args) > 0}, Clients: sim.Sample()})
+	s := sim.New(sim.Options{Now: simulatorClock(ts), Settings: sim.Settings{Strict: len(args) > 0}, Clients: sim.Sample()})
 	server := httptest.NewServer(s.Handler())
-	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	receiver := httptest.NewServer(inbox(ts))
 	ts.Defer(func() { _ = s.Close(); server.Close(); receiver.Close() })
 	face := s.Announce(server.URL + "/")
-	first, user := face.Clients[0], face.Clients[len(face.Clients)-1]
+	first, second, user := face.Clients[0], face.Clients[1], face.Clients[len(face.Clients)-1]
 	for name, value := range map[string]string{
 		"AUTH_URL": face.AuthURL, "REST_URL": face.RESTURL, "SOAP_URL": face.SOAPURL, "CONTROL_URL": face.ControlURL,
 		"CLIENT_ID": first.ClientID, "CLIENT_SECRET": first.ClientSecret, "MID": first.MID.String(),
+		"SECOND_ID": second.ClientID, "SECOND_SECRET": second.ClientSecret, "SECOND_MID": second.MID.String(),
+		"TODAY": time.Now().UTC().Format(time.DateOnly), "BEFORE": time.Now().UTC().AddDate(0, 0, -100).Format(time.DateOnly),
 		"API_USER": user.ClientID, "API_PASSWORD": user.ClientSecret, "HOOK_URL": receiver.URL + "/hook",
 	} {
 		ts.Setenv(name, value)

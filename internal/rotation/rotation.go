@@ -25,8 +25,9 @@ const (
 	Lease = 5 * time.Minute
 	// MaxRefusals is how often a wrong secret is sent before a person has to look.
 	MaxRefusals = 2
-	// RecordEvery is how often a record that belongs to a file is looked at again.
-	RecordEvery = time.Minute
+	// RecordEvery is how often a record that belongs to a file is looked at again: with
+	// every run of the check, which comes each minute and a little early or late.
+	RecordEvery = 30 * time.Second
 
 	longestPause = time.Hour
 )
