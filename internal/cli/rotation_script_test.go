@@ -6,16 +6,20 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"keepwatch"
+	"keepwatch/client"
 	"keepwatch/internal/incident"
+	"keepwatch/internal/rotation"
 	"keepwatch/internal/store"
 )
 
@@ -125,6 +129,41 @@ func letterLink(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		if time.Now().After(deadline) {
 			ts.Fatalf("no letter with %q: %s", args[1], text)
+		}
+	}
+}
+
+// Every command line and every body of the page is one that the program takes.
+func TestExamplesOfTheRotationPage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "rotation.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := examples(string(text))
+	if len(lines) < 7 {
+		t.Errorf("only %d command lines", len(lines))
+	}
+	for _, line := range lines {
+		if _, err := parserOf(t).Parse(strings.Fields(line)[1:]); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	_, body, found := strings.Cut(string(text), "```json\n")
+	body, _, _ = strings.Cut(body, "```")
+	d := json.NewDecoder(strings.NewReader(body))
+	d.DisallowUnknownFields()
+	var in client.NewRotation
+	if err := d.Decode(&in); !found || err != nil || in.Credential == "" || in.StagedRef == "" {
+		t.Errorf("%+v: %v", in, err)
+	}
+	for _, step := range []string{
+		rotation.StepStaged, rotation.StepAskedStaged, rotation.StepStagedProven, rotation.StepStagedRefused, rotation.StepStagedUnanswered, rotation.StepNotified,
+		rotation.StepSwitched, rotation.StepActivated, rotation.StepAskedOld, rotation.StepOldWorks, rotation.StepOldRefused, rotation.StepOldUnanswered, rotation.StepOldUnaskable,
+		rotation.StepAskedNew, rotation.StepNewProven, rotation.StepNewRefused, rotation.StepNewUnanswered, rotation.StepRecordWaits, rotation.StepRecorded,
+		rotation.StepFinished, rotation.StepAborted, rotation.StepResumed,
+	} {
+		if !strings.Contains(string(text), "`"+step+"`") {
+			t.Errorf("the step %s is not explained", step)
 		}
 	}
 }
