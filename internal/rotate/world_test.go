@@ -84,14 +84,15 @@ func (p *process) SaveItems(ctx context.Context, now time.Time, w []store.ItemWr
 
 // world is SFMC, a store, holders that work all the time, and nodes of Keepwatch.
 type world struct {
-	t      *testing.T
-	sim    *sim.Sim
-	pipe   *sim.Pipe
-	egress *egress.Client
-	db     *store.DB
-	vault  vault
-	file   *keepwatch.Credential // the record of a file; nil: it is in the store
-	nodes  []*node
+	t       *testing.T
+	sim     *sim.Sim
+	pipe    *sim.Pipe
+	egress  *egress.Client
+	db      *store.DB
+	vault   vault
+	secrets rotate.Secrets        // nil: the vault
+	file    *keepwatch.Credential // the record of a file; nil: it is in the store
+	nodes   []*node
 
 	holders map[string]string // name -> the secret that it uses
 	tenant  keepwatch.Tenant
@@ -173,6 +174,9 @@ func (w *world) node(fatal int, after bool) *node {
 }
 
 func (w *world) prober() *probe.Prober {
+	if w.secrets != nil {
+		return probe.New(probe.Options{Secrets: w.secrets, Egress: w.egress})
+	}
 	return probe.New(probe.Options{Secrets: w.vault, Egress: w.egress})
 }
 

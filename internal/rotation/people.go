@@ -191,6 +191,8 @@ func Waiting(r keepwatch.Rotation) string {
 		return "A person: the staged secret was refused. Resume with the right one, or abort."
 	case r.State == keepwatch.RotationStaged:
 		return "The proof of the staged secret " + at + "."
+	case saidOnly(r):
+		return "The proof that it was activated: the old secret is asked " + at + "."
 	case r.State == keepwatch.RotationProven:
 		return "Holders that have to switch: " + strings.Join(Pending(r), ", ") + ". Do not activate before they have."
 	case r.State == keepwatch.RotationSwitched:
@@ -205,6 +207,17 @@ func Waiting(r keepwatch.Rotation) string {
 		return "The record: " + detailOf(r, StepRecordWaits)
 	}
 	return "Holders that are cut off until they switch: " + strings.Join(Pending(r), ", ") + "."
+}
+
+// saidOnly reports whether a person said that it was activated and the old secret was
+// not asked since.
+func saidOnly(r keepwatch.Rotation) bool {
+	if r.State != keepwatch.RotationProven && r.State != keepwatch.RotationSwitched {
+		return false
+	}
+	said, ok := last(r, StepActivated)
+	works, asked := last(r, StepOldWorks)
+	return ok && !(asked && works.At.After(said.At))
 }
 
 func detailOf(r keepwatch.Rotation, step string) string {

@@ -225,6 +225,8 @@ func TestSentences(t *testing.T) {
 		"refused":   {refused, "A person: the staged secret was refused", "was refused", "was refused", false},
 		"proven":    {proven("A", "B"), "A, B. Do not activate before", "Not switched yet: A, B.", "", false},
 		"switched":  {proven(), "A person to activate the staged secret in Setup", "has to be activated in Setup", "", false},
+		"said so":   {activated(t, proven(), after(time.Hour)), "The proof that it was activated: the old secret is asked at 2026-11-24 10:05:00 UTC.", "has to be activated in Setup", "", false},
+		"said, but": {asks(activated(t, proven(), after(time.Hour)), AskOld, yes, after(2*time.Hour)), "A person to activate the staged secret in Setup", "has to be activated in Setup", "", false},
 		"dead":      {gone(), "The proof of the new secret at", "", "", false},
 		"cut off":   {gone("A"), "The proof of the new secret at", "still use the old secret: A.", "still use the old secret: A.", true},
 		"both":      {both, "both refused", "The new secret is refused, too.", "refused, too", true},
