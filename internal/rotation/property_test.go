@@ -37,7 +37,6 @@ type play struct {
 	named     time.Time
 	died      time.Time // when the old secret was known to be dead
 	wrong     int       // how often a secret that does not work was sent since people last spoke
-	lateOld   int       // how often the old one was sent after it was refused
 }
 
 func (p *play) fail(format string, args ...any) {
