@@ -124,7 +124,7 @@ func parseAudit(r Reply, names veil) (auditAnswer, Verdict) {
 	return got, r.ok()
 }
 
-// elements walks through an array that json.Valid has accepted.
+// elements walks through an array that valid has accepted.
 func elements(raw []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		if len(raw) < 2 || raw[0] != '[' {

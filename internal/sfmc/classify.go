@@ -2,7 +2,6 @@ package sfmc
 
 import (
 	"bytes"
-	"encoding/json"
 	"mime"
 	"net/url"
 	"strconv"
@@ -123,7 +122,7 @@ func (r Reply) wait(c *Cause) time.Duration {
 		return RetryAfter(r.RetryAfter, r.Now)
 	}
 	body := []field{{key: "retryAfter"}}
-	if !json.Valid(r.Body) || pick(r.Body, body) != nil {
+	if !valid(r.Body) || pick(r.Body, body) != nil {
 		return 0
 	}
 	return RetryAfter(scalar(body[0].value), r.Now)
@@ -180,7 +179,7 @@ func (r Reply) badShape() string {
 		return "html"
 	case r.On&onAnySOAP != 0 && body[0] == '<':
 		return ""
-	case r.On&onAnySOAP == 0 && json.Valid(body):
+	case r.On&onAnySOAP == 0 && valid(body):
 		return ""
 	case !utf8.Valid(body):
 		return "wrong_encoding"

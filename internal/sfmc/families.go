@@ -3,7 +3,6 @@ package sfmc
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -186,7 +185,7 @@ func (c *Client) Services(ctx context.Context, e Endpoints, access keepwatch.Sec
 
 func services(body []byte) []Service {
 	want := []field{{key: "items"}}
-	if body = trimBOM(bytes.TrimSpace(body)); !json.Valid(body) || pick(body, want) != nil {
+	if body = trimBOM(bytes.TrimSpace(body)); !valid(body) || pick(body, want) != nil {
 		return nil
 	}
 	var list []Service

@@ -19,7 +19,7 @@ type field struct {
 	value []byte // raw, nil when absent
 }
 
-// pick finds fields of an object that json.Valid has accepted. encoding/json
+// pick finds fields of an object that valid has accepted. encoding/json
 // takes the last of two equal keys and ignores case; an answer that plays such
 // games is refused instead. It allocates nothing for ordinary keys.
 func pick(obj []byte, want []field) error {

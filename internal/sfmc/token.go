@@ -2,7 +2,6 @@ package sfmc
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -244,7 +243,7 @@ func (r Reply) promised(body []byte, want []field) Verdict {
 	if f, shape := jsonFailure(body, failure{status: r.Status}); shape == "" && f.oauth != "" {
 		return r.failure()
 	}
-	if len(want) > 0 || bytes.Equal(body, []byte("{}")) || !json.Valid(body) {
+	if len(want) > 0 || bytes.Equal(body, []byte("{}")) || !valid(body) {
 		return r.wire("missing_fields", strings.Join(r.Promise, ", "))
 	}
 	return r.ok()
