@@ -1,5 +1,6 @@
 // Package digest writes the weekly letter to each owner: what has ended, what ends
-// soon, what lies unused, which dates nobody knows, and what somebody should decide.
+// soon, which renewals are planned or overdue, what lies unused, which dates nobody
+// knows, and what somebody should decide.
 //
 // It is called by app, which lists the estate as the web interface shows it and
 // posts the letters. It is pure: it says when a digest is due and what it says, and
@@ -12,64 +13,16 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"keepwatch"
 	"keepwatch/client"
-	"keepwatch/internal/calendar"
 )
 
-// Within is how far a digest looks ahead.
-const Within = 90 * 24 * time.Hour
+// Within is how many days a digest looks ahead.
+const Within = 90
 
-// hour of the day at which a digest is written.
-const hour = 9
-
-// Due is the newest time at or before now at which the digest is written: nine
-// o'clock on the first working day of the week, in the calendar's zone. It is false
-// when that is not after last, the slot that was written last; zero is never. Weeks
-// that were missed are not made up for: their letters would all say the same.
-func Due(last time.Time, hours *calendar.Calendar, now time.Time) (time.Time, bool) {
-	slot := slotOf(hours, now)
-	if slot.After(now) {
-		slot = slotOf(hours, now.AddDate(0, 0, -7))
-	}
-	return slot, slot.After(last)
-}
-
-// Next is the first time after now at which a digest is written.
-func Next(hours *calendar.Calendar, now time.Time) time.Time {
-	slot := slotOf(hours, now)
-	if !slot.After(now) {
-		slot = slotOf(hours, now.AddDate(0, 0, 7))
-	}
-	return slot
-}
-
-// slotOf is the slot of the week that an instant falls into.
-func slotOf(hours *calendar.Calendar, at time.Time) time.Time {
-	zone := hours.Location()
-	today := keepwatch.DayOf(at, zone)
-	monday := today.AddDays(-(int(today.In(time.UTC).Weekday()) + 6) % 7)
-	first := monday
-	for day := monday; day.Before(monday.AddDays(7)); day = day.AddDays(1) {
-		if works(hours, day.In(zone), day.AddDays(1).In(zone)) {
-			first = day
-			break
-		}
-	}
-	y, m, d := first.In(time.UTC).Date()
-	return time.Date(y, m, d, hour, 0, 0, 0, zone).UTC()
-}
-
-// works reports whether the calendar is open at some time of a day.
-func works(hours *calendar.Calendar, from, to time.Time) bool {
-	if hours.Open(from) {
-		return true
-	}
-	change := hours.NextChange(from)
-	return !change.IsZero() && change.Before(to)
-}
+// maxOwner is how long an owner's name may be and still stand in a link.
+const maxOwner = 200
 
 // Report is what one owner's digest is made of.
 type Report struct {
@@ -79,60 +32,89 @@ type Report struct {
 	Findings []client.Finding
 }
 
-// Reports sorts what there is by owner. Endings are the lists of what ends, with hard
-// dates and idle clocks together; findings that somebody accepted are left out. A
-// finding that names no owner belongs to nobody's digest.
+// Reports sorts what there is by owner. Endings are all there are, of any date, with
+// hard dates and idle clocks together, in the order in which they are to be read;
+// findings that somebody accepted are left out. A finding about nothing that is
+// registered belongs to what nobody owns.
 func Reports(endings []client.Ending, findings []client.Finding) []Report {
-	byOwner := map[string]*Report{}
-	contacts := map[string]map[string]int{}
-	of := func(owner string) *Report {
-		key := strings.ToLower(owner)
-		if byOwner[key] == nil {
-			byOwner[key], contacts[key] = &Report{Owner: owner}, map[string]int{}
-		}
-		return byOwner[key]
-	}
+	s := sorter{reports: map[string]*Report{}, contacts: map[string]map[string]map[string]bool{}, owners: map[string]string{}}
 	for _, e := range endings {
-		owner := cmp.Or(e.Owner, e.OwnerContact)
-		r := of(owner)
-		r.Endings = append(r.Endings, e)
-		if e.OwnerContact != "" {
-			contacts[strings.ToLower(owner)][e.OwnerContact]++
-		}
+		s.ending(e)
 	}
 	for _, f := range findings {
 		if f.Accepted == nil {
-			r := of(f.Owner)
+			r := s.of(s.ownerOf(f))
 			r.Findings = append(r.Findings, f)
 		}
 	}
-	out := make([]Report, 0, len(byOwner))
-	for _, key := range slices.Sorted(maps.Keys(byOwner)) {
-		r := byOwner[key]
-		r.Contact = most(contacts[key])
+	out := make([]Report, 0, len(s.reports))
+	for _, key := range slices.Sorted(maps.Keys(s.reports)) {
+		r := s.reports[key]
+		r.Contact = most(s.contacts[key])
 		out = append(out, *r)
 	}
 	return out
 }
 
+// sorter gathers reports. Its keys are owners in small letters: Setup, sheets and
+// people do not agree on them.
+type sorter struct {
+	reports  map[string]*Report
+	contacts map[string]map[string]map[string]bool // of an owner: which credentials name which contact
+	owners   map[string]string                     // by credential
+}
+
+func (s *sorter) of(owner string) *Report {
+	key := strings.ToLower(owner)
+	if s.reports[key] == nil {
+		s.reports[key], s.contacts[key] = &Report{Owner: owner}, map[string]map[string]bool{}
+	}
+	return s.reports[key]
+}
+
+func (s *sorter) ending(e client.Ending) {
+	owner := cmp.Or(e.Owner, e.OwnerContact)
+	s.owners[e.Credential] = owner
+	r := s.of(owner)
+	r.Endings = append(r.Endings, e)
+	if e.OwnerContact == "" {
+		return
+	}
+	named := s.contacts[strings.ToLower(owner)]
+	if named[e.OwnerContact] == nil {
+		named[e.OwnerContact] = map[string]bool{}
+	}
+	named[e.OwnerContact][e.Credential] = true
+}
+
+// ownerOf is whose finding it is. A finding knows the team only, and an owner may be
+// a contact without one.
+func (s *sorter) ownerOf(f client.Finding) string {
+	if f.Owner == "" && f.Credential != nil {
+		return s.owners[*f.Credential]
+	}
+	return f.Owner
+}
+
 // most is the contact that most of an owner's credentials name: a team is written
 // to once, and not once for each contact.
-func most(counts map[string]int) string {
+func most(named map[string]map[string]bool) string {
 	best := ""
-	for _, contact := range slices.Sorted(maps.Keys(counts)) {
-		if best == "" || counts[contact] > counts[best] {
+	for _, contact := range slices.Sorted(maps.Keys(named)) {
+		if best == "" || len(named[contact]) > len(named[best]) {
 			best = contact
 		}
 	}
 	return best
 }
 
-// Letters are the digests of a slot, one for each owner that there is something to
-// tell. The same slot makes the same letters by id, whoever writes them.
-func Letters(endings []client.Ending, findings []client.Finding, baseURL string, slot time.Time) []keepwatch.Letter {
+// Letters are the digests of a week, one for each owner that there is something to
+// tell. A week is named by its Monday; the same week makes the same letters by id,
+// whoever writes them and whatever they say by then.
+func Letters(endings []client.Ending, findings []client.Finding, baseURL string, week keepwatch.Date) []keepwatch.Letter {
 	var out []keepwatch.Letter
 	for _, r := range Reports(endings, findings) {
-		if letter, ok := Compose(r, baseURL, slot); ok {
+		if letter, ok := Compose(r, baseURL, week); ok {
 			out = append(out, letter)
 		}
 	}
@@ -140,19 +122,19 @@ func Letters(endings []client.Ending, findings []client.Finding, baseURL string,
 }
 
 // Compose writes one owner's digest. It is false when there is nothing to tell.
-func Compose(r Report, baseURL string, slot time.Time) (keepwatch.Letter, bool) {
+func Compose(r Report, baseURL string, week keepwatch.Date) (keepwatch.Letter, bool) {
 	t := topicsOf(r)
 	if t.empty() {
 		return keepwatch.Letter{}, false
 	}
 	letter := keepwatch.Letter{
-		ID:   keepwatch.NoticeID("digest." + keepwatch.Digest(strings.ToLower(r.Owner), slot.UTC().Format(time.RFC3339))),
+		ID:   keepwatch.NoticeID("digest." + keepwatch.Digest(strings.ToLower(r.Owner), week.String())),
 		Kind: keepwatch.LetterDigest, To: r.Contact, Owner: r.Owner, Severity: t.severity(),
-		Subject: t.subject(r.Owner), Text: t.text(r.Owner), Button: "Open the list",
+		Subject: t.subject(r.Owner), Text: t.text(r.Owner, week), Button: "Open the list",
 	}
 	if baseURL != "" {
 		letter.Link = baseURL + "/expiring"
-		if r.Owner != "" {
+		if r.Owner != "" && len(r.Owner) <= maxOwner {
 			letter.Link += "?owner=" + url.QueryEscape(r.Owner)
 		}
 	}

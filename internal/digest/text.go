@@ -9,69 +9,28 @@ import (
 	"keepwatch/client"
 )
 
-// A letter is read, and not searched: what is more is behind its link.
+// A letter is read, and not searched: what is more is behind its link. Together the
+// bounds keep the longest letter below what the outbox takes.
 const (
-	maxRows     = 30
+	maxRows     = 25
 	maxFindings = 15
-	maxWords    = 300 // characters of one foreign text
+	maxRow      = 240 // characters of one row, of foreign text mostly
+	maxName     = 80  // of a name in the subject
 )
 
-// topics are a report's rows by what is said of them. The three clocks are never
-// mixed: a date ends, an idle clock runs out because nobody uses the thing.
-type topics struct {
-	ended, soon, idle, unknown []client.Ending
-	findings                   []client.Finding
-}
-
-func topicsOf(r Report) topics {
-	t := topics{findings: r.Findings}
-	for _, e := range r.Endings {
-		left := e.Clock.DaysLeft
-		switch {
-		case left == nil:
-			t.unknown = append(t.unknown, e)
-		case e.Clock.Kind == string(keepwatch.ClockIdle):
-			t.idle = append(t.idle, e)
-		case e.Clock.EndsAt != nil && over(e):
-			t.ended = append(t.ended, e)
-		default:
-			t.soon = append(t.soon, e)
-		}
-	}
-	return t
-}
-
-// over reports whether a date has passed; on its day the severity tells.
-func over(e client.Ending) bool {
-	return *e.Clock.DaysLeft < 0 || *e.Clock.DaysLeft == 0 && e.Severity == string(keepwatch.SeverityCritical)
-}
-
-func (t topics) empty() bool {
-	return len(t.ended)+len(t.soon)+len(t.idle)+len(t.unknown)+len(t.findings) == 0
-}
-
-// severity is a warning once something wants hands this week or the next.
-func (t topics) severity() keepwatch.Severity {
-	for _, list := range [][]client.Ending{t.ended, t.soon, t.idle} {
-		for _, e := range list {
-			if e.Severity == string(keepwatch.SeverityWarning) || e.Severity == string(keepwatch.SeverityCritical) {
-				return keepwatch.SeverityWarning
-			}
-		}
-	}
-	return keepwatch.SeverityInfo
-}
-
 func (t topics) subject(owner string) string {
-	whose := "what nobody owns"
-	if owner != "" {
-		whose = line(owner)
-	}
 	var parts []string
 	for _, p := range []struct {
 		n    int
 		what string
-	}{{len(t.ended), "ended"}, {len(t.soon), "ending"}, {len(t.idle), "unused"}, {len(t.unknown), "without a date"}} {
+	}{
+		{len(t.ended), "ended"},
+		{len(t.missed), "not renewed"},
+		{len(t.soon), "ending"},
+		{len(t.planned), "to renew"},
+		{len(t.idle), "unused"},
+		{len(t.unknown), "without a date"},
+	} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
@@ -79,11 +38,15 @@ func (t topics) subject(owner string) string {
 	if n := len(t.findings); n > 0 {
 		parts = append(parts, counted(n, "finding"))
 	}
-	return "Credentials of " + whose + ": " + strings.Join(parts, ", ")
+	whose := "Credentials that nobody owns"
+	if owner != "" {
+		whose = "Credentials of " + line(owner, maxName)
+	}
+	return whose + ": " + strings.Join(parts, ", ")
 }
 
-func (t topics) text(owner string) string {
-	var paragraphs []string
+func (t topics) text(owner string, week keepwatch.Date) string {
+	paragraphs := []string{"The week of " + week.String() + "."}
 	add := func(title string, rows []string, limit int) {
 		if len(rows) == 0 {
 			return
@@ -94,52 +57,91 @@ func (t topics) text(owner string) string {
 		paragraphs = append(paragraphs, title+"\n"+strings.Join(rows, "\n"))
 	}
 	if owner == "" {
-		paragraphs = append(paragraphs, "These credentials have no owner. Whoever reads this may be the one who knows whose they are.")
+		paragraphs[0] += " Nobody is named as the owner of these. Whoever reads this may be the one who knows whose they are."
 	}
 	add("Ended:", rows(t.ended, dated), maxRows)
-	add(fmt.Sprintf("Ends within %d days:", int(Within.Hours())/24), rows(t.soon, dated), maxRows)
-	add("Ends when nobody uses it:", rows(t.idle, dated), maxRows)
+	add("Not renewed as planned:", rows(t.missed, dated), maxRows)
+	add(fmt.Sprintf("Ends within %d days:", Within), rows(t.soon, dated), maxRows)
+	add("To be renewed, and ends later:", rows(t.planned, renewed), maxRows)
+	add("Unused:", rows(t.idle, unused), maxRows)
 	add("Nobody knows when it ends:", rows(t.unknown, undated), maxRows)
 	add("To decide:", rows(t.findings, finding), maxFindings)
+	if t.lesser > 0 {
+		paragraphs = append(paragraphs, counted(t.lesser, "finding")+" of less weight: see the list of findings.")
+	}
 	return strings.Join(paragraphs, "\n\n")
 }
 
 func rows[V any](list []V, of func(V) string) []string {
 	out := make([]string, len(list))
 	for i, v := range list {
-		out[i] = "- " + of(v)
+		out[i] = "- " + line(of(v), maxRow)
 	}
 	return out
 }
 
 // dated is one row: when, what, how the date is known, and what is planned.
 func dated(e client.Ending) string {
-	out := fmt.Sprintf("%s (%s): %s, %s; date %s", e.Clock.EndsOn, left(*e.Clock.DaysLeft), line(e.Credential), words(e.Clock.Name), e.Clock.Source)
+	out := when(e) + ": " + what(e) + "; date " + e.Clock.Source
 	if e.Contradicted {
 		out += ", yet it still works"
 	}
-	if e.PlannedRenewal != "" {
-		out += "; renewal planned for " + line(e.PlannedRenewal)
-		if e.RenewalBy != "" {
-			out += " by " + line(e.RenewalBy)
-		}
-	}
 	if e.Attention != "" {
-		out += "; " + line(e.Attention)
+		return out + ". " + e.Attention // names the plan, too
 	}
-	return out
+	return out + plan(e)
+}
+
+// renewed is a row that stands for its plan and not for its date.
+func renewed(e client.Ending) string {
+	_, in, _ := planOf(e)
+	out := e.PlannedRenewal + " (" + left(in) + "): " + what(e)
+	if e.RenewalBy != "" {
+		out += ", by " + e.RenewalBy
+	}
+	return out + "; ends " + when(e)
+}
+
+func unused(e client.Ending) string {
+	out := what(e)
+	if e.Clock.Since != "" {
+		out += ", last used " + e.Clock.Since
+	}
+	return out + "; idle for too long: " + when(e) + ", " + e.Clock.Source
 }
 
 func undated(e client.Ending) string {
-	return line(e.Credential) + ", " + words(e.Clock.Name) + ": " + line(e.Clock.Basis)
+	out := what(e)
+	if e.Clock.Basis != "" {
+		out += ": " + e.Clock.Basis
+	}
+	return out + plan(e)
+}
+
+// plan ends a row with the renewal that is planned.
+func plan(e client.Ending) string {
+	if e.PlannedRenewal == "" {
+		return ""
+	}
+	out := "; renewal planned for " + e.PlannedRenewal
+	if e.RenewalBy != "" {
+		out += " by " + e.RenewalBy
+	}
+	return out
 }
 
 func finding(f client.Finding) string {
-	out := line(f.Subject) + ": " + line(f.Message)
+	out := f.Subject + ": " + f.Message
 	if f.Hint != "" {
-		out += " " + line(f.Hint)
+		out += "; " + f.Hint
 	}
 	return out
+}
+
+func when(e client.Ending) string { return e.Clock.EndsOn + " (" + left(*e.Clock.DaysLeft) + ")" }
+
+func what(e client.Ending) string {
+	return e.Credential + ", " + strings.ReplaceAll(e.Clock.Name, "_", " ")
 }
 
 func left(days int) string {
@@ -159,16 +161,14 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-func words(name string) string { return strings.ReplaceAll(line(name), "_", " ") }
-
-// line makes a foreign text one line of bounded length: a purpose must not forge a
-// paragraph.
-func line(s string) string {
+// line makes a text with foreign parts one line of bounded length: a purpose or a
+// name must not forge a row or a paragraph.
+func line(s string, limit int) string {
 	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\uFFFD"), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\u2028' || r == '\u2029'
 	}), " ")
-	if runes := []rune(s); len(runes) > maxWords {
-		s = string(runes[:maxWords]) + "…"
+	if runes := []rune(s); len(runes) > limit {
+		s = string(runes[:limit]) + "…"
 	}
 	return s
 }
