@@ -90,6 +90,7 @@ type App struct {
 	pipeline   *notify.Pipeline
 	dispatcher *schedule.Dispatcher
 	duties     *duties
+	sight      sight
 
 	listener net.Listener
 	server   *http.Server

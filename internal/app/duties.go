@@ -28,9 +28,9 @@ type duties struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	prints  map[string]string // fingerprints of file references, by reference
-	blind   bool
-	sighted time.Time // until then somebody's proof is fresh, whatever fails meanwhile
+	prints map[string]string // fingerprints of file references, by reference
+	seeing bool              // at the last look, and so it was recorded
+	lookBy time.Time         // look again by then, however fresh the proofs are
 }
 
 func newDuties(a *App) *duties { return &duties{app: a, prints: map[string]string{}} }
@@ -72,15 +72,15 @@ func (d *duties) every(ctx context.Context, pause time.Duration, name string, do
 // longer than two planned gaps, and ends it with the next proof. A single unknown
 // credential has its own state; blindness is when nobody could be looked at.
 func (d *duties) watch(ctx context.Context, now time.Time) error {
-	if !d.blind && now.Before(d.sighted) {
-		return nil // reading every series twice a minute would cost more than all tests
+	if d.seeing && now.Before(d.lookBy) && now.Before(d.app.sight.until()) {
+		return nil // reading every series twice a minute would cost more than it tells
 	}
 	all, err := d.app.db.Series(ctx)
 	if err != nil {
 		return err
 	}
-	d.sighted = earlier(sightedUntil(all), now.Add(sightedAtMost))
 	blind, since := blindness(all, now)
+	d.seeing, d.lookBy = !blind && !saidBlind(all), now.Add(lookAgain)
 	if blind == saidBlind(all) || now.Sub(d.app.started) < startGrace {
 		return nil
 	}
@@ -155,28 +155,9 @@ func sinceWhen(t time.Time) string {
 	return ", and none was proven since " + t.UTC().Format("2006-01-02 15:04 UTC") + "."
 }
 
-// sightedAtMost bounds how long a fresh proof spares the next look: its credential
-// may be removed meanwhile.
-const sightedAtMost = 10 * time.Minute
-
-// sightedUntil is when the newest proof of all is two of the shortest gaps old.
-func sightedUntil(all []keepwatch.Series) time.Time {
-	var newest time.Time
-	gap := time.Duration(0)
-	for _, s := range all {
-		if proves(s) {
-			newest, gap = latest(newest, s.LastProvenAt), shorter(gap, s.PlannedGap)
-		}
-	}
-	return newest.Add(2 * gap)
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
+// lookAgain bounds how long proofs of this process spare the next look: another node
+// may have said that this place is blind, and ended.
+const lookAgain = 10 * time.Minute
 
 func latest(a, b time.Time) time.Time {
 	if b.After(a) {

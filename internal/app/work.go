@@ -93,6 +93,9 @@ func (a *App) couldNot(s keepwatch.Slot, message, hint string) keepwatch.Observa
 // record takes observations through the one door and counts what followed.
 func (a *App) record(ctx context.Context, found []keepwatch.Observation, now time.Time) error {
 	changes, err := a.intake.Record(ctx, found, now)
+	if err == nil {
+		a.sight.record(found)
+	}
 	for _, t := range changes.Transitions {
 		if t.Kind == keepwatch.Opened {
 			a.detected(changes, t)

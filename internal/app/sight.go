@@ -1,0 +1,39 @@
+package app
+
+import (
+	"sync"
+	"time"
+
+	"keepwatch"
+)
+
+// sight remembers the newest proof that this process recorded, so that the watch over
+// blindness need not read every series to learn that somebody was just proven.
+type sight struct {
+	mu     sync.Mutex
+	proven time.Time
+	gap    time.Duration // the shortest planned one of all that was looked at
+}
+
+func (s *sight) record(found []keepwatch.Observation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range found {
+		o := &found[i]
+		if o.Credential == "" || o.Check != keepwatch.CheckID(o.Credential) {
+			continue // a look at a date always succeeds, also on a machine that sees nothing
+		}
+		s.gap = shorter(s.gap, o.Gap)
+		if o.Outcome == keepwatch.OK {
+			s.proven = latest(s.proven, o.At)
+		}
+	}
+}
+
+// until is when the newest proof is two of the shortest gaps old: before that, this
+// place is not blind, whatever fails meanwhile.
+func (s *sight) until() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.proven.Add(2 * s.gap)
+}
