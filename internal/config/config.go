@@ -13,6 +13,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/internal/calendar"
+	"keepwatch/internal/digest"
 	"keepwatch/internal/notify"
 )
 
@@ -33,6 +34,7 @@ type Config struct {
 	Calendars   map[string]*calendar.Calendar
 	Receivers   []Receiver
 	Routes      notify.Routes
+	Digest      digest.Plan
 	Files       []string  // that it was read from
 	Warnings    []Warning // what is allowed and unwise
 

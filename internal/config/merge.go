@@ -20,6 +20,7 @@ func (m *merger) add(d draft) {
 	}
 	once(&m.all.server, d.server, "the server section")
 	once(&m.all.store, d.store, "the store section")
+	once(&m.all.digest, d.digest, "the digest section")
 	m.all.calendars = append(m.all.calendars, d.calendars...)
 	m.all.tiers = append(m.all.tiers, d.tiers...)
 	m.all.tenants = append(m.all.tenants, d.tenants...)
@@ -57,6 +58,7 @@ func (m *merger) config(path string, files []string) *Config {
 	m.server(c)
 	m.calendars(c)
 	m.tiers(c)
+	m.digest(c)
 	m.tenants(c)
 	m.points(c)
 	m.credentials(c)

@@ -21,6 +21,7 @@ type draft struct {
 	credentials []at[credentialDraft]
 	receivers   []at[receiverDraft]
 	routes      []at[routeDraft]
+	digest      at[digestDraft]
 }
 
 func fileKind() kind[draft] {
@@ -39,6 +40,7 @@ func fileKind() kind[draft] {
 		key("credentials", "the credentials to watch", list(located(credentialKind()), 0), func(d *draft) *[]at[credentialDraft] { return &d.credentials }),
 		key("receivers", "who can be told, each over one channel", list(located(receiverKind()), 0), func(d *draft) *[]at[receiverDraft] { return &d.receivers }),
 		key("routes", "who is told of what: the first that matches, unless it says continue", list(located(routeKind()), 0), func(d *draft) *[]at[routeDraft] { return &d.routes }),
+		key("digest", "the weekly letter to each owner: what ends, what is overdue, what is to be decided", located(digestKind()), func(d *draft) *at[digestDraft] { return &d.digest }),
 	)
 }
 
