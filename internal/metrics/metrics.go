@@ -32,6 +32,20 @@ type Metrics struct {
 
 	mu    sync.RWMutex
 	known map[string]bool // step labels in use
+	seen  map[stepKey]stepCounter
+}
+
+// stepKey is what StepObserved counts under.
+type stepKey struct {
+	step    string
+	outcome keepwatch.Outcome
+}
+
+// stepCounter holds the counters of one key: to look them up by their labels costs
+// more than to count.
+type stepCounter struct {
+	count prometheus.Counter
+	took  prometheus.Observer // nil for skipped steps
 }
 
 // New registers every counted metric on the registry. It panics when a name is
@@ -65,7 +79,7 @@ func New(reg *prometheus.Registry) *Metrics {
 		buildInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keepwatch_build_info", Help: "Always 1; the labels say what runs.",
 		}, []string{"version", "revision", "goversion"}),
-		known: map[string]bool{},
+		known: map[string]bool{}, seen: map[stepKey]stepCounter{},
 	}
 	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.reload, m.buildInfo)
 	return m
@@ -76,11 +90,32 @@ func (m *Metrics) StepObserved(step string, outcome keepwatch.Outcome, took time
 	if m == nil {
 		return
 	}
-	step = m.stepLabel(step)
-	m.steps.WithLabelValues(step, clean(string(outcome))).Inc()
-	if outcome != keepwatch.Skipped {
-		m.stepDuration.WithLabelValues(step).Observe(took.Seconds())
+	c := m.stepCounter(step, outcome)
+	c.count.Inc()
+	if c.took != nil {
+		c.took.Observe(took.Seconds())
 	}
+}
+
+func (m *Metrics) stepCounter(step string, outcome keepwatch.Outcome) stepCounter {
+	key := stepKey{step, outcome}
+	m.mu.RLock()
+	c, ok := m.seen[key]
+	m.mu.RUnlock()
+	if ok {
+		return c
+	}
+	label := m.stepLabel(step)
+	c.count = m.steps.WithLabelValues(label, clean(string(outcome)))
+	if outcome != keepwatch.Skipped {
+		c.took = m.stepDuration.WithLabelValues(label)
+	}
+	if label == step && outcome.Known() { // both are of a bounded set
+		m.mu.Lock()
+		m.seen[key] = c
+		m.mu.Unlock()
+	}
+	return c
 }
 
 // Observed counts every step of an observation, and its token request. A step
