@@ -101,12 +101,17 @@ func meaning(heading string) int {
 	return columnUnknown
 }
 
-// isHeading reports whether a row names columns: two of its cells do, or the only one.
+// isHeading reports whether a row names columns: two of its cells do, or the only
+// one. A row with a date or a client id in it is no heading, even where its words
+// ("Active", "E-mail") could head columns.
 func isHeading(cells []string) bool {
 	known, filled := 0, 0
 	for _, c := range cells {
-		if tidy(c) == "" {
+		if c = tidy(c); c == "" {
 			continue
+		}
+		if isValue(c) {
+			return false
 		}
 		filled++
 		if meaning(c) != columnUnknown {
@@ -114,6 +119,12 @@ func isHeading(cells []string) bool {
 		}
 	}
 	return known >= 2 && known*2 >= filled || known == 1 && filled == 1
+}
+
+// isValue reports whether a cell can only be a row's.
+func isValue(cell string) bool {
+	d, ok := readDate(cell)
+	return ok && (!d.monthFirst.IsZero() || !d.dayFirst.IsZero()) || clientIDPattern.MatchString(cell) && strings.ContainsAny(cell, "0123456789") || numberPattern.MatchString(cell)
 }
 
 // columnsOf gives the cells of a heading their meaning. Where two mean the same
