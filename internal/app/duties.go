@@ -20,6 +20,9 @@ const (
 	foldEvery   = 10 * time.Minute // history into its final order; small slices
 	retainEvery = 6 * time.Hour
 	rereadEvery = time.Minute // secrets behind files
+
+	recordsShared = 2 * time.Second  // what other nodes change
+	recordsAlone  = 30 * time.Second // what this one could not bring into force
 )
 
 // duties are the low-rate things that a daemon does beside its schedule.
@@ -31,6 +34,8 @@ type duties struct {
 	prints map[string]string // fingerprints of file references, by reference
 	seeing bool              // at the last look, and so it was recorded
 	lookBy time.Time         // look again by then, however fresh the proofs are
+
+	digested keepwatch.Date // the week of letters that is known to be done
 }
 
 func newDuties(a *App) *duties { return &duties{app: a, prints: map[string]string{}} }
@@ -43,6 +48,8 @@ func (d *duties) start() {
 	d.every(ctx, foldEvery, "fold", func(ctx context.Context, now time.Time) error { return d.app.db.Fold(ctx, now) })
 	d.every(ctx, retainEvery, "retain", func(ctx context.Context, now time.Time) error { return d.app.db.Retain(ctx, now) })
 	d.every(ctx, rereadEvery, "secrets", d.reread)
+	d.every(ctx, digestEvery, "digest", d.digests)
+	d.every(ctx, d.app.recordsEvery(), "records", d.app.recordsElsewhere)
 }
 
 func (d *duties) stop(context.Context) error {

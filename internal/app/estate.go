@@ -14,6 +14,9 @@ import (
 // other nodes on the same database notice it without reading all records.
 const recordsRevision = "records.revision"
 
+// recordsStale is no revision: the records in force are not those of the store.
+const recordsStale = "stale"
+
 // estate is a configuration in three layers: what the files say, the records of
 // the interface with it, and the secrets that running rotations put in the place
 // of some. Everybody reads the last one; the cockpit judges by the second.
@@ -120,8 +123,17 @@ func (a *App) recordsChanged(ctx context.Context) {
 	}
 	if err != nil {
 		a.log.Error("a change of the records is stored and not in force yet", "error", err)
-		a.revision.Store(new(string))
+		a.revision.Store(new(recordsStale))
 	}
+}
+
+// recordsEvery is how often recordsElsewhere looks. Without other nodes it is there
+// for the change that is stored and could not be brought into force.
+func (a *App) recordsEvery() time.Duration {
+	if a.db.Driver() == "postgres" {
+		return recordsShared
+	}
+	return recordsAlone
 }
 
 // recordsElsewhere notices what another node changed.

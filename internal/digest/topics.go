@@ -117,14 +117,14 @@ func (t *topics) said(f client.Finding) bool {
 	says := func(list []client.Ending, what func(client.Ending) bool) bool {
 		return slices.ContainsFunc(list, func(e client.Ending) bool { return e.Credential == *f.Credential && what(e) })
 	}
-	any := func(client.Ending) bool { return true }
+	always := func(client.Ending) bool { return true }
 	switch keepwatch.FindingKind(f.Kind) {
 	case keepwatch.FindingNoDate:
-		return says(t.unknown, any)
+		return says(t.unknown, always)
 	case keepwatch.FindingIdle:
-		return says(t.idle, any)
+		return says(t.idle, always)
 	case keepwatch.FindingRenewalOverdue:
-		return says(t.missed, any) || says(t.ended, func(e client.Ending) bool { return e.Attention != "" })
+		return says(t.missed, always) || says(t.ended, func(e client.Ending) bool { return e.Attention != "" })
 	case keepwatch.FindingDateContradicted:
 		return says(t.ended, func(e client.Ending) bool { return e.Contradicted })
 	}
