@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"keepwatch"
@@ -26,7 +27,15 @@ type importCmd struct {
 // maxSheet is what a daemon takes.
 const maxSheet = 16 << 20
 
+// importMemory is where garbage is collected more often: a large spreadsheet is
+// mostly garbage while it is read, and small machines have little room.
+const importMemory = 180 << 20
+
+// Run shows what the sheet would change, and changes it with --yes.
 func (c importCmd) Run(e *env) error {
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(importMemory)
+	}
 	sheet, name, err := c.read()
 	if err != nil {
 		return err

@@ -138,7 +138,7 @@ func TestPutAndRemove(t *testing.T) {
 	} {
 		bad := c
 		tt.change(&bad)
-		if _, err := b.Put(ctx, bad, tt.version, me, now); !errors.Is(err, tt.want) || keepwatch.HintOf(err) == "" && tt.want != keepwatch.ErrNotFound || strings.Contains(err.Error(), "hunter2") {
+		if _, err := b.Put(ctx, bad, tt.version, me, now); !errors.Is(err, tt.want) || keepwatch.HintOf(err) == "" && !errors.Is(tt.want, keepwatch.ErrNotFound) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v (%s)", what, err, keepwatch.HintOf(err))
 		}
 	}

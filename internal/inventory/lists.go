@@ -261,11 +261,11 @@ func setDependents(c *keepwatch.Credential, s string) error {
 		if err != nil {
 			return err
 		}
-		if id := d.Kind + ":" + d.Key; seen[id] {
+		id := d.Kind + ":" + d.Key
+		if seen[id] {
 			return wrong("name each once", "%q stands twice", clip(id))
-		} else {
-			seen[id] = true
 		}
+		seen[id] = true
 		out = append(out, d)
 	}
 	c.Dependents = out

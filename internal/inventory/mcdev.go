@@ -35,7 +35,7 @@ func readMcdev(data []byte, name string, o ReadOptions) (Sheet, error) {
 		readEntry(&sheet, member, line, value, o)
 		return nil
 	}); err != nil {
-		return Sheet{}, keepwatch.WithHint(fmt.Errorf("%s: %s: %w", name, err, keepwatch.ErrInvalid), `it should look like {"NAME": {"client_id": "…", "auth_url": "https://…", "account_id": 1}}`)
+		return Sheet{}, keepwatch.WithHint(fmt.Errorf("%s: %w: %w", name, err, keepwatch.ErrInvalid), `it should look like {"NAME": {"client_id": "…", "auth_url": "https://…", "account_id": 1}}`)
 	}
 	if sheet.Count() == 0 {
 		return Sheet{}, noRows(name)

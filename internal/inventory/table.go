@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -72,7 +73,7 @@ type troubles struct {
 
 func (p *troubles) add(column string, err error) {
 	hint := ""
-	if f, ok := err.(fact); ok {
+	if f := (fact{}); errors.As(err, &f) {
 		hint = f.hint
 	}
 	if len(p.messages) == 0 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"keepwatch"
 )
@@ -166,11 +167,8 @@ const formulaStarts = "=+-@\t\r\n＝＋－＠'"
 // defuse puts an apostrophe before a cell that a spreadsheet would run, and before
 // one that begins with an apostrophe, so that undefuse gives every cell back.
 func defuse(s string) string {
-	for _, r := range s {
-		if strings.ContainsRune(formulaStarts, r) {
-			return "'" + s
-		}
-		break
+	if first, _ := utf8.DecodeRuneInString(s); s != "" && strings.ContainsRune(formulaStarts, first) {
+		return "'" + s
 	}
 	return s
 }

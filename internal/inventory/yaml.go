@@ -22,7 +22,7 @@ func readYAML(data []byte, name string, o ReadOptions) (Sheet, error) {
 	}
 	list, err := credentialList(text)
 	if err != nil {
-		return Sheet{}, keepwatch.WithHint(fmt.Errorf("%s: %s: %w", name, err, keepwatch.ErrInvalid), "it should hold a list under credentials:, as a configuration file does")
+		return Sheet{}, keepwatch.WithHint(fmt.Errorf("%s: %w: %w", name, err, keepwatch.ErrInvalid), "it should hold a list under credentials:, as a configuration file does")
 	}
 	for _, n := range list {
 		var p troubles
@@ -45,7 +45,7 @@ func credentialList(text string) ([]*yaml.Node, error) {
 		}
 		return nil, errors.New("is not YAML" + yamlLine(err))
 	}
-	if d.Decode(new(yaml.Node)) != io.EOF {
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("holds more than one document")
 	}
 	root := doc.Content[0]
@@ -302,9 +302,9 @@ func fieldNode(f field, c *keepwatch.Credential) *yaml.Node {
 
 func pairs(keysAndValues ...string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
-	for i := 0; i < len(keysAndValues); i += 2 {
-		if keysAndValues[i+1] != "" {
-			n.Content = append(n.Content, scalar(keysAndValues[i]), scalar(keysAndValues[i+1]))
+	for pair := range slices.Chunk(keysAndValues, 2) {
+		if pair[1] != "" {
+			n.Content = append(n.Content, scalar(pair[0]), scalar(pair[1]))
 		}
 	}
 	return n
