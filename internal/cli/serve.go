@@ -5,17 +5,11 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"keepwatch/internal/app"
 	"keepwatch/internal/config"
 )
-
-// serveGC lets the heap grow to three times what is in use before it is collected: a
-// fleet of a thousand fits in a few MiB, and nearly all that a proof allocates is
-// garbage at its end. GOGC in the environment goes before it.
-const serveGC = 200
 
 type serveCmd struct{}
 
@@ -30,9 +24,6 @@ func (serveCmd) Run(e *env) error {
 	})
 	if err != nil {
 		return err
-	}
-	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(serveGC)
 	}
 	stop := e.reloadOnHangup(daemon)
 	defer stop()
