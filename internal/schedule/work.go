@@ -133,6 +133,9 @@ func (d *Dispatcher) collect(b *batch, left int) {
 				d.settle(1)
 				continue
 			}
+			if ready == nil {
+				ready = make([]keepwatch.Observation, 0, left+len(r.found)) // most runs find one thing
+			}
 			ready = append(ready, r.found...)
 			slots++
 			b.ran++
