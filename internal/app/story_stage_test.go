@@ -155,7 +155,7 @@ func (s *stage) admit(c keepwatch.Credential) {
 func (s *stage) configure() {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	p("version: 1\nserver: {listen: 127.0.0.1:8484, auth: none}\nstore: {url: sqlite:unused.db}")
+	p("version: 1\nserver: {listen: 127.0.0.1:8484, auth: none}\nstore: {url: sqlite:unused.db}\ndigest: {send: never}")
 	if zone := s.story.Zone; zone != "" {
 		p("calendars: {office: {timezone: %s}}\ntiers: {transactional: {calendar: office}, standard: {calendar: office}, reporting: {calendar: office}}", zone)
 	}
