@@ -74,6 +74,7 @@ type App struct {
 	shown   atomic.Pointer[view.Snapshot] // of config
 	secrets *secrets.Resolver
 	egress  *egress.Client
+	guarded *egress.Client // for addresses that people type in the interface
 	db      *store.DB
 	intake  *intake.Intake
 	prober  *probe.Prober
@@ -134,7 +135,8 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 		return nil, err
 	}
 	a.egress = egress.New(egressPolicy(opts.Network))
-	a.lifecycle.onStop("connections", func(context.Context) error { a.egress.CloseIdle(); return nil })
+	a.guarded = egress.New(guardedPolicy(opts.Network))
+	a.lifecycle.onStop("connections", func(context.Context) error { a.egress.CloseIdle(); a.guarded.CloseIdle(); return nil })
 
 	if err := a.openStore(ctx, cfg); err != nil {
 		return nil, err
@@ -148,6 +150,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 		Secrets: a.secrets, Egress: a.egress, References: cfg.Server.Connectivity, Logger: opts.Logger,
 		IntegrationPoint: func(name string) (keepwatch.IntegrationPoint, bool) { return a.config.Load().IntegrationPoint(name) },
 		Certificates:     certs.New(certs.Options{Secrets: a.secrets, Egress: a.egress}),
+		Guarded:          certs.New(certs.Options{Secrets: a.secrets, Egress: a.guarded}),
 	})
 	a.discoverer = discovery.New(discovery.Options{Secrets: a.secrets, Egress: a.egress, Logger: opts.Logger})
 	a.cockpit = a.newCockpit(cfg)
@@ -210,6 +213,12 @@ func egressPolicy(network egress.Network) egress.Policy {
 		return egress.Policy{Network: network}
 	}
 	return egress.Policy{Proxy: http.ProxyFromEnvironment}
+}
+
+// guardedPolicy is for addresses that people type in the interface. It never uses
+// a proxy, which would connect in our place.
+func guardedPolicy(network egress.Network) egress.Policy {
+	return egress.Policy{Network: network, DenyPrivate: true}
 }
 
 // policy is asked at each recording, so that a reload takes effect at once.

@@ -117,9 +117,7 @@ func (d *credentialDraft) credential(at spot) keepwatch.Credential {
 			File: source.path(), Endpoint: source.endpoint.v, ServerName: source.serverName.v, Password: source.password.v, Alias: source.alias.v,
 		}
 	}
-	if asked(cred.Kind) {
-		cred.Tests = d.testNames()
-	}
+	cred.Tests = d.testNames(asked(cred.Kind))
 	kinds := names{}
 	for _, dep := range d.dependents {
 		if dep.v.Kind != "" && dep.v.Key != "" && kinds.first(dep.v.Kind+" "+dep.v.Key, dep.at, "dependent") {
@@ -129,9 +127,14 @@ func (d *credentialDraft) credential(at spot) keepwatch.Credential {
 	return cred
 }
 
-// testNames puts the identity first: every other answer is judged by it.
-func (d *credentialDraft) testNames() []string {
-	out, seen := []string{"identity"}, names{}
+// testNames puts the identity first, where SFMC is asked: every other answer is
+// judged by it.
+func (d *credentialDraft) testNames(asked bool) []string {
+	var out []string
+	if asked {
+		out = []string{"identity"}
+	}
+	seen := names{}
 	for _, t := range d.tests.v {
 		if seen.first(t.v, t.at, "test") && t.v != "identity" {
 			out = append(out, t.v)

@@ -64,7 +64,9 @@ func (m *merger) signIn(d *at[credentialDraft]) {
 	useless(d.v.username.at, slices.Contains(userKinds, kind), instead)
 	useless(d.v.secret.at, !slices.Contains(openKinds, kind), without)
 	useless(d.v.certificate.at, kind.Proof() == keepwatch.ProofCertificate, without)
-	useless(d.v.tests.at, asked(kind), "no tests: nothing is asked with a credential of this kind")
+	for _, t := range d.v.tests.v {
+		useless(t.at, asked(kind) || strings.HasPrefix(t.v, testHTTPS), "https:NAME of an integration point: SFMC is not asked with a credential of this kind")
+	}
 	useless(d.v.discover.at, asked(kind) || !d.v.discover.v, "a kind that can sign in by itself: server_to_server, legacy_package, api_user")
 	if len(d.v.scopes.v) > 0 && kind.Proof() != keepwatch.ProofToken {
 		d.at.fault("no scopes", "scopes have no meaning for the kind %s", kind)

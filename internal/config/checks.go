@@ -28,11 +28,18 @@ func (c *Config) Next(check keepwatch.Check, after time.Time) time.Time {
 	return c.Cadence(check.Credential).Next(after, check.Phase)
 }
 
-// Tested reports whether a credential is proven by asking SFMC with it: its kind
-// can be, its secret is named, and nothing is wrong with its record.
+// Tested reports whether a credential has tests that can run: SFMC is asked with
+// it and its secret is named, or only integration points are asked; and nothing is
+// wrong with its record.
 func (c *Config) Tested(id keepwatch.CredentialID) bool {
 	cred, ok := c.Credential(id)
-	return ok && asked(cred.Kind) && cred.SecretRef != "" && !c.untested[id]
+	if !ok || c.untested[id] {
+		return false
+	}
+	if asked(cred.Kind) {
+		return cred.SecretRef != ""
+	}
+	return len(cred.Tests) > 0
 }
 
 // asked reports whether SFMC is asked with a credential of the kind.
@@ -103,6 +110,6 @@ func (c *Config) lookFingerprint(cred keepwatch.Credential) string {
 	return keepwatch.Digest(
 		string(cred.Kind), cred.SecretGenerated.String(), cred.Expires.String(), cred.LastUsed.String(), cred.DatesConfirmed.String(),
 		cred.ValidFor.String(), cred.IdleFor.String(), s.File, s.Endpoint, s.ServerName, s.Password, s.Alias,
-		r.Planned.String(), r.Window.String(), fmt.Sprint(r.Ticket), fmt.Sprint(c.Ladder(cred.ID)), c.Zone(cred.ID).String(),
+		r.Every.String(), r.Planned.String(), r.Window.String(), fmt.Sprint(r.Ticket), fmt.Sprint(c.Ladder(cred.ID)), c.Zone(cred.ID).String(),
 	)
 }

@@ -319,6 +319,7 @@ func TestLookFingerprint(t *testing.T) {
 		"expires":   func(r *keepwatch.Credential) { r.Expires = keepwatch.Day(2027, 3, 2) },
 		"last used": func(r *keepwatch.Credential) { r.LastUsed = keepwatch.Day(2026, 11, 21) },
 		"planned":   func(r *keepwatch.Credential) { r.Renewal.Planned = keepwatch.Day(2027, 2, 11) },
+		"every":     func(r *keepwatch.Credential) { r.Renewal.Every = 120 * day },
 		"ladder":    func(r *keepwatch.Credential) { r.Ladder = nil },
 		"confirmed": func(r *keepwatch.Credential) { r.DatesConfirmed = keepwatch.Day(2026, 10, 2) },
 	} {

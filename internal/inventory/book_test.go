@@ -124,17 +124,21 @@ func TestPutAndRemove(t *testing.T) {
 		version int
 		want    error
 	}{
-		"an old version":  {func(*keepwatch.Credential) {}, 1, keepwatch.ErrConflict},
-		"a taken id":      {func(*keepwatch.Credential) {}, 0, keepwatch.ErrConflict},
-		"another tenant":  {func(c *keepwatch.Credential) { c.Tenant, c.BusinessUnit = "apac", 0 }, 2, keepwatch.ErrInvalid},
-		"no tenant":       {func(c *keepwatch.Credential) { c.Tenant = "nowhere" }, 2, keepwatch.ErrInvalid},
-		"no such unit":    {func(c *keepwatch.Credential) { c.ID, c.Tenant = "x", "apac" }, 0, keepwatch.ErrInvalid},
-		"a literal":       {func(c *keepwatch.Credential) { c.SecretRef = "hunter2" }, 2, keepwatch.ErrInvalid},
-		"not there":       {func(c *keepwatch.Credential) { c.ID = "gone" }, 3, keepwatch.ErrNotFound},
-		"a wrong kind":    {func(c *keepwatch.Credential) { c.Kind = "rocket" }, 2, keepwatch.ErrInvalid},
-		"an end too soon": {func(c *keepwatch.Credential) { c.Expires = keepwatch.Day(2026, 9, 1) }, 2, keepwatch.ErrInvalid},
-		"a bad id":        {func(c *keepwatch.Credential) { c.ID = "a/b" }, 0, keepwatch.ErrInvalid},
-		"no id":           {func(c *keepwatch.Credential) { c.ID = "" }, 0, keepwatch.ErrInvalid},
+		"an old version":   {func(*keepwatch.Credential) {}, 1, keepwatch.ErrConflict},
+		"a taken id":       {func(*keepwatch.Credential) {}, 0, keepwatch.ErrConflict},
+		"another tenant":   {func(c *keepwatch.Credential) { c.Tenant, c.BusinessUnit = "apac", 0 }, 2, keepwatch.ErrInvalid},
+		"no tenant":        {func(c *keepwatch.Credential) { c.Tenant = "nowhere" }, 2, keepwatch.ErrInvalid},
+		"no such unit":     {func(c *keepwatch.Credential) { c.ID, c.Tenant = "x", "apac" }, 0, keepwatch.ErrInvalid},
+		"a literal":        {func(c *keepwatch.Credential) { c.SecretRef = "hunter2" }, 2, keepwatch.ErrInvalid},
+		"not there":        {func(c *keepwatch.Credential) { c.ID = "gone" }, 3, keepwatch.ErrNotFound},
+		"a wrong kind":     {func(c *keepwatch.Credential) { c.Kind = "rocket" }, 2, keepwatch.ErrInvalid},
+		"an end too soon":  {func(c *keepwatch.Credential) { c.Expires = keepwatch.Day(2026, 9, 1) }, 2, keepwatch.ErrInvalid},
+		"a bad id":         {func(c *keepwatch.Credential) { c.ID = "a/b" }, 0, keepwatch.ErrInvalid},
+		"another's secret": {func(c *keepwatch.Credential) { c.SecretRef = "sealed:other" }, 2, keepwatch.ErrInvalid},
+		"a file of ours": {func(c *keepwatch.Credential) {
+			*c = keepwatch.Credential{ID: "cert", Tenant: "emea", Kind: keepwatch.Certificate, Certificate: keepwatch.CertificateSource{File: "/etc/shadow"}}
+		}, 0, keepwatch.ErrInvalid},
+		"no id": {func(c *keepwatch.Credential) { c.ID = "" }, 0, keepwatch.ErrInvalid},
 	} {
 		bad := c
 		tt.change(&bad)

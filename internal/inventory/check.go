@@ -30,7 +30,22 @@ func check(c *keepwatch.Credential, tenants []keepwatch.Tenant) error {
 	if !c.SecretGenerated.IsZero() && !c.Expires.IsZero() && !c.SecretGenerated.Before(c.Expires) {
 		return fieldError{"expires", wrong("a later day, or leave it out", "it ends on %s, but was made on %s", c.Expires, c.SecretGenerated)}
 	}
+	if err := checkReferences(c); err != nil {
+		return err
+	}
 	return checkCertificate(c)
+}
+
+// checkReferences keeps a sealed secret with the record it was sealed for: another
+// record would send it with its own client id, to its own tenant.
+func checkReferences(c *keepwatch.Credential) error {
+	for _, r := range []struct{ field, ref string }{{"secret", c.SecretRef}, {"certificate.password", c.Certificate.Password}} {
+		name, sealed := strings.CutPrefix(r.ref, "sealed:")
+		if owner, _, _ := strings.Cut(name, "+"); sealed && owner != string(c.ID) {
+			return fieldError{r.field, wrong("hand the secret over for this record, or name another reference", "is sealed for the record %q", clip(owner))}
+		}
+	}
+	return nil
 }
 
 func checkTenant(c *keepwatch.Credential, tenants []keepwatch.Tenant) error {
@@ -84,7 +99,7 @@ func checkKind(c *keepwatch.Credential) error {
 		meaningless("secret", c.SecretRef != "", not(openKinds)),
 		meaningless("certificate.file", !c.Certificate.IsZero(), certificate),
 		meaningless("discover", c.Discover, signIn),
-		meaningless("tests", len(c.Tests) > 0, signIn),
+		meaningless("tests", slices.ContainsFunc(c.Tests, asksSFMC), signIn),
 		meaningless("scopes", len(c.Scopes) > 0, token),
 	} {
 		if err != nil {
@@ -98,15 +113,19 @@ func checkKind(c *keepwatch.Credential) error {
 	return nil
 }
 
+// asksSFMC reports whether a test needs a sign-in; an integration point does not.
+func asksSFMC(test string) bool { return !strings.HasPrefix(test, "https:") }
+
 func checkCertificate(c *keepwatch.Credential) error {
 	s := c.Certificate
 	switch {
 	case s.IsZero():
 		return nil
 	case (s.File == "") == (s.Endpoint == ""):
-		return fieldError{"certificate.file", wrong("a file or an endpoint", "one source is needed, and only one")}
-	case s.File != "" && s.ServerName != "":
-		return fieldError{"certificate.server_name", wrong("an empty cell", "has no meaning for a file")}
+		return fieldError{"certificate.file", wrong("an endpoint", "one source is needed, and only one")}
+	case s.File != "":
+		// Whoever may edit records could else have the daemon open any file of its machine.
+		return fieldError{"certificate.file", wrong("define this record in a configuration file, or name an endpoint", "is a file of the daemon's machine, which a record of the interface may not name")}
 	case s.Endpoint != "" && (s.Password != "" || s.Alias != ""):
 		return fieldError{"certificate.password", wrong("empty cells", "password and alias have no meaning for an endpoint")}
 	}

@@ -29,7 +29,7 @@ func (c *cupboard) Read(context.Context, keepwatch.CertificateSource) ([]certs.F
 }
 
 func looker(c *cupboard) *Prober {
-	return New(Options{Egress: egress.New(egress.Policy{}), Certificates: c})
+	return New(Options{Egress: egress.New(egress.Policy{}), Certificates: c, Guarded: c})
 }
 
 func lookSlot(at time.Time) keepwatch.Slot {
@@ -40,7 +40,7 @@ func lookSlot(at time.Time) keepwatch.Slot {
 	}
 }
 
-var certificate = keepwatch.Credential{ID: "crm", Tenant: "emea", Kind: keepwatch.Certificate, Certificate: keepwatch.CertificateSource{File: "crm.pem"}}
+var certificate = keepwatch.Credential{ID: "crm", Tenant: "emea", Kind: keepwatch.Certificate, Certificate: keepwatch.CertificateSource{File: "crm.pem"}, File: "keepwatch.yaml:3"}
 
 func leaf(ends time.Time) certs.Found {
 	return certs.Found{Clock: certs.ClockLeaf, NotBefore: ends.AddDate(0, 0, -90), NotAfter: ends, Basis: "crm.pem", Facts: []keepwatch.Fact{{Name: certs.FactIssuer, Value: "CN=R3"}}}
@@ -173,5 +173,31 @@ func TestLookAtBrokenCertificates(t *testing.T) {
 	acceptable(t, found, now)
 	if len(found) != 1 || found[0].Outcome != keepwatch.MonitorFault || strings.Contains(found[0].Evidence+found[0].Message, "canary") {
 		t.Errorf("a panic: %+v", found)
+	}
+}
+
+// shelves remembers what it was asked for.
+type shelves struct{ asked []keepwatch.CertificateSource }
+
+func (s *shelves) Read(_ context.Context, source keepwatch.CertificateSource) ([]certs.Found, error) {
+	s.asked = append(s.asked, source)
+	return nil, nil
+}
+
+// A record of the interface reads no file of this machine, and goes through the
+// reader that refuses private addresses.
+func TestLookGuardsWhatPeopleType(t *testing.T) {
+	own, guarded := &shelves{}, &shelves{}
+	p := New(Options{Egress: egress.New(egress.Policy{}), Certificates: own, Guarded: guarded})
+	now := time.Now()
+	for _, file := range []string{"", "keepwatch.yaml:9"} {
+		for _, source := range []keepwatch.CertificateSource{{File: "/etc/shadow"}, {Endpoint: "169.254.169.254:443"}} {
+			c := certificate
+			c.File, c.Certificate = file, source
+			p.Look(t.Context(), c, nil, nil, lookSlot(now))
+		}
+	}
+	if len(own.asked) != 2 || len(guarded.asked) != 1 || guarded.asked[0].File != "" {
+		t.Errorf("the file's own reader: %v, the guarded one: %v", own.asked, guarded.asked)
 	}
 }

@@ -33,7 +33,10 @@ type Options struct {
 	IntegrationPoint func(name string) (keepwatch.IntegrationPoint, bool)
 	// Certificates reads what a credential's certificate source names; nil reads none.
 	Certificates Certificates
-	Logger       *slog.Logger
+	// Guarded reads them for records of the interface. Its policy should deny
+	// private addresses; nil reads none.
+	Guarded Certificates
+	Logger  *slog.Logger
 }
 
 // Prober runs checks. It is safe for many at a time.
@@ -50,6 +53,7 @@ type Prober struct {
 	plans   sync.Map // keepwatch.CredentialID -> *plan
 
 	certificates Certificates
+	guarded      Certificates
 	readings     sync.Map // keepwatch.CredentialID -> reading
 }
 
@@ -65,8 +69,8 @@ func New(o Options) *Prober {
 		secrets: o.Secrets, client: sfmc.New(o.Egress.HTTP()), egress: o.Egress, place: o.Place,
 		log:   o.Logger.With("component", "probe"),
 		hosts: newHosts(o.Egress, o.HostInterval), reach: newReach(o.Egress, o.References),
-		certificates: o.Certificates,
-		points:       newFlights(keepPoint(o.HostInterval)), pointBy: o.IntegrationPoint,
+		certificates: o.Certificates, guarded: o.Guarded,
+		points: newFlights(keepPoint(o.HostInterval)), pointBy: o.IntegrationPoint,
 	}
 }
 
