@@ -214,26 +214,31 @@ func (b *itemBatch) write(ctx context.Context, db *DB, t *tx) error {
 	return db.writeItems(ctx, t, changes, items, removed, secrets)
 }
 
+// load reads the newest changes first and the records after them. Another node may
+// commit between the two; then the record is newer than its change here and the
+// version gives the conflict away. In the other order the change would be newer, its
+// number the next free one, and the other's write lost.
 func (b *itemBatch) load(ctx context.Context, db *DB, t *tx) (map[string]*stored, error) {
 	held := make(map[string]*stored, len(b.rows))
 	for _, row := range b.rows {
 		held[row.id] = &stored{}
 	}
-	err := db.selectIn(ctx, t, selectItems, b.ids, func(r *sql.Rows) error {
+	err := db.selectIn(ctx, t, selectNewest, b.ids, func(r *sql.Rows) error {
 		var id string
-		var s stored
-		err := r.Scan(&id, &s.version, &s.createdAt, &s.doc)
-		*held[id] = s
+		var seq int
+		err := r.Scan(&id, &seq)
+		held[id].seq = seq
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = db.selectIn(ctx, t, selectNewest, b.ids, func(r *sql.Rows) error {
+	err = db.selectIn(ctx, t, selectItems, b.ids, func(r *sql.Rows) error {
 		var id string
-		var seq int
-		err := r.Scan(&id, &seq)
-		held[id].seq = seq
+		var s stored
+		err := r.Scan(&id, &s.version, &s.createdAt, &s.doc)
+		s.seq = held[id].seq
+		*held[id] = s
 		return err
 	})
 	return held, err
