@@ -50,6 +50,14 @@ func TestErrorsOfTheServerAndOfWhatStandsBetween(t *testing.T) {
 	if !errors.As(err, &e) || e.Status != http.StatusConflict || e.Code != "conflict" || e.Hint != "nothing to do" || !strings.Contains(err.Error(), "resolved already") {
 		t.Errorf("%v", err)
 	}
+	for message, want := range map[string]string{
+		"resolved already": "resolved already (conflict, 409)", "record \"a\": conflict": "record \"a\": conflict (409)", "conflict": "conflict (409)", "": "the server answered 409",
+	} {
+		e := client.Error{Status: http.StatusConflict, ErrorDetail: client.ErrorDetail{Code: "conflict", Message: message}}
+		if e.Error() != want {
+			t.Errorf("%q reads %q", message, e.Error())
+		}
+	}
 	c, _ = serve(t, http.StatusBadGateway, "<html>nginx</html>")
 	if _, err = c.Overview(t.Context()); !errors.As(err, &e) || e.Code != "unexpected_answer" || strings.Contains(err.Error(), "nginx") {
 		t.Errorf("%v", err)

@@ -1,6 +1,9 @@
 package client
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // ErrorBody is the body of every answer that is not a success.
 type ErrorBody struct {
@@ -23,6 +26,9 @@ type Error struct {
 func (e *Error) Error() string {
 	if e.Message == "" {
 		return fmt.Sprintf("the server answered %d", e.Status)
+	}
+	if strings.HasSuffix(e.Message, strings.ReplaceAll(e.Code, "_", " ")) {
+		return fmt.Sprintf("%s (%d)", e.Message, e.Status)
 	}
 	return fmt.Sprintf("%s (%s, %d)", e.Message, e.Code, e.Status)
 }

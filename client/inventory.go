@@ -253,5 +253,12 @@ type Discovery struct {
 	Calls      int            `json:"calls" doc:"made for this look"`
 	Seen       map[string]int `json:"seen" nullable:"false" doc:"how many of each thing"`
 	Notes      []string       `json:"notes" nullable:"false" doc:"what could not be looked at, and why"`
+	Unlisted   []ListedUnit   `json:"unlisted_business_units" nullable:"false" doc:"in the account and not in business_units of the tenant: a proposal to take over"`
 	Findings   []Finding      `json:"findings" nullable:"false"`
+}
+
+// ListedUnit is an entry of a tenant's business_units, as the configuration has it.
+type ListedUnit struct {
+	MID  int64  `json:"mid"`
+	Name string `json:"name"`
 }

@@ -19,7 +19,7 @@ type Overview struct {
 	Shown    int      `json:"shown"`
 	Matched  int      `json:"matched"`
 	Expiring []Expiry `json:"expiring" nullable:"false" doc:"the next dates, soonest first"`
-	Undated  int      `json:"undated" doc:"credentials whose end date nobody knows"`
+	Undated  int      `json:"undated" doc:"dates that nobody knows, as the list of what ends counts them"`
 }
 
 // Headline is the one sentence that a glance should catch.

@@ -37,7 +37,7 @@ type Credential struct {
 	ExpiresAt     *time.Time `json:"expires_at"`
 	ExpiresOn     string     `json:"expires_on" doc:"the same as a day in the zone of its calendar; empty when nobody knows"`
 	DaysLeft      *int       `json:"days_left" doc:"in that zone; negative once it has passed"`
-	ExpiresSource string     `json:"expires_source" doc:"how the date is known: read, derived, typed, assumed, unknown"`
+	ExpiresSource string     `json:"expires_source" doc:"how the date is known: read, derived, typed, assumed, unknown; empty where nothing of it ends by a date"`
 
 	Incident *string  `json:"incident" doc:"the open incident that it belongs to"`
 	Findings []string `json:"findings" nullable:"false"`
@@ -66,7 +66,7 @@ type CredentialDetail struct {
 	Credential
 	Last       *Result         `json:"last" doc:"the newest run"`
 	Success    []SuccessWindow `json:"success" nullable:"false"`
-	Plan       *Plan           `json:"plan" doc:"when and how often it is proven"`
+	Plan       *Plan           `json:"plan" doc:"when and how often it is proven; null where it has no test"`
 	Tests      []string        `json:"tests" nullable:"false"`
 	Scopes     []string        `json:"scopes" nullable:"false" doc:"granted by the last token answer"`
 	Stack      string          `json:"stack" doc:"the SFMC stack that answered, such as S7"`

@@ -118,7 +118,7 @@ func (a *App) lookAt(ctx context.Context, cred keepwatch.Credential, now time.Ti
 		return httpapi.Discovery{}, err
 	}
 	return httpapi.Discovery{
-		Tenant: tenant.ID, Credential: cred.ID, At: report.At, Calls: report.Calls, Seen: report.Seen(), Notes: report.Notes(),
+		Tenant: tenant.ID, Credential: cred.ID, At: report.At, Calls: report.Calls, Seen: report.Seen(), Notes: report.Notes(), Unlisted: report.Unlisted(),
 		Findings: discovery.Findings(report, previous, cfg.Credentials, now),
 	}, nil
 }

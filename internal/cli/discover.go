@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,5 +53,23 @@ func printDiscovery(e *env, d client.Discovery) error {
 	for _, n := range d.Notes {
 		e.progress("note: %s", n)
 	}
-	return printFindings(e, d.Findings)
+	if err := printFindings(e, d.Findings); err != nil || len(d.Unlisted) == 0 {
+		return err
+	}
+	return printUnlisted(e, d)
+}
+
+// printUnlisted writes the business units as they stand in a configuration file.
+func printUnlisted(e *env, d client.Discovery) error {
+	fmt.Fprintf(e.stdout, "\nBusiness units that tenant %s does not list, to take over:\n\n    business_units:\n", d.Tenant)
+	for _, u := range d.Unlisted {
+		name, err := json.Marshal(u.Name) // a JSON string is a YAML string
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(e.stdout, "      - {mid: %d, name: %s}\n", u.MID, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }

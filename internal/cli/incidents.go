@@ -81,8 +81,14 @@ func (e *env) openStore() (*store.DB, error) {
 // errNoStore: nothing was ever kept.
 var errNoStore = fmt.Errorf("no store: %w", keepwatch.ErrNotFound)
 
+// missingStoreError says where a store was looked for.
+type missingStoreError struct{ path string }
+
+func (e missingStoreError) Error() string { return "there is no store at " + e.path }
+func (missingStoreError) Unwrap() error   { return errNoStore }
+
 func noStore(path string) error {
-	return keepwatch.WithHint(fmt.Errorf("there is no store at %s: %w", path, errNoStore),
+	return keepwatch.WithHint(missingStoreError{path},
 		"look at store.url, a relative path begins in the working folder; keepwatch serve makes the store")
 }
 

@@ -166,6 +166,13 @@ func (r Report) Notes() []string {
 	return notes
 }
 
+// Unlisted are those of BusinessUnits that the tenant's definition does not list.
+func (r Report) Unlisted() []keepwatch.BusinessUnit {
+	return slices.DeleteFunc(r.BusinessUnits(), func(u keepwatch.BusinessUnit) bool {
+		return slices.ContainsFunc(r.Registered, func(known Unit) bool { return known.MID == u.MID })
+	})
+}
+
 // BusinessUnits is the tree as a proposal for the tenant's business_units: the
 // active ones, the enterprise first, then by name.
 func (r Report) BusinessUnits() []keepwatch.BusinessUnit {

@@ -124,6 +124,9 @@ func TestALookSeesTheWholeAccount(t *testing.T) {
 	if d := cmp.Diff(want, report.BusinessUnits()); d != "" {
 		t.Errorf("proposal: %s", d)
 	}
+	if d := cmp.Diff(want[2:], report.Unlisted()); d != "" { // the definition lists the others, by names of its own
+		t.Errorf("not listed: %s", d)
+	}
 	if raw, err := json.Marshal(report); err != nil || strings.Contains(string(raw), "jane") || strings.Contains(string(raw), "@example.com") {
 		t.Errorf("a person is in the report: %s %v", raw, err)
 	}

@@ -35,7 +35,7 @@ func Clocks(c keepwatch.Credential, zone *time.Location, read []keepwatch.Clock)
 			k.Basis = cmp.Or(k.Basis, "read from the thing itself")
 		case main && !c.Expires.IsZero():
 			k.At, k.Since, k.Source, k.ConfirmedAt = c.Expires.In(zone), c.SecretGenerated, keepwatch.DateTyped, c.DatesConfirmed
-			k.Basis = "typed: " + c.Expires.String()
+			k.Basis = "entered in the record"
 		default:
 			k = derivedClock(c, r, zone)
 		}

@@ -85,7 +85,7 @@ func ago(days int) string {
 // the record does not know of is the most common false alarm.
 var hints = map[string]string{
 	"secret":        "Generate a staged secret in Setup, wait five minutes, prove it, let every holder switch, and activate it only then.",
-	"password":      "Change the password, and let every holder switch. Where the account allows it, exempt API users from password expiration.",
+	"password":      "Change the password, and let every holder switch. An API user can be exempted from password expiration where the account allows it.",
 	"login":         "Let somebody sign in to the pages with this user, or raise the account's limit for inactive users.",
 	"package":       "Find out whether anybody but Keepwatch still needs the package; if so, let it be used, if not, remove it.",
 	"refresh_token": "Let the holder refresh its token, or sign in again. Keepwatch never redeems it, because each use replaces it.",

@@ -130,7 +130,10 @@ func (a *api) discover(ctx context.Context, in *tenantInput) (client.Discovery, 
 	}
 	out := client.Discovery{
 		Tenant: string(d.Tenant), Credential: string(d.Credential), At: d.At.UTC(), Calls: d.Calls,
-		Seen: d.Seen, Notes: d.Notes, Findings: a.Reader.FindingsOf(d.Findings),
+		Seen: d.Seen, Notes: d.Notes, Unlisted: []client.ListedUnit{}, Findings: a.Reader.FindingsOf(d.Findings),
+	}
+	for _, u := range d.Unlisted {
+		out.Unlisted = append(out.Unlisted, client.ListedUnit{MID: int64(u.MID), Name: u.Name})
 	}
 	if out.Seen == nil {
 		out.Seen = map[string]int{}

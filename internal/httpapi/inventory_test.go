@@ -362,7 +362,7 @@ func TestAFeedsAddressIsSecretAndEnds(t *testing.T) {
 	if res.StatusCode != 200 || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/calendar") || !strings.Contains(body, "X-WR-CALNAME:crm") {
 		t.Errorf("%d %s %s", res.StatusCode, res.Header.Get("Content-Type"), body)
 	}
-	for _, path := range []string{"/calendar/" + token, "/calendar/x.ics", "/calendar/.ics", "/calendar/" + feeds[0].Hash + ".ics", "/calendar/" + strings.Repeat("a", 300) + ".ics"} {
+	for _, path := range []string{"/calendar/" + token, "/calendar/x.ics", "/calendar/.ics", "/calendar/" + feeds[0].Hash + ".ics", "/calendar/" + feeds[1].Hash + ".ics", "/calendar/" + strings.Repeat("a", 300) + ".ics"} {
 		if res, _ := d.do("GET", path, ""); res.StatusCode != 404 {
 			t.Errorf("%.60s: %d", path, res.StatusCode)
 		}
@@ -373,8 +373,17 @@ func TestAFeedsAddressIsSecretAndEnds(t *testing.T) {
 	if res, _ := d.do("GET", one.Path, ""); res.StatusCode != 404 {
 		t.Errorf("revoked: %d", res.StatusCode)
 	}
-	if list, err := c.Feeds(t.Context()); err != nil || len(list) != 2 || list[0].RevokedAt == nil {
+	list, err := c.Feeds(t.Context())
+	if err != nil || len(list) != 2 {
 		t.Errorf("%+v %v", list, err)
+	}
+	for _, f := range list { // two of one millisecond have no order among them
+		if (f.RevokedAt != nil) != (f.ID == one.ID) {
+			t.Errorf("%+v", f)
+		}
+	}
+	if res, _ := d.do("GET", other.Path, ""); res.StatusCode != 200 {
+		t.Errorf("the other feed ended, too: %d", res.StatusCode)
 	}
 }
 
@@ -430,7 +439,8 @@ func TestARotationOverTheAPI(t *testing.T) {
 func TestALookAtAnAccount(t *testing.T) {
 	d := start(t)
 	found, err := d.client(d.admin).Discover(t.Context(), "emea")
-	if err != nil || found.Calls != 9 || found.Seen["business_units"] != 3 || len(found.Findings) != 1 || found.Notes == nil {
+	if err != nil || found.Calls != 9 || found.Seen["business_units"] != 3 || len(found.Findings) != 1 || found.Notes == nil ||
+		!slices.Equal(found.Unlisted, []client.ListedUnit{{MID: 510000124, Name: "France"}}) {
 		t.Errorf("%+v %v", found, err)
 	}
 	_, err = d.client(d.admin).Discover(t.Context(), "nowhere")

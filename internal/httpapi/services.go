@@ -71,7 +71,8 @@ type Feeds interface {
 // Discoverer looks at one account with the credential that may.
 type Discoverer func(ctx context.Context, tenant keepwatch.TenantID, now time.Time) (Discovery, error)
 
-// Discovery is what a look at one account found.
+// Discovery is what a look at one account found. Unlisted are business units that the
+// tenant's definition does not list: a proposal, nothing is taken over by itself.
 type Discovery struct {
 	Tenant     keepwatch.TenantID
 	Credential keepwatch.CredentialID
@@ -79,5 +80,6 @@ type Discovery struct {
 	Calls      int
 	Seen       map[string]int // how many business units, packages, users …
 	Notes      []string       // what could not be looked at, and why
+	Unlisted   []keepwatch.BusinessUnit
 	Findings   []keepwatch.Finding
 }

@@ -114,7 +114,7 @@ func (s *services) Calendar(_ context.Context, f keepwatch.Feed, _ time.Time) ([
 }
 
 func (s *services) discover(_ context.Context, tenant keepwatch.TenantID, now time.Time) (httpapi.Discovery, error) {
-	return httpapi.Discovery{Tenant: tenant, Credential: "cred-00", At: now, Calls: 9, Seen: map[string]int{"business_units": 3}, Findings: s.findings[2:]}, nil
+	return httpapi.Discovery{Tenant: tenant, Credential: "cred-00", At: now, Calls: 9, Seen: map[string]int{"business_units": 3}, Unlisted: []keepwatch.BusinessUnit{{MID: 510000124, Name: "France"}}, Findings: s.findings[2:]}, nil
 }
 
 // rotations is one rotation with one holder, whose link has the token "tick".

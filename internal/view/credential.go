@@ -58,19 +58,21 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	}
 	s := e.series[id]
 	var days []keepwatch.Rollup
-	if s.ID != "" { // without a name, the store would add up all of them
+	if s.ID != "" && !e.dated[id] { // without a name, the store would add up all of them
 		if days, err = r.from.Series.DailyOf(ctx, s.ID, now.Add(-30*24*time.Hour), now); err != nil {
 			return client.CredentialDetail{}, reading("daily history", err)
 		}
 	}
 	d := client.CredentialDetail{
 		Credential: e.credential(c),
-		Success:    successWindows(e.hours[s.ID], days, now),
+		Success:    successWindows(e.proofs(id), days, now),
 		Tests:      orEmpty(c.Tests), Scopes: orEmpty(s.Scopes), Stack: s.Stack,
 		RunbookURL: c.RunbookURL, DefinedIn: c.File, Clocks: []client.Clock{}, Renewal: renewalOf(c.Renewal),
 		Environment: c.Environment, Region: c.Region, Area: c.Area, CanBeProven: proven(c),
 		Holders: []client.Holder{}, Dependents: []client.Dependent{}, Incidents: []client.Incident{},
-		Plan: planOf(e.snap.Plans, id),
+	}
+	if !e.dated[id] { // nothing is asked about what has no test
+		d.Plan = planOf(e.snap.Plans, id)
 	}
 	d.History = history(e.hours[s.ID], now)
 	if s.Last.Key != "" {
@@ -93,6 +95,15 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 		}
 	}
 	return d, nil
+}
+
+// proofs is the hourly history of a credential's own test. A look at its dates proves
+// nothing and counts in no rate.
+func (e *estate) proofs(id keepwatch.CredentialID) []keepwatch.Rollup {
+	if e.dated[id] {
+		return nil
+	}
+	return e.hours[e.series[id].ID]
 }
 
 // Exists reports an unknown credential as an error that a caller may see.
@@ -149,8 +160,10 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 		Since: timeOf(s.Since), LastProvenAt: timeOf(s.LastProvenAt), NextProofAt: plannedOf(s.NextProofAt),
 		Findings: []string{},
 	}
-	end := clockOf(firstHard(e.clocks[c.ID]), e.snap.zoneOf(c.ID), e.now)
-	item.ExpiresAt, item.ExpiresOn, item.DaysLeft, item.ExpiresSource = end.EndsAt, end.EndsOn, end.DaysLeft, end.Source
+	if first, ok := firstHard(e.clocks[c.ID]); ok {
+		end := clockOf(first, e.snap.zoneOf(c.ID), e.now)
+		item.ExpiresAt, item.ExpiresOn, item.DaysLeft, item.ExpiresSource = end.EndsAt, end.EndsOn, end.DaysLeft, end.Source
+	}
 	if s.Outcome != "" {
 		item.Category = string(s.Outcome.Info().Category)
 	}
@@ -158,7 +171,7 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 		item.Findings = append(item.Findings, string(f))
 	}
 	var t tally
-	t.add(e.hours[s.ID], lastDay(e.now))
+	t.add(e.proofs(c.ID), lastDay(e.now))
 	item.SuccessRate = t.rate()
 	e.explain(&item, s)
 	item.Verdict = verdict(item, e.now)

@@ -91,15 +91,27 @@ func daysLeft(at time.Time, zone *time.Location, now time.Time) int {
 	return int(end.Sub(today) / (24 * time.Hour))
 }
 
-// firstHard is the date that a credential is shown with; a clock without a date
-// where it has none.
-func firstHard(all []keepwatch.Clock) keepwatch.Clock {
+// firstHard is the clock that a credential is shown with; false where nothing of it
+// ends by a date. That is another thing than a date that nobody knows.
+func firstHard(all []keepwatch.Clock) (keepwatch.Clock, bool) {
 	for _, k := range all {
 		if k.Kind == keepwatch.ClockHard {
-			return k
+			return k, true
 		}
 	}
-	return keepwatch.Clock{Kind: keepwatch.ClockHard, Source: keepwatch.DateUnknown}
+	return keepwatch.Clock{}, false
+}
+
+// undated counts the dates that somebody should know and nobody does, as the list of
+// what ends counts them.
+func undated(all []keepwatch.Clock) int {
+	n := 0
+	for _, k := range all {
+		if k.Kind == keepwatch.ClockHard && !k.Known() {
+			n++
+		}
+	}
+	return n
 }
 
 // proven reports whether the credential's own test says how it stands: there must
@@ -163,8 +175,8 @@ func lookAt(l looks, clock string) keepwatch.Observation {
 // explainDates fills message, hint and verdict of what stands as its dates do.
 func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwatch.Clock, now time.Time) {
 	canBe := c.Kind.Proof() == keepwatch.ProofToken || c.Kind.Proof() == keepwatch.ProofSOAP
-	unknown := !firstHard(all).Known()
-	if c.Kind.Proof() != keepwatch.ProofCertificate {
+	first, ends := firstHard(all)
+	if first.Source != keepwatch.DateRead {
 		item.LastProvenAt = nil // its dates were looked at, the thing was not
 	}
 	switch {
@@ -173,12 +185,16 @@ func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwat
 			item.Message = "A known date has passed."
 			item.Hint = "Renew it, then write down the new date."
 		}
-		item.Verdict = capital(Countdown(item.DaysLeft)) + ": a known date has passed."
+		item.Verdict = capital(Ends(item.ExpiresAt, item.DaysLeft, now)) + ": a known date has passed."
 	case canBe:
 		item.Message = "It is not tested: the record names no secret."
 		item.Hint = "Give the record a reference to its secret, or seal the secret."
 		item.Verdict = "Not known: it is not tested, because the record names no secret."
-	case unknown:
+	case !ends:
+		item.Message = "Nothing of this kind ends by a date, and it cannot be tested from here."
+		item.Hint = "Where an end is agreed on, write it down as expires."
+		item.Verdict = "Not known: it has no end, and it cannot be tested from here."
+	case !first.Known():
 		item.Message = "Nobody knows when it ends, and it cannot be tested from here."
 		item.Hint = "Write down when it was made or when it ends."
 		item.Verdict = "Not known: it has no date, and it cannot be tested from here."
@@ -188,7 +204,7 @@ func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwat
 		item.Verdict = "Not known: its dates were not looked at lately."
 	default:
 		item.Verdict = "Ends " + Countdown(item.DaysLeft) + "; it cannot be tested from here."
-		if c.Kind.Proof() == keepwatch.ProofCertificate {
+		if item.LastProvenAt != nil {
 			item.Verdict = "Read " + Ago(item.LastProvenAt, now) + ", ends " + Countdown(item.DaysLeft) + "."
 		}
 	}

@@ -39,7 +39,8 @@ func (r *Reader) Overview(ctx context.Context, now time.Time, f CredentialFilter
 		o.Counts[item.State]++
 		o.LastProvenAt = later(o.LastProvenAt, item.LastProvenAt)
 		var t tally
-		t.add(e.hours[e.series[c.ID].ID], lastDay(now))
+		t.add(e.proofs(c.ID), lastDay(now))
+		o.Undated += undated(e.clocks[c.ID])
 		all.merge(t)
 		if tallies[item.Tenant] == nil {
 			tallies[item.Tenant] = &tally{}
@@ -135,12 +136,10 @@ func summary(o client.Overview) string {
 	return strings.Join(parts, " · ")
 }
 
-// addExpiries lists the next dates, and counts those that nobody knows: an
-// unknown date is a finding, not an OK.
+// addExpiries lists the next dates.
 func addExpiries(o *client.Overview, items []client.Credential, now time.Time) {
 	for _, c := range items {
 		if c.ExpiresAt == nil {
-			o.Undated++
 			continue
 		}
 		// A date that passed long ago and was contradicted by a proof is no news.

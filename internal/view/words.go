@@ -81,6 +81,14 @@ func Countdown(left *int) string {
 	return "in " + count(*left, "day")
 }
 
+// Ends is the countdown to an instant, which may have passed today.
+func Ends(at *time.Time, left *int, now time.Time) string {
+	if at != nil && left != nil && *left == 0 && !at.After(now) {
+		return "ended today"
+	}
+	return Countdown(left)
+}
+
 // Percent renders a rate so that a single failure never rounds up to 100 %.
 func Percent(rate *float64) string {
 	if rate == nil {

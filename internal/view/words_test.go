@@ -48,6 +48,24 @@ func TestWordsOfTime(t *testing.T) {
 	}
 }
 
+// What ended today is not told as what ends today.
+func TestTheDayOfAnEnd(t *testing.T) {
+	zero, one := 0, 1
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		at   *time.Time
+		left *int
+		want string
+	}{
+		{new(now.Add(time.Hour)), &zero, "today"}, {new(now), &zero, "ended today"}, {new(now.Add(-time.Hour)), &zero, "ended today"},
+		{new(now.Add(26 * time.Hour)), &one, "in 1 day"}, {nil, nil, "date unknown"},
+	} {
+		if got := Ends(c.at, c.left, now); got != c.want {
+			t.Errorf("%v reads %q, want %q", c.at, got, c.want)
+		}
+	}
+}
+
 func TestPercentNeverRoundsUpToAll(t *testing.T) {
 	for rate, want := range map[float64]string{1: "100 %", 0.99999: "99.99 %", 0.995: "99.50 %", 0.957: "95.7 %", 0: "0.0 %"} {
 		if got := Percent(&rate); got != want {

@@ -87,6 +87,47 @@ func TestDatesAreGroupedByOwnerWithHowTheyAreKnown(t *testing.T) {
 	}
 }
 
+// A date that comes near is no all-clear, and nothing fails because of it. What no
+// date ends is not counted among the dates that nobody knows.
+func TestADateThatComesNear(t *testing.T) {
+	e := newEstate(t)
+	drop := keepwatch.Credential{ID: "sftp-drop", Tenant: "emea", Kind: keepwatch.SFTPPassword, Expires: keepwatch.DayOf(e.now, time.UTC).AddDays(5)}
+	e.add(drop)
+	e.add(keepwatch.Credential{ID: "jwt", Tenant: "emea", Kind: keepwatch.JWTSecret})
+	e.lookAt(drop)
+	_, doc := get(t, e.site(), "/")
+	card := ".cards [data-id=" + string(e.incident(keepwatch.Expiring).ID) + "]"
+	has(t, doc, card+" .tags .degraded", "expiring")
+	if icon := find(doc, card+" .tags .degraded svg path"); len(icon) != 1 || !strings.HasPrefix(attr(icon[0], "d"), "M4 1.5h8") {
+		t.Error("the icon is no hourglass")
+	}
+	has(t, doc, card+" .meta", "open since")
+	for _, node := range find(doc, card+" .meta") {
+		if said := text(node); strings.Contains(said, "failing") || strings.Contains(said, "proven") {
+			t.Errorf("a date is told as a failure: %s", said)
+		}
+	}
+	has(t, doc, "[data-id=jwt] .c-ends", "no end")
+	has(t, doc, "#rail .finding", "1 date")
+	_, doc = get(t, e.site(), "/expiring")
+	has(t, doc, "#head h1", "1 unknown")
+	_, doc = get(t, e.site(), "/incidents/"+string(e.incident(keepwatch.Expiring).ID))
+	has(t, doc, "#timeline", "first seen")
+	has(t, doc, "#members", "still open")
+	none(t, doc, "#timeline .proven")
+	_, doc = get(t, e.site(), "/credentials/sftp-drop")
+	none(t, doc, "#check")
+	none(t, doc, "#runs")
+	has(t, doc, "#run h2", "Last look at its dates")
+	has(t, doc, "#history .windows", "–")
+	has(t, doc, "#rail", "Next look")
+	for _, node := range find(doc, "#rail dt") {
+		if text(node) == "Calls a year" {
+			t.Error("calls are counted for what is never asked")
+		}
+	}
+}
+
 func TestACredentialShowsItsDatesAndItsHistory(t *testing.T) {
 	e := newEstate(t).live()
 	w, doc := get(t, e.withDates(), "/credentials/crm-sync")

@@ -11,6 +11,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/internal/auth"
+	"keepwatch/internal/expiry"
 	"keepwatch/internal/incident"
 	"keepwatch/internal/store"
 	"keepwatch/internal/store/storetest"
@@ -168,6 +169,25 @@ func (e *estate) observation(c keepwatch.Credential, at time.Time, outcome keepw
 		o.Steps = append(o.Steps, s)
 	}
 	return o
+}
+
+// lookAt is the daily look at the dates of a credential.
+func (e *estate) lookAt(c keepwatch.Credential) {
+	check, at := keepwatch.CheckOf(keepwatch.CheckExpiry, c.ID), e.now.Add(-time.Minute).Truncate(time.Millisecond)
+	o := keepwatch.Observation{
+		Key: keepwatch.SlotKey(check, at), Series: keepwatch.SeriesOf(check, ""), Check: check, Credential: c.ID, Tenant: c.Tenant,
+		Place: keepwatch.Local, Source: keepwatch.SourceTest, Reason: keepwatch.ReasonScheduled, Slot: at, At: at, Gap: 24 * time.Hour, Outcome: keepwatch.OK,
+	}
+	batch := []keepwatch.Observation{o}
+	for _, due := range expiry.Look(c, expiry.Clocks(c, time.UTC, nil), []time.Duration{14 * 24 * time.Hour}, time.UTC, at) {
+		d := o
+		d.Key, d.Series, d.Due = o.Key+"#"+due.Clock.Name, keepwatch.SeriesOf(check, due.Clock.Name), &due
+		d.Outcome, d.Step = keepwatch.Expiring, due.Clock.Name
+		d.Message, d.Hint = expiry.Words(due, time.UTC, at)
+		batch[0].Steps = append(batch[0].Steps, keepwatch.Step{Name: due.Clock.Name, Outcome: d.Outcome})
+		batch = append(batch, d)
+	}
+	e.apply(at, batch)
 }
 
 func (e *estate) apply(now time.Time, batch []keepwatch.Observation) {

@@ -26,7 +26,7 @@ func parseTemplates(a *assets) map[string]*template.Template {
 func functions(a *assets) template.FuncMap {
 	return template.FuncMap{
 		"asset": a.path, "words": view.Words, "percent": view.Percent, "plural": plural,
-		"ago": view.Ago, "until": view.Until, "countdown": view.Countdown,
+		"ago": view.Ago, "until": view.Until, "ends": view.Ends, "sign": sign, "dated": dated,
 		"span": func(from, to *time.Time) string {
 			if from == nil || to == nil {
 				return "–"
@@ -53,15 +53,36 @@ func functions(a *assets) template.FuncMap {
 	}
 }
 
-// tone maps an outcome to the state whose colour and icon it takes.
+// tone maps an outcome to the state whose colour it takes.
 func tone(outcome string) string {
 	switch keepwatch.Outcome(outcome) {
+	case keepwatch.Expiring: // the thing works; that it ends is no all-clear
+		return string(keepwatch.StateDegraded)
 	case "":
 		return string(keepwatch.StateUnknown)
 	case keepwatch.Skipped:
 		return "skipped"
 	}
 	return string(keepwatch.Outcome(outcome).Info().State)
+}
+
+// sign maps an outcome to the state whose icon it takes: that of dates is an
+// hourglass, whether they have passed or come near.
+func sign(outcome string) string {
+	if keepwatch.Outcome(outcome) == keepwatch.Expiring {
+		return string(keepwatch.StateExpired)
+	}
+	return tone(outcome)
+}
+
+// dated reports whether an incident is about a date or a changed fact: then nothing
+// fails, and nothing was proven before.
+func dated(outcome string) bool {
+	switch keepwatch.Outcome(outcome) {
+	case keepwatch.Expiring, keepwatch.Expired, keepwatch.Drifted:
+		return true
+	}
+	return false
 }
 
 // urgent says how near a date is: past, soon (two weeks), near (a month) or far.
