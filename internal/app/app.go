@@ -159,6 +159,9 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 		return nil, err
 	}
 	a.use(e)
+	if err := a.resealAll(ctx); err != nil {
+		return nil, err
+	}
 	a.reader = view.NewReader(a.sources(), a.snapshot)
 	if err := a.prepareSignIn(ctx, cfg); err != nil {
 		return nil, err

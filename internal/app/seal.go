@@ -68,3 +68,37 @@ func (a *App) seal(c keepwatch.Credential, id string, secret keepwatch.Secret, b
 	}
 	return &store.Sealed{ID: id, Tenant: c.Tenant, Credential: c.ID, Blob: blob, At: now, By: by}, nil
 }
+
+// resealAll puts what an older key sealed under the newest one, so that the older
+// key can go. What does not open stays as it is: its record says so when it is tested.
+func (a *App) resealAll(ctx context.Context) error {
+	if a.sealer == nil {
+		return nil
+	}
+	all, err := a.db.SealedAll(ctx)
+	if err != nil {
+		return err
+	}
+	moved := 0
+	for _, s := range all {
+		if !a.sealer.Old(s.Blob) {
+			continue
+		}
+		blob, err := a.sealer.Reseal(s.Tenant, s.ID, s.Blob)
+		if err != nil {
+			a.log.Warn("a sealed secret does not open", "id", s.ID, "error", err)
+			continue
+		}
+		done, err := a.db.Reseal(ctx, s.ID, s.Blob, blob)
+		if err != nil {
+			return err
+		}
+		if done {
+			moved++
+		}
+	}
+	if moved > 0 {
+		a.log.Info("sealed secrets moved to the newest key", "secrets", moved)
+	}
+	return nil
+}
