@@ -88,6 +88,15 @@ const (
 	FindingPackageChanged    FindingKind = "package_changed" // audit trail
 )
 
+// FindingKinds are all of them, in the order above.
+var FindingKinds = []FindingKind{
+	FindingNoOwner, FindingNoDate, FindingStaleDate, FindingSharedByHolders, FindingDuplicateClientID, FindingNoDependents,
+	FindingNoHolders, FindingNeverProven, FindingWideScopes, FindingMissingScopes, FindingScopeDrift, FindingDateContradicted,
+	FindingRenewalOverdue, FindingLegacy, FindingIdle, FindingFileShadows, FindingUnknownPackage, FindingPackageGone, FindingPackageInactive,
+	FindingUnknownUser, FindingUserLocked, FindingUserInactive, FindingMustChange, FindingNoLogin, FindingUnknownUnit, FindingUnitGone,
+	FindingPackageChanged,
+}
+
 // Acceptance is a decision to live with a finding until a date. It always ends.
 type Acceptance struct {
 	Finding string

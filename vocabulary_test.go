@@ -3,6 +3,9 @@ package keepwatch_test
 import (
 	"errors"
 	"math"
+	"os"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,6 +43,21 @@ func TestDigest(t *testing.T) {
 	}
 	if d := keepwatch.Digest("a"); len(d) != 16 || d != keepwatch.Digest("a") {
 		t.Errorf("digest %q", d)
+	}
+}
+
+// A finding whose kind is not in the list could not be asked for.
+func TestEveryKindOfFindingIsListed(t *testing.T) {
+	source, err := os.ReadFile("inventory.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []keepwatch.FindingKind
+	for _, m := range regexp.MustCompile(`FindingKind = "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+		kinds = append(kinds, keepwatch.FindingKind(m[1]))
+	}
+	if len(kinds) < 20 || !slices.Equal(kinds, keepwatch.FindingKinds) {
+		t.Errorf("declared %v, listed %v", kinds, keepwatch.FindingKinds)
 	}
 }
 

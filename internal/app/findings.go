@@ -65,6 +65,13 @@ func (f findings) Accept(ctx context.Context, a keepwatch.Acceptance) error {
 }
 
 func (f findings) Withdraw(ctx context.Context, finding string) error {
+	accepted, err := f.db.Acceptances(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(accepted, func(a keepwatch.Acceptance) bool { return a.Finding == finding }) {
+		return keepwatch.WithHint(fmt.Errorf("nothing is accepted under %.80q: %w", finding, keepwatch.ErrNotFound), "list the findings that are accepted to see which there are")
+	}
 	return f.db.Withdraw(ctx, finding)
 }
 

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/des"
+	"crypto/des" //nolint:gosec // old files are to be read, and only read
 	"crypto/hmac"
 	"crypto/pbkdf2"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // as above
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509/pkix"
@@ -153,7 +153,7 @@ func (u *unpacker) cipher(a pkix.AlgorithmIdentifier) (cipher.Block, []byte, err
 		if length == 16 {
 			key = append(key, key[:8]...)
 		}
-		block, err := des.NewTripleDESCipher(key)
+		block, err := des.NewTripleDESCipher(key) //nolint:gosec // old files are to be read
 		return block, iv, err
 	}
 	return newRC2(key), iv, nil
@@ -183,7 +183,7 @@ func (u *unpacker) cipher2(a pkix.AlgorithmIdentifier) (cipher.Block, []byte, er
 	}
 	iv := p.Scheme.Parameters.Bytes
 	if p.Scheme.Algorithm.Equal(oidDESEDE3) {
-		block, err := des.NewTripleDESCipher(key)
+		block, err := des.NewTripleDESCipher(key) //nolint:gosec // old files are to be read
 		return block, iv, err
 	}
 	block, err := aes.NewCipher(key)

@@ -1,7 +1,7 @@
 package certs
 
 import (
-	"crypto/dsa"
+	"crypto/dsa" //nolint:staticcheck // read only to say that a key is weak
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"

@@ -39,7 +39,7 @@ type limit time.Duration
 func (l *limit) UnmarshalText(text []byte) error {
 	d, err := keepwatch.ParseDuration(string(text))
 	if err != nil {
-		return fmt.Errorf("%q is not a duration; write it like 90s, 15m or 2h", text)
+		return fmt.Errorf("%q is not a duration; write it like 90s, 15m, 2h or 90d", text)
 	}
 	*l = limit(d)
 	return nil

@@ -47,7 +47,7 @@ func (c discoverCmd) Run(e *env) error {
 func printDiscovery(e *env, d client.Discovery) error {
 	var seen []string
 	for _, what := range slices.Sorted(maps.Keys(d.Seen)) {
-		seen = append(seen, fmt.Sprintf("%d %s", d.Seen[what], strings.ReplaceAll(what, "_", " ")))
+		seen = append(seen, fmt.Sprintf("%s %d", strings.ReplaceAll(what, "_", " "), d.Seen[what]))
 	}
 	e.progress("%s with %s: %s; %s", d.Tenant, d.Credential, strings.Join(seen, ", "), counted(d.Calls, "call"))
 	for _, n := range d.Notes {

@@ -84,6 +84,9 @@ type findingsAcceptCmd struct {
 }
 
 func (c findingsAcceptCmd) Run(e *env) error {
+	if strings.TrimSpace(c.Reason) == "" {
+		return misused("say in a sentence why it may stay", "--reason is empty")
+	}
 	until, err := c.until(time.Now())
 	if err != nil {
 		return err

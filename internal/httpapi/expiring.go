@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,11 +26,11 @@ type expiringInput struct {
 type findingsInput struct {
 	Paging
 	Status     string `query:"status" enum:"open,accepted,all" default:"open"`
-	Kind       string `query:"kind" maxLength:"100"`
+	Kind       string `query:"kind" enum:"no_owner,no_date,date_not_confirmed,shared_by_holders,duplicate_client_id,no_dependents,no_holders,never_proven,scopes_wider_than_needed,scopes_missing_for_tests,scopes_changed,date_contradicted,renewal_overdue,legacy_package,idle,file_and_interface,package_not_registered,package_gone,package_inactive,user_not_registered,user_locked,user_inactive,user_must_change_password,user_without_recent_login,business_unit_not_registered,business_unit_gone,package_changed"`
 	Severity   string `query:"severity" enum:"info,warning,critical"`
 	Tenant     string `query:"tenant" maxLength:"200"`
 	Credential string `query:"credential" maxLength:"200"`
-	Owner      string `query:"owner" maxLength:"200"`
+	Owner      string `query:"owner" maxLength:"500" doc:"a team, or a contact"`
 }
 
 type acceptInput struct {
@@ -80,12 +81,23 @@ func (a *api) expiring(ctx context.Context, in *expiringInput) (client.Expiring,
 	if err != nil {
 		return client.Expiring{}, fmt.Errorf("within: %w", err)
 	}
+	if err := a.Reader.FilterExists(in.Owner, in.Tenant); err != nil {
+		return client.Expiring{}, err
+	}
+	if in.Tenant != "" {
+		if err := a.Reader.TenantExists(keepwatch.TenantID(in.Tenant)); err != nil {
+			return client.Expiring{}, err
+		}
+	}
 	return a.Reader.Expiring(ctx, time.Now(), view.ExpiringFilter{
 		Within: within, Owner: in.Owner, Tenant: in.Tenant, Clock: keepwatch.ClockKind(in.Clock),
 	}, in.page())
 }
 
 func (a *api) findings(ctx context.Context, in *findingsInput) (client.Page[client.Finding], error) {
+	if err := a.Reader.FilterExists(in.Owner, in.Tenant); err != nil {
+		return client.Page[client.Finding]{}, err
+	}
 	all, err := a.Findings.Findings(ctx, time.Now())
 	if err != nil {
 		return client.Page[client.Finding]{}, err
@@ -98,7 +110,10 @@ func (a *api) findings(ctx context.Context, in *findingsInput) (client.Page[clie
 // acceptFinding accepts what holds now: an acceptance of something that nobody has
 // found would hide it when it comes.
 func (a *api) acceptFinding(ctx context.Context, in *acceptInput) (client.Finding, error) {
-	now := time.Now()
+	now, reason := time.Now(), strings.TrimSpace(in.Body.Reason)
+	if reason == "" {
+		return client.Finding{}, keepwatch.WithHint(fmt.Errorf("the reason is empty: %w", keepwatch.ErrInvalid), "say in a sentence why it may stay; whoever looks at it next year reads it")
+	}
 	if until := in.Body.Until; !until.After(now) || until.After(now.Add(longestAcceptance)) {
 		return client.Finding{}, keepwatch.WithHint(fmt.Errorf("until lies in the past or more than a year ahead: %w", keepwatch.ErrInvalid), "a finding is accepted for a while and then looked at anew")
 	}
@@ -110,7 +125,7 @@ func (a *api) acceptFinding(ctx context.Context, in *acceptInput) (client.Findin
 		if f.ID != in.ID {
 			continue
 		}
-		f.Accepted = &keepwatch.Acceptance{Finding: f.ID, By: view.PrincipalOf(ctx).Name, Reason: in.Body.Reason, At: now.UTC(), Until: in.Body.Until.UTC()}
+		f.Accepted = &keepwatch.Acceptance{Finding: f.ID, By: view.PrincipalOf(ctx).Name, Reason: reason, At: now.UTC(), Until: in.Body.Until.UTC()}
 		if err := a.Findings.Accept(ctx, *f.Accepted); err != nil {
 			return client.Finding{}, err
 		}

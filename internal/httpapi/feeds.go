@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -37,7 +38,13 @@ func (a *api) feedRoutes() {
 	bare(a, auth.Operator, huma.Operation{
 		OperationID: "revoke-feed", Method: http.MethodDelete, Path: "/api/v1/feeds/{id}", Tags: []string{"dates"},
 		Summary: "End a calendar feed at once",
-	}, func(ctx context.Context, in *feedInput) error { return a.Feeds.RevokeFeed(ctx, in.ID, time.Now()) })
+	}, func(ctx context.Context, in *feedInput) error {
+		err := a.Feeds.RevokeFeed(ctx, in.ID, time.Now())
+		if errors.Is(err, keepwatch.ErrNotFound) && keepwatch.HintOf(err) == "" {
+			err = keepwatch.WithHint(err, "list the feeds to see which there are; the id is not the address")
+		}
+		return err
+	})
 	a.mux.HandleFunc("GET "+calendarPath+"{file}", a.calendar)
 }
 
@@ -51,10 +58,16 @@ func (a *api) listFeeds(ctx context.Context, _ *noInput) (client.Page[client.Fee
 const calendarPath = "/calendar/"
 
 func (a *api) createFeed(ctx context.Context, in *newFeedInput) (client.CreatedFeed, error) {
+	owner := strings.TrimSpace(in.Body.Owner)
+	if owner != "" { // an empty calendar reads as an all-clear
+		if err := a.Reader.OwnerExists(owner); err != nil {
+			return client.CreatedFeed{}, err
+		}
+	}
 	token := feedToken()
 	now := time.Now().UTC()
 	f := keepwatch.Feed{
-		ID: keepwatch.Digest("feed", token), Owner: strings.TrimSpace(in.Body.Owner), Hash: feedHash(token), CreatedAt: now, CreatedBy: view.PrincipalOf(ctx).Name,
+		ID: keepwatch.Digest("feed", token), Owner: owner, Hash: feedHash(token), CreatedAt: now, CreatedBy: view.PrincipalOf(ctx).Name,
 	}
 	if err := a.Feeds.SaveFeed(ctx, f); err != nil {
 		return client.CreatedFeed{}, err

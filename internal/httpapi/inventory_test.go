@@ -293,6 +293,10 @@ func TestWhatEndsComesSoonestFirstAndUnknownLast(t *testing.T) {
 	if list, err := c.Expiring(t.Context(), client.ExpiringFilter{Owner: "CRM-platform", Within: "500d"}); err != nil || len(list.Items) != 3 {
 		t.Errorf("%d of the owner, %v", len(list.Items), err)
 	}
+	_, err = c.Expiring(t.Context(), client.ExpiringFilter{Owner: "nobody"})
+	refused(t, "a misspelt owner", err, http.StatusBadRequest, "crm-platform")
+	_, err = c.Expiring(t.Context(), client.ExpiringFilter{Tenant: "nowhere"})
+	refused(t, "a misspelt tenant", err, http.StatusBadRequest, "emea")
 	_, err = c.Expiring(t.Context(), client.ExpiringFilter{Within: "soon"})
 	refused(t, "a span that is none", err, http.StatusBadRequest, "30d")
 }
@@ -313,7 +317,14 @@ func TestFindingsAreAcceptedForAWhile(t *testing.T) {
 	if got := ids(client.FindingFilter{Limit: 1}); !slices.Equal(got, []string{"f3", "f2", "f1"}) {
 		t.Errorf("the loudest first: %v", got)
 	}
-	if got := ids(client.FindingFilter{Owner: "crm-platform", Severity: "info"}); !slices.Equal(got, []string{"f1"}) {
+	for what, f := range map[string]client.FindingFilter{"no_owner": {Kind: "no_oner"}, "crm-platform": {Owner: "nobody"}, "emea": {Tenant: "nowhere"}} {
+		for _, err := range c.Findings(t.Context(), f) {
+			refused(t, "a misspelt filter", err, http.StatusBadRequest, what)
+		}
+	}
+	_, err := c.AcceptFinding(t.Context(), "f1", "  ", time.Now().Add(time.Hour))
+	refused(t, "no reason", err, http.StatusBadRequest, "why")
+	if got := ids(client.FindingFilter{Owner: "CRM-platform", Severity: "info"}); !slices.Equal(got, []string{"f1"}) {
 		t.Errorf("%v", got)
 	}
 	until := time.Now().Add(30 * 24 * time.Hour)
@@ -341,7 +352,7 @@ func TestFindingsAreAcceptedForAWhile(t *testing.T) {
 func TestAFeedsAddressIsSecretAndEnds(t *testing.T) {
 	d := start(t)
 	c := d.client(d.operator)
-	one, err := c.CreateFeed(t.Context(), client.NewFeed{Owner: "crm"})
+	one, err := c.CreateFeed(t.Context(), client.NewFeed{Owner: "CRM-platform"})
 	if err != nil || one.Address != "https://keepwatch.example.com"+one.Path || one.CreatedBy != "operator-token" {
 		t.Fatalf("%+v %v", one, err)
 	}
@@ -359,7 +370,7 @@ func TestAFeedsAddressIsSecretAndEnds(t *testing.T) {
 		t.Error("the token is kept")
 	}
 	res, body := d.do("GET", one.Path, "")
-	if res.StatusCode != 200 || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/calendar") || !strings.Contains(body, "X-WR-CALNAME:crm") {
+	if res.StatusCode != 200 || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/calendar") || !strings.Contains(body, "X-WR-CALNAME:CRM-platform") {
 		t.Errorf("%d %s %s", res.StatusCode, res.Header.Get("Content-Type"), body)
 	}
 	for _, path := range []string{"/calendar/" + token, "/calendar/x.ics", "/calendar/.ics", "/calendar/" + feeds[0].Hash + ".ics", "/calendar/" + feeds[1].Hash + ".ics", "/calendar/" + strings.Repeat("a", 300) + ".ics"} {
@@ -367,6 +378,9 @@ func TestAFeedsAddressIsSecretAndEnds(t *testing.T) {
 			t.Errorf("%.60s: %d", path, res.StatusCode)
 		}
 	}
+	_, err = c.CreateFeed(t.Context(), client.NewFeed{Owner: "crn-platform"})
+	refused(t, "a feed of nobody", err, http.StatusBadRequest, "crm-platform")
+	refused(t, "an unknown feed", c.RevokeFeed(t.Context(), "none"), http.StatusNotFound, "list")
 	if err := c.RevokeFeed(t.Context(), one.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -44,6 +44,11 @@ func Expiring(snap Snapshot, series []keepwatch.Series, now time.Time, f Expirin
 	if err != nil {
 		return client.Expiring{}, err
 	}
+	if f.Owner != "" {
+		if err := snap.ownerExists(f.Owner); err != nil {
+			return client.Expiring{}, err
+		}
+	}
 	f.Within, f.Clock = cmp.Or(f.Within, ExpiringWithin), cmp.Or(f.Clock, keepwatch.ClockHard)
 	out := client.Expiring{At: now.UTC(), Within: keepwatch.FormatDuration(f.Within), Items: []client.Ending{}}
 	all := endings(snap, series, now, f)

@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -26,6 +27,9 @@ func (r *Reader) Findings(all []keepwatch.Finding, f FindingFilter, page Page) (
 	if err != nil {
 		return out, err
 	}
+	if err := r.sensible(f); err != nil {
+		return out, err
+	}
 	for _, item := range r.FindingsOf(all) {
 		if findingKey(item) <= after || !f.matches(item) {
 			continue
@@ -38,6 +42,27 @@ func (r *Reader) Findings(all []keepwatch.Finding, f FindingFilter, page Page) (
 		out.Items = append(out.Items, item)
 	}
 	return out, nil
+}
+
+// sensible reports a filter that can let nothing through: no finding is an all-clear,
+// and a misspelt name must not give one.
+func (r *Reader) sensible(f FindingFilter) error {
+	if f.Kind != "" && !slices.Contains(keepwatch.FindingKinds, keepwatch.FindingKind(f.Kind)) {
+		names := make([]string, len(keepwatch.FindingKinds))
+		for i, k := range keepwatch.FindingKinds {
+			names[i] = string(k)
+		}
+		return keepwatch.WithHint(fmt.Errorf("%q is not a kind of finding: %w", f.Kind, keepwatch.ErrInvalid), "one of: "+strings.Join(names, ", "))
+	}
+	if f.Tenant != "" {
+		if err := r.TenantExists(keepwatch.TenantID(f.Tenant)); err != nil {
+			return err
+		}
+	}
+	if f.Owner != "" {
+		return r.OwnerExists(f.Owner)
+	}
+	return nil
 }
 
 // FindingsOf are findings as they are shown, in the order of the list.
@@ -72,11 +97,14 @@ func (f FindingFilter) matches(item client.Finding) bool {
 		credential = *item.Credential
 	}
 	for _, pair := range [][2]string{
-		{f.Kind, item.Kind}, {f.Severity, item.Severity}, {f.Tenant, item.Tenant}, {f.Credential, credential}, {f.Owner, item.Owner},
+		{f.Kind, item.Kind}, {f.Severity, item.Severity}, {f.Tenant, item.Tenant}, {f.Credential, credential},
 	} {
 		if pair[0] != "" && pair[0] != pair[1] {
 			return false
 		}
+	}
+	if f.Owner != "" && !strings.EqualFold(f.Owner, item.Owner) {
+		return false
 	}
 	switch f.Status {
 	case "accepted":

@@ -98,11 +98,10 @@ func (r *Reader) Registered(id keepwatch.CredentialID) (keepwatch.Credential, er
 // Open reports a record that a file defines as a conflict that names the place. An
 // unknown one is open: whoever writes it finds out.
 func (r *Reader) Open(id keepwatch.CredentialID) error {
-	c, err := r.Registered(id)
-	if err != nil || c.File == "" {
-		return nil
+	if c, err := r.Registered(id); err == nil && c.File != "" {
+		return keepwatch.WithHint(fmt.Errorf("credential %q belongs to %s: %w", id, c.File, keepwatch.ErrConflict), "change it there and reload")
 	}
-	return keepwatch.WithHint(fmt.Errorf("credential %q belongs to %s: %w", id, c.File, keepwatch.ErrConflict), "change it there and reload")
+	return nil
 }
 
 // Teams lists the teams that own something, by name.
@@ -116,6 +115,31 @@ func (r *Reader) Teams() []string {
 	slices.Sort(teams)
 	return slices.Compact(teams)
 }
+
+// OwnerExists reports a team or contact that owns nothing. A misspelt owner must not
+// read as one who has nothing to do.
+func (r *Reader) OwnerExists(owner string) error { return r.inventory().ownerExists(owner) }
+
+func (s Snapshot) ownerExists(owner string) error {
+	var teams []string
+	for _, c := range s.Credentials {
+		if strings.EqualFold(owner, c.Owner.Team) || strings.EqualFold(owner, c.Owner.Contact) {
+			return nil
+		}
+		if c.Owner.Team != "" {
+			teams = append(teams, c.Owner.Team)
+		}
+	}
+	slices.Sort(teams)
+	hint := "nothing has an owner yet"
+	if teams = slices.Compact(teams); len(teams) > 0 {
+		hint = "teams: " + strings.Join(teams[:min(len(teams), teamsNamed)], ", ")
+	}
+	return keepwatch.WithHint(fmt.Errorf("%q owns nothing: %w", owner, keepwatch.ErrInvalid), hint)
+}
+
+// teamsNamed bounds a hint.
+const teamsNamed = 40
 
 // TenantExists reports a tenant that no file defines.
 func (r *Reader) TenantExists(id keepwatch.TenantID) error {
