@@ -129,7 +129,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 		return nil, err
 	}
 	a.warn(cfg.Warnings)
-	a.revision.Store(new(string))
+	a.revision.Store(new(recordsStale))
 	a.secrets = secrets.New(secrets.Options{LookupEnv: opts.LookupEnv, Sealed: a.unseal})
 	if a.sealer, err = a.newSealer(ctx, cfg); err != nil {
 		return nil, err

@@ -238,31 +238,56 @@ func (o *office) idle() *App {
 	return a
 }
 
-// A change that is stored and could not be brought into force comes into force
-// by itself.
+// A change that is stored and could not be brought into force comes into force by
+// itself, on the other daemon too, and so does one whose daemon ended before it
+// could tell anybody.
 func TestRecordsComeIntoForceLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		o := newOffice(t)
 		defer o.close()
 		o.write(autumn)
-		one := o.start()
-		o.record(keepwatch.Credential{ID: "late", Tenant: "emea", Kind: keepwatch.Contract, Criticality: keepwatch.Standard, Expires: keepwatch.Day(2027, time.May, 1)})
+		one, two := o.start(), o.start()
+		time.Sleep(2*recordsAlone + time.Second) // both have told of their start
+		o.record(contract("late"))
 		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()
 		one.recordsChanged(cancelled)
-		if _, known := one.config.Load().Credential("late"); known {
+		if inForce(one, "late") {
 			t.Fatal("the change is in force although nothing could be read")
 		}
-		time.Sleep(recordsAlone + time.Second)
-		if _, known := one.config.Load().Credential("late"); !known {
-			t.Error("the change is not in force")
+		time.Sleep(2*recordsAlone + time.Second)
+		if !inForce(one, "late") || !inForce(two, "late") {
+			t.Errorf("in force here: %v, on the other: %v", inForce(one, "late"), inForce(two, "late"))
 		}
-		before := one.config.Load()
+
+		o.must(one.Stop())
+		o.record(contract("untold"))
+		time.Sleep(2*recordsAlone + time.Second)
+		if inForce(two, "untold") {
+			t.Fatal("the other daemon reads the records without being told")
+		}
+		one = o.start()
+		time.Sleep(2*recordsAlone + time.Second)
+		if !inForce(two, "untold") {
+			t.Error("the other daemon does not know of the change")
+		}
+
+		here, there := one.config.Load(), two.config.Load()
 		time.Sleep(10 * recordsAlone)
-		if one.config.Load() != before {
+		if one.config.Load() != here || two.config.Load() != there {
 			t.Error("records are read again although nothing changed")
 		}
 		o.must(one.Stop())
+		o.must(two.Stop())
 	})
+}
+
+func contract(id keepwatch.CredentialID) keepwatch.Credential {
+	return keepwatch.Credential{ID: id, Tenant: "emea", Kind: keepwatch.Contract, Criticality: keepwatch.Standard, Expires: keepwatch.Day(2027, time.May, 1)}
+}
+
+func inForce(a *App, id keepwatch.CredentialID) bool {
+	_, known := a.config.Load().Credential(id)
+	return known
 }

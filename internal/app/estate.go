@@ -14,7 +14,8 @@ import (
 // other nodes on the same database notice it without reading all records.
 const recordsRevision = "records.revision"
 
-// recordsStale is no revision: the records in force are not those of the store.
+// recordsStale is no revision: the records in force, here or on another node, may
+// not be those of the store.
 const recordsStale = "stale"
 
 // estate is a configuration in three layers: what the files say, the records of
@@ -112,9 +113,16 @@ func (a *App) refresh(ctx context.Context) error {
 }
 
 // recordsChanged brings a change of the records into force here and tells the
-// other nodes. The change itself is stored already: what fails here comes right
-// with the next refresh, so it is logged and not an error of the change.
+// other nodes. The change itself is stored already: what fails here is done again
+// by recordsElsewhere, so it is logged and not an error of the change.
 func (a *App) recordsChanged(ctx context.Context) {
+	if err := a.tellRecords(ctx); err != nil {
+		a.log.Error("a change of the records is stored and not in force yet", "error", err)
+	}
+}
+
+// tellRecords raises the revision for the other nodes, and refreshes this one.
+func (a *App) tellRecords(ctx context.Context) error {
 	revision := keepwatch.Digest(time.Now().String(), a.URL())
 	a.revision.Store(&revision)
 	err := a.db.SetSetting(ctx, recordsRevision, revision)
@@ -122,9 +130,9 @@ func (a *App) recordsChanged(ctx context.Context) {
 		err = a.refresh(ctx)
 	}
 	if err != nil {
-		a.log.Error("a change of the records is stored and not in force yet", "error", err)
 		a.revision.Store(new(recordsStale))
 	}
+	return err
 }
 
 // recordsEvery is how often recordsElsewhere looks. Without other nodes it is there
@@ -136,15 +144,22 @@ func (a *App) recordsEvery() time.Duration {
 	return recordsAlone
 }
 
-// recordsElsewhere notices what another node changed.
+// recordsElsewhere notices what another node changed. A change of this node's own
+// that is not in force yet is told again: its request may have been given up before
+// the others heard of it. A node that starts does so, too, for it may have ended
+// between the two.
 func (a *App) recordsElsewhere(ctx context.Context, _ time.Time) error {
+	known := a.revision.Load()
+	if *known == recordsStale {
+		return a.tellRecords(ctx)
+	}
 	revision, err := a.db.Setting(ctx, recordsRevision)
-	if err != nil || revision == *a.revision.Load() {
+	if err != nil || revision == *known {
 		return err
 	}
 	if err := a.refresh(ctx); err != nil {
 		return err
 	}
-	a.revision.Store(&revision)
+	a.revision.CompareAndSwap(known, &revision) // unless this node changed something meanwhile
 	return nil
 }
