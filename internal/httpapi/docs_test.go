@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,8 +31,11 @@ var namedExample = regexp.MustCompile("(?s)```json (\\w+)\n(.*?)```")
 func TestExamplesOfThePageAreBodies(t *testing.T) {
 	into := map[string]any{
 		"record": &client.Record{}, "secret": &client.NewSecret{}, "import": &client.Import{}, "expiring": &client.Expiring{},
-		"accept": &client.NewAcceptance{}, "rotation": &client.NewRotation{},
+		"accept": &client.NewAcceptance{}, "rotation": &client.NewRotation{}, "change": &client.Change{}, "feed": &client.NewFeed{},
+		"created": &client.CreatedFeed{}, "finding": &client.Finding{}, "discovery": &client.Discovery{}, "switched": &client.SwitchedHolder{},
+		"tick": &client.RotationTick{},
 	}
+	answers := []string{"import", "expiring", "change", "created", "finding", "discovery", "tick"}
 	for _, m := range namedExample.FindAllStringSubmatch(apiPage(t), -1) {
 		target, ok := into[m[1]]
 		if !ok {
@@ -45,7 +49,7 @@ func TestExamplesOfThePageAreBodies(t *testing.T) {
 			t.Errorf("%s: %v", m[1], err)
 		}
 		// And no key of ours is missing from an answer that is shown whole.
-		if m[1] == "expiring" || m[1] == "import" {
+		if slices.Contains(answers, m[1]) {
 			written, err := json.Marshal(target)
 			if err != nil {
 				t.Fatal(err)
