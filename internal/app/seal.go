@@ -33,7 +33,7 @@ func (a *App) newSealer(ctx context.Context, cfg *config.Config) (*secrets.Seale
 // errNoKey is said where a secret is to be sealed or opened without a key.
 func errNoKey() error {
 	return keepwatch.WithHint(fmt.Errorf("no key for sealed secrets is configured: %w", keepwatch.ErrUnavailable),
-		"name one as server.seal_key and restart, or give the record a reference such as env:NAME; "+secrets.MakeKey)
+		"secrets are sealed only with a key: name one as server.seal_key and restart, or give the record a reference such as env:NAME; "+secrets.MakeKey)
 }
 
 // unseal opens the secret that is sealed for a record. The tenant is that of the

@@ -86,10 +86,10 @@ func (a *api) credentialRoutes() {
 	}, a.check)
 }
 
-// check proves a credential that is registered; what the checker does not know
-// it must not be asked.
+// check proves a credential that is registered and has a test: a run that cannot
+// be would be recorded as a fault of the monitor.
 func (a *api) check(ctx context.Context, in *CredentialInput) (client.Result, error) {
-	if err := a.Reader.Exists(in.id()); err != nil {
+	if err := a.Reader.Testable(in.id()); err != nil {
 		return client.Result{}, err
 	}
 	o, err := a.Check(ctx, in.id())

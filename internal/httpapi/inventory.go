@@ -109,8 +109,11 @@ func author(ctx context.Context) Author {
 	return Author{By: who.Name, Via: "api"}
 }
 
-// staleHint says what to do about a conflict, unless whoever found it knew better.
+// staleHint says what to do about a conflict or a record that is not there, unless whoever found it knew better.
 func staleHint(err error) error {
+	if errors.Is(err, keepwatch.ErrNotFound) && keepwatch.HintOf(err) == "" {
+		return keepwatch.WithHint(err, "list the credentials to see which there are; a removed one keeps its history under /changes")
+	}
 	if err == nil || !errors.Is(err, keepwatch.ErrConflict) || keepwatch.HintOf(err) != "" {
 		return err
 	}
@@ -126,7 +129,7 @@ func (a *api) record(ctx context.Context, in *CredentialInput) (client.StoredRec
 	}
 	item, err := a.Inventory.Item(ctx, in.id())
 	if err != nil {
-		return client.StoredRecord{}, err
+		return client.StoredRecord{}, staleHint(err)
 	}
 	return view.StoredRecordOf(item), nil
 }

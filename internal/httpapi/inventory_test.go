@@ -15,6 +15,7 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/httpapi"
+	"keepwatch/internal/store/storetest"
 	"keepwatch/internal/view"
 )
 
@@ -448,6 +449,17 @@ func TestARotationOverTheAPI(t *testing.T) {
 	if r, err := c.AbortRotation(t.Context(), "r1"); err != nil || r.Open {
 		t.Errorf("%+v %v", r, err)
 	}
+}
+
+// A run that cannot be made would stand in the history as a fault of the monitor.
+func TestWhatHasNoTestIsNotTested(t *testing.T) {
+	snap := view.Snapshot{Credentials: []keepwatch.Credential{{ID: "drop", Kind: keepwatch.SFTPPassword}}}
+	d := start(t, func(o *httpapi.Options) {
+		o.Reader = view.NewReader(view.From(storetest.New(t)), func() view.Snapshot { return snap })
+	})
+	_, err := d.client(d.admin).Check(t.Context(), "drop")
+	refused(t, "a test of an SFTP password", err, http.StatusConflict, "dates")
+	refused(t, "removal of what is not there", d.client(d.operator).DeleteRecord(t.Context(), "never-was", 1), http.StatusNotFound, "list")
 }
 
 func TestALookAtAnAccount(t *testing.T) {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -110,6 +111,16 @@ func (e *estate) proofs(id keepwatch.CredentialID) []keepwatch.Rollup {
 func (r *Reader) Exists(id keepwatch.CredentialID) error {
 	e := estate{snap: r.inventory()}
 	_, err := e.find(id)
+	return err
+}
+
+// Testable reports a credential that is unknown or has no test to run now.
+func (r *Reader) Testable(id keepwatch.CredentialID) error {
+	c, err := r.Registered(id)
+	if err == nil && !proven(c) {
+		err = keepwatch.WithHint(fmt.Errorf("credential %q has no test that could run: %w", id, keepwatch.ErrConflict),
+			"its dates are looked at every day; where its kind can be tested, give the record a secret")
+	}
 	return err
 }
 

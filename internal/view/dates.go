@@ -114,19 +114,25 @@ func undated(all []keepwatch.Clock) int {
 	return n
 }
 
-// proven reports whether the credential's own test says how it stands: there must
-// be a way to prove its kind, and a secret to prove it with.
+// asked reports whether SFMC can be asked with a credential of the kind.
+func asked(k keepwatch.Kind) bool {
+	return k.Proof() == keepwatch.ProofToken || k.Proof() == keepwatch.ProofSOAP
+}
+
+// proven reports whether the credential's own tests say how it stands: there is a
+// secret to ask SFMC with or, where SFMC cannot be asked, an integration point.
 func proven(c keepwatch.Credential) bool {
-	switch c.Kind.Proof() {
-	case keepwatch.ProofToken, keepwatch.ProofSOAP:
+	if asked(c.Kind) {
 		return c.SecretRef != ""
 	}
-	return false
+	return len(c.Tests) > 0
 }
 
 // byDates reports whether a credential stands as its dates do, because it has no
-// test of its own and never had a run.
-func byDates(c keepwatch.Credential, own keepwatch.Series) bool { return !proven(c) && own.ID == "" }
+// test of its own, and no evidence of one that it had.
+func byDates(c keepwatch.Credential, own keepwatch.Series) bool {
+	return !proven(c) && (own.ID == "" || !asked(c.Kind))
+}
 
 // standing is the series that says how a credential stands. What cannot be proven
 // stands as its dates do: expired with the first that has passed, unknown while one
@@ -155,8 +161,7 @@ func standing(c keepwatch.Credential, own keepwatch.Series, l looks, all []keepw
 		s.State, s.Outcome, s.Since, s.Last = keepwatch.StateExpired, keepwatch.Expired, k.At, lookAt(l, k.Name)
 		return s
 	}
-	canBe := c.Kind.Proof() == keepwatch.ProofToken || c.Kind.Proof() == keepwatch.ProofSOAP
-	if canBe || hard > known || hard == 0 || s.State == "" {
+	if asked(c.Kind) || hard > known || hard == 0 || s.State == "" {
 		s.State = keepwatch.StateUnknown // a date in the future proves no secret
 		return s
 	}
@@ -174,7 +179,6 @@ func lookAt(l looks, clock string) keepwatch.Observation {
 
 // explainDates fills message, hint and verdict of what stands as its dates do.
 func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwatch.Clock, now time.Time) {
-	canBe := c.Kind.Proof() == keepwatch.ProofToken || c.Kind.Proof() == keepwatch.ProofSOAP
 	first, ends := firstHard(all)
 	if first.Source != keepwatch.DateRead {
 		item.LastProvenAt = nil // its dates were looked at, the thing was not
@@ -186,7 +190,7 @@ func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwat
 			item.Hint = "Renew it, then write down the new date."
 		}
 		item.Verdict = capital(Ends(item.ExpiresAt, item.DaysLeft, now)) + ": a known date has passed."
-	case canBe:
+	case asked(c.Kind):
 		item.Message = "It is not tested: the record names no secret."
 		item.Hint = "Give the record a reference to its secret, or seal the secret."
 		item.Verdict = "Not known: it is not tested, because the record names no secret."

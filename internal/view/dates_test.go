@@ -85,12 +85,21 @@ func TestWhatCannotBeProvenStandsAsItsDatesDo(t *testing.T) {
 		{ID: "assumed", Kind: keepwatch.PersonalAccessToken, SecretGenerated: day(-31)},
 		{ID: "cert", Kind: keepwatch.Certificate, Expires: day(900)},
 		{ID: "cert-gone", Kind: keepwatch.Certificate},
+		{ID: "tried", Kind: keepwatch.SFTPPassword, Expires: day(80)},
+		{ID: "point", Kind: keepwatch.SFTPPassword, Expires: day(80), Tests: []string{"https:mulesoft"}},
 	}}
 	var series []keepwatch.Series
-	for _, id := range []keepwatch.CredentialID{"contract", "contract-over", "undated", "no-secret", "assumed", "cert", "cert-gone"} {
+	for _, id := range []keepwatch.CredentialID{"contract", "contract-over", "undated", "no-secret", "assumed", "cert", "cert-gone", "tried", "point"} {
 		series = append(series, look(id, "", keepwatch.OK, nil))
 	}
 	series = append(series, look("cert", "certificate", keepwatch.Expiring, read(9)), look("cert-gone", "certificate", keepwatch.Expired, read(-9)))
+	// Somebody asked for a test of what cannot be tested; a point can be.
+	for _, id := range []keepwatch.CredentialID{"tried", "point"} {
+		own := look(id, "", keepwatch.MonitorFault, nil)
+		own.Check = keepwatch.CheckID(id)
+		own.ID = keepwatch.SeriesOf(own.Check, "")
+		series = append(series, own)
+	}
 	got := expiring(t, snap, series, view.ExpiringFilter{Within: 90 * 24 * time.Hour})
 	want := map[string]string{
 		"contract contract":      "2026-11-29 typed warning healthy",
@@ -102,6 +111,8 @@ func TestWhatCannotBeProvenStandsAsItsDatesDo(t *testing.T) {
 		"assumed token":          "2026-11-23 assumed warning unknown",
 		"cert certificate":       "2026-12-03 read warning healthy", // what was read beats what was typed
 		"cert-gone certificate":  "2026-11-15 read critical expired",
+		"tried password":         "2027-02-12 typed info healthy",
+		"point password":         "2027-02-12 typed info unknown",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

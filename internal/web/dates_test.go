@@ -115,6 +115,9 @@ func TestADateThatComesNear(t *testing.T) {
 	has(t, doc, "#timeline", "first seen")
 	has(t, doc, "#members", "still open")
 	none(t, doc, "#timeline .proven")
+	if w := post(t, e.site(), "/credentials/sftp-drop/check"); w.Code != http.StatusConflict {
+		t.Errorf("a test of what has none: %d", w.Code)
+	}
 	_, doc = get(t, e.site(), "/credentials/sftp-drop")
 	none(t, doc, "#check")
 	none(t, doc, "#runs")

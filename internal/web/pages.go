@@ -109,7 +109,7 @@ func (s *site) check(w http.ResponseWriter, r *http.Request) (*page, error) {
 		return nil, err
 	}
 	id := keepwatch.CredentialID(r.PathValue("id"))
-	if err := s.Reader.Exists(id); err != nil {
+	if err := s.Reader.Testable(id); err != nil {
 		return nil, err
 	}
 	o, err := s.Check(r.Context(), id)
