@@ -206,11 +206,13 @@ func reached(r client.Rotation, state string) bool {
 // follow shows each new row until the rotation is where it was waited for, or does
 // not go on by itself.
 func (c rotateCmd) follow(e *env, daemon *client.Client, r client.Rotation) (client.Rotation, error) {
-	seen := client.RotationEvidence{}
+	shown := map[client.RotationEvidence]bool{} // a row may take the place of another, with its time
 	for {
-		for _, row := range news(r.Evidence, seen) {
-			e.progress("%s  %s", row.At.UTC().Format("2006-01-02 15:04:05Z"), row.Detail)
-			seen = row
+		for _, row := range r.Evidence {
+			if !shown[row] {
+				e.progress("%s  %s", row.At.UTC().Format("2006-01-02 15:04:05Z"), row.Detail)
+			}
+			shown[row] = true
 		}
 		if !r.Open || r.Trouble != "" || reached(r, c.Until) {
 			return r, nil
@@ -226,19 +228,6 @@ func (c rotateCmd) follow(e *env, daemon *client.Client, r client.Rotation) (cli
 		}
 		r = next
 	}
-}
-
-// news are the rows after the one that was shown last. A row may take the place of
-// another of its kind, so it is found by its time.
-func news(rows []client.RotationEvidence, seen client.RotationEvidence) []client.RotationEvidence {
-	if i := slices.Index(rows, seen); i >= 0 {
-		return rows[i+1:]
-	}
-	i := slices.IndexFunc(rows, func(row client.RotationEvidence) bool { return row.At.After(seen.At) })
-	if i < 0 {
-		return nil
-	}
-	return rows[i:]
 }
 
 // rotationExit is critical when somebody is cut off, and a warning when a person has
