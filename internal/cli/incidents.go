@@ -231,5 +231,14 @@ func explained(err error) error {
 	if answer.Status == 401 {
 		hint = "set " + tokenVariable + "; the daemon hands out tokens to administrators only, and keepwatch token create makes the first one while no daemon runs"
 	}
+	if answer.Code == "invalid" {
+		err = refusedError{err}
+	}
 	return keepwatch.WithHint(err, hint)
 }
+
+// refusedError is an argument that the daemon refused. It ends the command as the same
+// one does that the command refuses itself.
+type refusedError struct{ error }
+
+func (e refusedError) Unwrap() []error { return []error{e.error, keepwatch.ErrInvalid} }
