@@ -88,7 +88,7 @@ func (in Inventory) inProcess(e *env, db *store.DB) (*client.Client, func(), err
 			}
 			return cfg, err
 		},
-		LookupEnv: os.LookupEnv, Version: Version(), Logger: e.log, Listener: deaf{}, Store: db,
+		LookupEnv: os.LookupEnv, Version: Version(), Logger: e.errorsOnly(), Listener: deaf{}, Store: db,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -99,6 +99,15 @@ func (in Inventory) inProcess(e *env, db *store.DB) (*client.Client, func(), err
 		return nil, nil, errors.Join(err, a.Stop())
 	}
 	return c, func() { _ = a.Stop() }, nil
+}
+
+// errorsOnly is the log of a daemon that runs nothing: what it warns of when it starts
+// is news to whoever runs it, and noise beside the answer to a question.
+func (e *env) errorsOnly() *slog.Logger {
+	if e.Verbose {
+		return e.log
+	}
+	return slog.New(slog.NewTextHandler(e.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
 // deaf is a listener that nobody reaches.
