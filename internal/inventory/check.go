@@ -42,7 +42,7 @@ func checkReferences(c *keepwatch.Credential) error {
 	for _, r := range []struct{ field, ref string }{{"secret", c.SecretRef}, {"certificate.password", c.Certificate.Password}} {
 		name, sealed := strings.CutPrefix(r.ref, "sealed:")
 		if owner, _, _ := strings.Cut(name, "+"); sealed && owner != string(c.ID) {
-			return fieldError{r.field, wrong("hand the secret over for this record, or name another reference", "is sealed for the record %q", clip(owner))}
+			return fieldError{r.field, wrong("hand the secret over for this record, or name another reference", "is sealed for the record %s", shown(owner))}
 		}
 	}
 	return nil
@@ -51,7 +51,7 @@ func checkReferences(c *keepwatch.Credential) error {
 func checkTenant(c *keepwatch.Credential, tenants []keepwatch.Tenant) error {
 	at := slices.IndexFunc(tenants, func(t keepwatch.Tenant) bool { return t.ID == c.Tenant })
 	if at < 0 {
-		return fieldError{"tenant", wrong("one of "+tenantNames(tenants), "there is no tenant %q", clip(string(c.Tenant)))}
+		return fieldError{"tenant", wrong("one of "+tenantNames(tenants), "there is no tenant %s", shown(string(c.Tenant)))}
 	}
 	units := tenants[at].BusinessUnits
 	if c.BusinessUnit == 0 || len(units) == 0 || slices.ContainsFunc(units, func(u keepwatch.BusinessUnit) bool { return u.MID == c.BusinessUnit }) {

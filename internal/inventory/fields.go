@@ -143,7 +143,7 @@ func date(name string, to func(*keepwatch.Credential) *keepwatch.Date) field {
 			}
 			d, err := keepwatch.ParseDate(s)
 			if err != nil || !plausible(d) {
-				return wrong("write it like 2026-09-28, from 2000 to 2099", "%q is not a date", clip(s))
+				return wrong("write it like 2026-09-28, from 2000 to 2099", "%s is not a date", shown(s))
 			}
 			*to(c) = d
 			return nil
@@ -178,7 +178,7 @@ func flag(name string, to func(*keepwatch.Credential) *bool) field {
 		func(c *keepwatch.Credential, s string) error {
 			v, ok := truths[strings.ToLower(s)]
 			if !ok {
-				return wrong("true or false", "%q is neither true nor false", clip(s))
+				return wrong("true or false", "%s is neither true nor false", shown(s))
 			}
 			*to(c) = v
 			return nil

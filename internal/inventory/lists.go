@@ -144,13 +144,13 @@ func parseHolder(p string) (keepwatch.Holder, error) {
 	if open := find(p, '<'); open >= 0 {
 		closed := find(p[open:], '>')
 		if closed < 0 || trim(p[open+closed+1:]) != "" {
-			return keepwatch.Holder{}, wrong("write it like mulesoft-prod <middleware@example.com>", "%q is not a holder", clip(p))
+			return keepwatch.Holder{}, wrong("write it like mulesoft-prod <middleware@example.com>", "%s is not a holder", shown(p))
 		}
 		name, contact = p[:open], p[open+1:open+closed]
 	}
 	h := keepwatch.Holder{Name: unescape(name), Contact: unescape(contact)}
 	if h.Name == "" {
-		return h, wrong("write it like mulesoft-prod <middleware@example.com>", "%q is a holder without a name", clip(p))
+		return h, wrong("write it like mulesoft-prod <middleware@example.com>", "%s is a holder without a name", shown(p))
 	}
 	for _, v := range []string{h.Name, h.Contact} {
 		if _, err := free(200)(v); err != nil {
@@ -222,7 +222,7 @@ func amountTrait(name string, to func(*keepwatch.Dependent) *float64) trait {
 	}, func(d *keepwatch.Dependent, s string) error {
 		v, err := strconv.ParseFloat(s, 64)
 		if err != nil || !(v >= 0 && v <= 1e12) { // written so that NaN fails
-			return wrong("a number from 0 on", "%q is not an amount", clip(s))
+			return wrong("a number from 0 on", "%s is not an amount", shown(s))
 		}
 		*to(d) = v
 		return nil
@@ -263,7 +263,7 @@ func setDependents(c *keepwatch.Credential, s string) error {
 		}
 		id := d.Kind + ":" + d.Key
 		if seen[id] {
-			return wrong("name each once", "%q stands twice", clip(id))
+			return wrong("name each once", "%s stands twice", shown(id))
 		}
 		seen[id] = true
 		out = append(out, d)
@@ -280,13 +280,13 @@ func parseDependent(p string) (keepwatch.Dependent, error) {
 	if open := find(p, '{'); open >= 0 {
 		closed := find(p[open:], '}')
 		if closed < 0 || trim(p[open+closed+1:]) != "" {
-			return d, wrong(dependentHint, "%q is not a dependent", clip(p))
+			return d, wrong(dependentHint, "%s is not a dependent", shown(p))
 		}
 		body, named = p[:open], p[open+1:open+closed]
 	}
 	kind, key, found := strings.Cut(body, ":")
 	if !found || unescape(key) == "" {
-		return d, wrong(dependentHint, "%q is not a dependent", clip(p))
+		return d, wrong(dependentHint, "%s is not a dependent", shown(p))
 	}
 	var err error
 	if d.Kind, err = choice("a kind of dependent", dependentKinds...)(trim(kind)); err != nil {
@@ -306,7 +306,7 @@ func setTraits(d *keepwatch.Dependent, named string) error {
 			i = slices.IndexFunc(traits, func(t trait) bool { return t.name == trim(pair[:at]) })
 		}
 		if i < 0 || unescape(pair[at+1:]) == "" {
-			return wrong(dependentHint, "%q is not a named value of a dependent", clip(pair))
+			return wrong(dependentHint, "%s is not a named value of a dependent", shown(pair))
 		}
 		if err := traits[i].set(d, unescape(pair[at+1:])); err != nil {
 			return err
@@ -366,7 +366,7 @@ func setTests(c *keepwatch.Credential, s string) error {
 	for _, p := range elements(s) {
 		t := unescape(p)
 		if !isTest(t) {
-			return wrong("identity, rest:/PATH, soap:GetSystemStatus, soap:OBJECT or https:NAME", "%q is not a test", clip(t))
+			return wrong("identity, rest:/PATH, soap:GetSystemStatus, soap:OBJECT or https:NAME", "%s is not a test", shown(t))
 		}
 		out = append(out, t)
 	}
@@ -409,7 +409,7 @@ func setScopes(c *keepwatch.Credential, s string) error {
 	var out []string
 	for _, p := range split(s, ";, \n\r\t") {
 		if len(p) > 100 || strings.Trim(p, letters[26:]+digits) != "" {
-			return wrong("names like email_read", "%q is not a scope", clip(p))
+			return wrong("names like email_read", "%s is not a scope", shown(p))
 		}
 		out = append(out, p)
 	}

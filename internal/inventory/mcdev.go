@@ -130,7 +130,7 @@ func (e *entry) fill(sheet *Sheet, row *Row, name string, o ReadOptions, p *trou
 		put("tenant", string(tenant.ID))
 		put("business_unit", e.unit(sheet, tenant))
 	} else if e.AuthURL+e.Tenant != "" && o.Tenant == "" {
-		p.add("auth_url", wrong("register the tenant first, or name it for the import", "no tenant has the host %s", clip(hostOf(e.AuthURL+e.Tenant))))
+		p.add("auth_url", wrong("register the tenant first, or name it for the import", "no tenant has the host %s", shownHost(hostOf(e.AuthURL+e.Tenant))))
 	} else {
 		put("business_unit", e.account())
 	}
@@ -180,6 +180,14 @@ func hostOf(address string) string {
 		return strings.ToLower(u.Host)
 	}
 	return strings.ToLower(strings.Trim(address, "/ "))
+}
+
+// shownHost is a host in a message. What has no dot is none, and may be anything.
+func shownHost(host string) string {
+	if !strings.Contains(host, ".") {
+		return shown(host)
+	}
+	return clip(host)
 }
 
 // writeMcdev writes the packages that have a client id, without their secrets:

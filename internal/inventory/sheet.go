@@ -3,6 +3,9 @@ package inventory
 import (
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -175,3 +178,36 @@ func clip(s string) string {
 	}
 	return s
 }
+
+// shown is a cell in a message that says what is wrong with it: in quotation marks
+// when it can only be a word, a number or a date. Anything else may be a secret that
+// was put into the wrong column, and line and column say well enough which cell it is.
+func shown(s string) string {
+	if suspect(s) {
+		return "what stands here"
+	}
+	return strconv.Quote(s)
+}
+
+// shownKey is a key of a mapping in the place of a column. A secret between braces
+// reads as a key: {SECRET}.
+func shownKey(key string) string {
+	if !suspect(key) {
+		return key
+	}
+	if parent, _, nested := strings.Cut(key, "."); nested && !suspect(parent) {
+		return parent
+	}
+	return ""
+}
+
+func suspect(s string) bool {
+	return len(s) > 40 || len(s) > 7 && slices.ContainsFunc(strings.FieldsFunc(s, isSeparator), mixed)
+}
+
+func isSeparator(r rune) bool { return strings.ContainsRune(" .,:;/_-", r) }
+
+var plainWord = regexp.MustCompile(`^([0-9]{1,12}|\pL?\p{Ll}{0,13}|\p{Lu}{1,13})$`)
+
+// mixed reports whether a piece between two separators is neither a word nor a number.
+func mixed(piece string) bool { return !plainWord.MatchString(piece) }

@@ -226,7 +226,7 @@ func (t *table) value(f field, column int, cell string) (string, error) {
 func (t *table) date(column int, cell string) (string, error) {
 	r, ok := t.dates(cell)
 	if !ok {
-		return "", wrong("write it like 2026-09-28", "%q is not a date", clip(cell))
+		return "", wrong("write it like 2026-09-28", "%s is not a date", shown(cell))
 	}
 	d, known := r.pick(t.orderOf(column))
 	if !known {

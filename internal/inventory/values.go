@@ -38,7 +38,7 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 func identifierOf(what string) func(string) (string, error) {
 	return func(s string) (string, error) {
 		if !idPattern.MatchString(s) {
-			return "", wrong("up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit", "%q is not %s", clip(s), what)
+			return "", wrong("up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit", "%s is not %s", shown(s), what)
 		}
 		return s, nil
 	}
@@ -72,7 +72,7 @@ func choice[S ~string](what string, values ...S) func(string) (string, error) {
 	return func(s string) (string, error) {
 		name := strings.ReplaceAll(strings.ToLower(s), " ", "_")
 		if !slices.Contains(names, name) {
-			return "", wrong("one of "+strings.Join(names, ", "), "%q is not %s", clip(s), what)
+			return "", wrong("one of "+strings.Join(names, ", "), "%s is not %s", shown(s), what)
 		}
 		return name, nil
 	}
@@ -106,14 +106,14 @@ func hostPort(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	n, bad := strconv.ParseUint(port, 10, 16)
 	if err != nil || bad != nil || n == 0 || host == "" || len(s) > 300 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || isControl(r) || r == '$' }) {
-		return "", wrong("HOST:PORT, such as api.example.com:443", "%q is not an endpoint", clip(s))
+		return "", wrong("HOST:PORT, such as api.example.com:443", "%s is not an endpoint", shown(s))
 	}
 	return s, nil
 }
 
 func hostName(s string) (string, error) {
 	if len(s) > 253 || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("/:@\\$", r) }) {
-		return "", wrong("a name like api.example.com", "%q is not the name of a host", clip(s))
+		return "", wrong("a name like api.example.com", "%s is not the name of a host", shown(s))
 	}
 	return s, nil
 }
@@ -125,7 +125,7 @@ func setMID(c *keepwatch.Credential, s string) error {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 1 || n > 1e15 {
-		return wrong("the number (MID) of a business unit", "%q is not the number of a business unit", clip(s))
+		return wrong("the number (MID) of a business unit", "%s is not the number of a business unit", shown(s))
 	}
 	c.BusinessUnit = keepwatch.MID(n)
 	return nil
@@ -145,7 +145,7 @@ func parseSpan(s string, least, most time.Duration) (time.Duration, error) {
 	}
 	d, err := keepwatch.ParseDuration(s)
 	if err != nil || d < least || d > most {
-		return 0, wrong(fmt.Sprintf("%s to %s, written like 90s, 15m, 2h or 30d", keepwatch.FormatDuration(least), keepwatch.FormatDuration(most)), "%q is not a duration that fits here", clip(s))
+		return 0, wrong(fmt.Sprintf("%s to %s, written like 90s, 15m, 2h or 30d", keepwatch.FormatDuration(least), keepwatch.FormatDuration(most)), "%s is not a duration that fits here", shown(s))
 	}
 	return d, nil
 }

@@ -92,9 +92,9 @@ func eachKey(n *yaml.Node, prefix string, p *troubles, visit func(string, *yaml.
 		key, value := prefix+n.Content[i].Value, n.Content[i+1]
 		switch {
 		case seen[key]:
-			p.add(clip(key), wrong("write each key once", "stands twice"))
+			p.add(shownKey(key), wrong("write each key once", "stands twice"))
 		case value.Kind == yaml.AliasNode || value.Anchor != "":
-			p.add(clip(key), wrong("write the value out", "is an anchor or alias"))
+			p.add(shownKey(key), wrong("write the value out", "is an anchor or alias"))
 		default:
 			visit(key, value)
 		}
@@ -105,7 +105,7 @@ func eachKey(n *yaml.Node, prefix string, p *troubles, visit func(string, *yaml.
 func readKey(key string, value *yaml.Node, row *Row, p *troubles) {
 	i, known := fieldAt[key]
 	if !known {
-		p.add(clip(key), wrong("keep it in a configuration file, or leave it out", "is not part of a record"))
+		p.add(shownKey(key), wrong("keep it in a configuration file, or leave it out", "is not part of a record"))
 		return
 	}
 	text, err := nodeText(fields[i], value)
@@ -193,7 +193,7 @@ func scalars(n *yaml.Node) (map[string][]string, error) {
 		}
 		for _, v := range list {
 			if v.Kind != yaml.ScalarNode || v.Anchor != "" || out[key] != nil && key != "reads" {
-				return nil, wrong("as in a configuration file", "%s has the wrong shape", clip(key))
+				return nil, wrong("as in a configuration file", "%s has the wrong shape", shownKey(key))
 			}
 			if v.ShortTag() != "!!null" && v.Value != "" {
 				out[key] = append(out[key], v.Value)
@@ -214,7 +214,7 @@ func take(values map[string][]string, key string) string {
 
 func leftOver(values map[string][]string) error {
 	for key := range values {
-		return wrong("as in a configuration file", "%s is not known here", clip(key))
+		return wrong("as in a configuration file", "%s is not known here", shownKey(key))
 	}
 	return nil
 }
