@@ -75,7 +75,7 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	if !e.dated[id] { // nothing is asked about what has no test
 		d.Plan = planOf(e.snap.Plans, id)
 	}
-	d.History = history(e.hours[s.ID], now)
+	d.History = history(e.proofs(id), now)
 	if s.Last.Key != "" {
 		last := ResultOf(s.Last)
 		d.Last = &last

@@ -181,7 +181,7 @@ func (e *estate) addTenants(o *client.Overview, items []client.Credential, talli
 	}
 	o.Shown = len(matched)
 	for _, item := range matched {
-		item.History = history(e.hours[e.series[keepwatch.CredentialID(item.ID)].ID], e.now)
+		item.History = history(e.proofs(keepwatch.CredentialID(item.ID)), e.now)
 		if i, ok := tenantIndex(tenants, item.Tenant); ok {
 			addToUnit(&tenants[i], item)
 		}

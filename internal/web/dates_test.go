@@ -108,6 +108,10 @@ func TestADateThatComesNear(t *testing.T) {
 		}
 	}
 	has(t, doc, "[data-id=jwt] .c-ends", "no end")
+	none(t, doc, "tr[data-id=sftp-drop] .c-strip .ok")
+	if len(find(doc, "tr[data-id=sftp-drop] .c-strip .absent")) == 0 {
+		t.Error("no strip is shown")
+	}
 	has(t, doc, "#rail .finding", "1 date")
 	_, doc = get(t, e.site(), "/expiring")
 	has(t, doc, "#head h1", "1 unknown")
@@ -122,7 +126,7 @@ func TestADateThatComesNear(t *testing.T) {
 	none(t, doc, "#check")
 	none(t, doc, "#runs")
 	has(t, doc, "#run h2", "Last look at its dates")
-	has(t, doc, "#history .windows", "–")
+	none(t, doc, "#history") // a look at its dates is no proof, and no green bar
 	has(t, doc, "#rail", "Next look")
 	for _, node := range find(doc, "#rail dt") {
 		if text(node) == "Calls a year" {
