@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -89,13 +90,27 @@ func messageOf(e *huma.ErrorModel) string {
 			faults = append(faults, "the body is not as expected")
 			continue
 		}
-		faults = append(faults, d.Location+": "+d.Message)
+		faults = append(faults, placeOf(d.Location)+": "+d.Message)
 	}
 	if len(faults) == 0 {
 		return e.Detail
 	}
 	slices.Sort(faults)
 	return strings.Join(slices.Compact(faults), "; ")
+}
+
+// plainKeys are the parts of a place that are shown: the API's own and their like. A
+// body's author chose its keys, and a secret may have slipped among them.
+var plainKeys = regexp.MustCompile(`^([A-Za-z_-]{1,20}|[a-z]+(_[a-z]+)+)(\[[0-9]+\])?$`)
+
+func placeOf(location string) string {
+	parts := strings.Split(location, ".")
+	for i, p := range parts {
+		if !plainKeys.MatchString(p) {
+			parts[i] = "…"
+		}
+	}
+	return strings.Join(parts, ".")
 }
 
 func hintOf(ctx huma.Context, e *huma.ErrorModel) string {

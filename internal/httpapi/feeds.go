@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -40,8 +41,8 @@ func (a *api) feedRoutes() {
 		Summary: "End a calendar feed at once",
 	}, func(ctx context.Context, in *feedInput) error {
 		err := a.Feeds.RevokeFeed(ctx, in.ID, time.Now())
-		if errors.Is(err, keepwatch.ErrNotFound) && keepwatch.HintOf(err) == "" {
-			err = keepwatch.WithHint(err, "list the feeds to see which there are; the id is not the address")
+		if errors.Is(err, keepwatch.ErrNotFound) { // not repeated: it may be the address's token
+			err = keepwatch.WithHint(fmt.Errorf("there is no feed with this id: %w", keepwatch.ErrNotFound), "list the feeds to see which there are; the id is not the address")
 		}
 		return err
 	})
