@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -96,9 +97,31 @@ type watched struct {
 	next    http.Handler
 	vault   *vault
 	out     *evidence
-	secrets map[string]string // by client id
+	secrets *keyring
 
 	tokens, calls atomic.Int64
+}
+
+// keyring knows which secrets rightly travel in the token requests of a client.
+type keyring struct {
+	mu sync.Mutex
+	of map[string][]string // by client id
+}
+
+func (k *keyring) add(client, secret string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.of == nil {
+		k.of = map[string][]string{}
+	}
+	k.of[client] = append(k.of[client], secret)
+}
+
+func (k *keyring) holds(client string, secret any) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	text, ok := secret.(string)
+	return ok && slices.Contains(k.of[client], text)
 }
 
 func (s *watched) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -147,7 +170,7 @@ func isToken(r *http.Request) bool {
 var soapSecret = regexp.MustCompile(`(?s)<fueloauth[^>]*>.*?</fueloauth>|<oAuthToken[^>]*>.*?</oAuthToken>|<wsse:Password[^>]*>.*?</wsse:Password>`)
 
 // withoutRightful is a request without what may be in it.
-func withoutRightful(r *http.Request, body []byte, secrets map[string]string) string {
+func withoutRightful(r *http.Request, body []byte, secrets *keyring) string {
 	header := r.Header.Clone()
 	header.Del("Authorization")
 	text := string(body)
@@ -156,7 +179,7 @@ func withoutRightful(r *http.Request, body []byte, secrets map[string]string) st
 		var ask map[string]any
 		_ = json.Unmarshal(body, &ask)
 		for _, keys := range [][2]string{{"client_id", "client_secret"}, {"clientId", "clientSecret"}} {
-			if id, ok := ask[keys[0]].(string); ok && secrets[id] == ask[keys[1]] {
+			if id, ok := ask[keys[0]].(string); ok && secrets.holds(id, ask[keys[1]]) {
 				delete(ask, keys[1])
 			}
 		}
@@ -173,12 +196,19 @@ func withoutRightful(r *http.Request, body []byte, secrets map[string]string) st
 type hostile struct {
 	vault *vault
 	out   *evidence
-	known map[string]string // client secrets by client id
+	known *keyring
 
 	mu     sync.Mutex
 	owner  map[string]string // client secret by access token
 	proven map[string]bool   // access tokens whose identity it confirms, so that SOAP is asked
 	counts map[string]int    // of answers, by surface
+	mixed  atomic.Bool       // the next answer is in another place, not only in another spelling
+}
+
+func (h *hostile) count(surface string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.counts[surface]
 }
 
 // echoes are the spellings in which a server may repeat a secret.
@@ -291,7 +321,11 @@ func (h *hostile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		n := h.counts[surface]
 		h.counts[surface]++
 		h.mu.Unlock()
-		answer = answers[n/len(echoes)%len(answers)](echoes[n%len(echoes)](secret))
+		place := n / len(echoes)
+		if h.mixed.Load() {
+			place = n
+		}
+		answer = answers[place%len(answers)](echoes[n%len(echoes)](secret))
 	}
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
