@@ -88,13 +88,15 @@ func TestEndpointBehindAProxy(t *testing.T) {
 			return
 		}
 		defer func() { _ = to.Close() }()
-		w.WriteHeader(http.StatusOK)
-		conn, _, err := http.NewResponseController(w).Hijack()
+		// Taken over before it is answered: once the client may speak, the
+		// server's own reader would swallow the first byte.
+		conn, from, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			return
 		}
 		defer func() { _ = conn.Close() }()
-		go func() { _, _ = io.Copy(to, conn) }()
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() { _, _ = io.Copy(to, from) }()
 		_, _ = io.Copy(conn, to)
 	}))
 	defer proxy.Close()
