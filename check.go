@@ -17,6 +17,8 @@ const (
 	CheckRotation CheckKind = "rotation"
 	// CheckDiscovery looks at one account with a credential that may.
 	CheckDiscovery CheckKind = "discovery"
+	// CheckEffects reads SFMC's own counters of one family in one business unit.
+	CheckEffects CheckKind = "effects"
 )
 
 // CheckOf names a check of a credential that is not its own test.
@@ -25,6 +27,26 @@ func CheckOf(kind CheckKind, id CredentialID) CheckID {
 		return CheckID(id)
 	}
 	return CheckID(string(kind) + ":" + string(id))
+}
+
+// Family is one group of counters that are read together.
+type Family string
+
+// The families of effects, each a check of its own for every business unit.
+const (
+	FamilyJourneys       Family = "journeys"
+	FamilyDataExtensions Family = "data_extensions"
+	FamilyAutomations    Family = "automations"
+	FamilyQueues         Family = "queues" // transactional definitions
+	FamilySends          Family = "sends"  // triggered sends
+)
+
+// Families are all of them.
+var Families = []Family{FamilyJourneys, FamilyDataExtensions, FamilyAutomations, FamilyQueues, FamilySends}
+
+// EffectsCheck names the check of one family in one business unit.
+func EffectsCheck(tenant TenantID, unit MID, family Family) CheckID {
+	return CheckID(string(CheckEffects) + ":" + string(tenant) + ":" + unit.String() + ":" + string(family))
 }
 
 // Reason says why a run was handed out.

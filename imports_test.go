@@ -37,6 +37,10 @@ var floors = map[string]int{
 	"keepwatch/internal/auth":      3,
 	"keepwatch/internal/discovery": 3,
 	"keepwatch/internal/inventory": 3,
+	"keepwatch/internal/impact":    2,
+	"keepwatch/internal/collect":   3,
+	"keepwatch/internal/report":    3,
+	"keepwatch/internal/scan":      3,
 
 	"keepwatch/internal/rotate":          4,
 	"keepwatch/internal/view":            4,

@@ -28,6 +28,8 @@ type Incident struct {
 
 	Credential CredentialID // scope credential only
 	Members    []Member
+	Effects    []Effect // what stopped because of it; of scope effect: what it is about
+	Causes     []Cause  // scope effect only: candidates, the likeliest first
 
 	// The failure began somewhere in (LastProvenAt, FirstFailedAt].
 	LastProvenAt   time.Time
@@ -36,6 +38,7 @@ type Incident struct {
 	NotifiedAt     time.Time
 	AcknowledgedAt time.Time
 	AcknowledgedBy string
+	RestoredAt     time.Time // the cause is gone; effects may still catch up
 	ResolvedAt     time.Time
 	MergedInto     IncidentID
 
@@ -72,7 +75,10 @@ const (
 	Left         TransitionKind = "left"    // a member recovered while others still fail
 	Acknowledged TransitionKind = "acknowledged"
 	Merged       TransitionKind = "merged_into"
-	Warning      TransitionKind = "warning" // a further rung of an expiry ladder
+	Warning      TransitionKind = "warning"  // a further rung of an expiry ladder
+	Affected     TransitionKind = "affected" // a further effect
+	Relieved     TransitionKind = "relieved" // an effect caught up while others have not
+	Restored     TransitionKind = "restored" // the cause is gone, effects still catch up
 	Resolved     TransitionKind = "resolved"
 )
 

@@ -63,6 +63,16 @@ const (
 	Expiring Outcome = "expiring"
 	Expired  Outcome = "expired"
 	Drifted  Outcome = "drifted"
+
+	// Effects: what stopped in SFMC, whatever the cause.
+	JourneyStalled         Outcome = "journey_stalled"
+	JourneyActivityFailing Outcome = "journey_activity_failing"
+	DataStale              Outcome = "data_stale"
+	AutomationMissed       Outcome = "automation_missed"
+	AutomationFailed       Outcome = "automation_failed"
+	ImportEmpty            Outcome = "import_empty"
+	QueueBackingUp         Outcome = "queue_backing_up"
+	VolumeDropped          Outcome = "volume_dropped"
 )
 
 // State is how a credential stands.
@@ -119,6 +129,8 @@ const (
 	ConfirmBurst Confirmation = "burst"
 	// ConfirmRuns: a burst as above in each of fail_after scheduled runs.
 	ConfirmRuns Confirmation = "runs"
+	// ConfirmJudged: the judge of an effect waits by itself until chance is ruled out.
+	ConfirmJudged Confirmation = "judged"
 )
 
 const (
@@ -192,6 +204,15 @@ var Outcomes = []OutcomeInfo{
 	{Expiring, CategoryNone, StateHealthy, SeverityWarning, ExitWarning, ScopeCredential, ConfirmDate, false, "a date comes near, and a rung of its ladder is reached"},
 	{Expired, CategoryNone, StateExpired, SeverityCritical, ExitCritical, ScopeCredential, ConfirmDate, false, "a known date has passed"},
 	{Drifted, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeCredential, ConfirmDate, false, "issuer, key, names or chain changed since the last time"},
+
+	{JourneyStalled, CategoryNone, StateFailing, SeverityCritical, ExitCritical, ScopeEffect, ConfirmJudged, false, "a journey that runs takes no contacts any more"},
+	{JourneyActivityFailing, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeEffect, ConfirmJudged, false, "an activity inside a journey fails while the journey runs on"},
+	{DataStale, CategoryNone, StateFailing, SeverityWarning, ExitCritical, ScopeEffect, ConfirmJudged, false, "a data extension gets no new rows"},
+	{AutomationMissed, CategoryNone, StateFailing, SeverityWarning, ExitCritical, ScopeEffect, ConfirmJudged, false, "an automation did not run when it should have"},
+	{AutomationFailed, CategoryNone, StateFailing, SeverityWarning, ExitCritical, ScopeEffect, ConfirmJudged, false, "an automation ended in an error, or was switched off for its errors"},
+	{ImportEmpty, CategoryNone, StateFailing, SeverityWarning, ExitCritical, ScopeEffect, ConfirmJudged, false, "an import succeeded and brought nothing, or far less than usual"},
+	{QueueBackingUp, CategoryNone, StateFailing, SeverityCritical, ExitCritical, ScopeEffect, ConfirmJudged, false, "messages wait and are not sent"},
+	{VolumeDropped, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeEffect, ConfirmJudged, false, "far fewer events than at this time of the week"},
 	{MonitoringBlind, CategoryMonitor, StateUnknown, SeverityCritical, ExitCannot, ScopeMonitor, ConfirmNever, false, "no proof was possible for longer than allowed"},
 }
 

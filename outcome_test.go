@@ -17,6 +17,8 @@ func whenOpens(o keepwatch.OutcomeInfo) string {
 	switch o.Confirm {
 	case keepwatch.ConfirmAtOnce:
 		return "at once, and it is never tried again by itself"
+	case keepwatch.ConfirmJudged:
+		return "when the judge is sure: [detection.md](detection.md)"
 	case keepwatch.ConfirmDate:
 		return "at once: a date or a comparison is asked nothing twice"
 	case keepwatch.ConfirmTwice:

@@ -39,6 +39,7 @@ type Series struct {
 	Scopes       []string
 	Warned       *Warned // of a clock: the rungs that were said
 	Seen         []Fact  // the facts that drift is judged by
+	Watch        *Watch  // of a subject's aspect: newest reading, memory and verdict; nil otherwise
 }
 
 // Warned remembers which rungs of one date were recorded. Another date re-arms
@@ -103,6 +104,9 @@ type Rollup struct {
 	TookSum  time.Duration
 	TookMax  time.Duration
 	Requests int // token requests made
+
+	Amount  int64         // of counts: events
+	Watched time.Duration // of counts: how much of the span was seen
 }
 
 // Result is one stored run.
