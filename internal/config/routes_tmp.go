@@ -1,0 +1,3 @@
+package config
+
+var routeNames = []string{"journey_history"}
