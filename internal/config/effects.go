@@ -9,6 +9,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/internal/calendar"
+	"keepwatch/internal/collect"
 )
 
 // Effects is how one tenant is watched for what stops when a credential does.
@@ -20,14 +21,6 @@ type Effects struct {
 	Calendar  *calendar.Calendar                 // whose zone and holidays hold
 	Allowance int64                              // calls a year of the edition; 0: nobody said
 	ENS       map[string]string                  // references to signature keys, by callback
-}
-
-// DefaultEvery is how often each family is looked at where nothing else is said.
-func DefaultEvery() map[keepwatch.Family]time.Duration {
-	return map[keepwatch.Family]time.Duration{
-		keepwatch.FamilyJourneys: 15 * time.Minute, keepwatch.FamilyDataExtensions: time.Hour, keepwatch.FamilyAutomations: 15 * time.Minute,
-		keepwatch.FamilyQueues: 5 * time.Minute, keepwatch.FamilySends: 15 * time.Minute,
-	}
 }
 
 // Effects is how a tenant is watched; false where it names no reader.
@@ -42,7 +35,7 @@ func (m *merger) effectsOf(c *Config, id keepwatch.TenantID, d at[effectsDraft])
 	if !d.at.set() {
 		return
 	}
-	e := Effects{Every: DefaultEvery(), All: d.v.watch == watchAll, Allowance: d.v.allowance, ENS: map[string]string{}}
+	e := Effects{Every: maps.Clone(collect.DefaultEvery), All: d.v.watch == watchAll, Allowance: d.v.allowance, ENS: map[string]string{}}
 	maps.Copy(e.Every, d.v.every)
 	e.Calendar = c.Calendars[c.Tiers[keepwatch.Standard].Calendar]
 	if name := d.v.calendar; name.at.set() {
@@ -158,7 +151,7 @@ type EffectsPlan struct {
 	All      bool
 	Off      []string
 	Calendar *calendar.Calendar
-	Subjects []Watched // that credentials name
+	Subjects []collect.Wanted // that credentials name
 }
 
 // EffectsPlan finds what a check looks at; false where the configuration has no

@@ -10,12 +10,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"keepwatch"
+	"keepwatch/internal/collect"
 )
 
 func effectsConfig(t *testing.T) *Config { return mustLoad(t, good("effects.yaml")) }
 
 // said is a subject in a line: what it hangs on, and over what.
-func said(w Watched) string {
+func said(w collect.Wanted) string {
 	ways := make([]string, len(w.Upstream))
 	for i, u := range w.Upstream {
 		ways[i] = string(u.Credential)

@@ -1,3 +1,5 @@
 package config
 
-var routeNames = []string{"journey_history"}
+import "keepwatch/internal/collect"
+
+var routeNames = []string{collect.RouteHistory, collect.RouteRows, collect.RouteNotSent}

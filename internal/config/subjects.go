@@ -6,15 +6,8 @@ import (
 	"strings"
 
 	"keepwatch"
+	"keepwatch/internal/collect"
 )
-
-// Watched is one thing in SFMC that the configuration names, with what it says of it.
-type Watched struct {
-	Subject        keepwatch.Subject
-	Upstream       []keepwatch.Upstream
-	Expect         keepwatch.Expectation
-	TimestampField string
-}
 
 // FamilyOf is the family that a kind of subject is read in.
 func FamilyOf(kind keepwatch.SubjectKind) keepwatch.Family {
@@ -33,10 +26,10 @@ func FamilyOf(kind keepwatch.SubjectKind) keepwatch.Family {
 
 // thing is a subject while it is put together: who named it, and what feeds it.
 type thing struct {
-	Watched
-	owners  []keepwatch.CredentialID // that name it as their dependent
-	feeders []*thing                 // automations that fill it, data extensions that it reads
-	fills   bool                     // some feeder fills it: the way to it leads over that one
+	collect.Wanted
+	owners   []keepwatch.CredentialID // that name it as their dependent
+	feeders  []*thing                 // automations that fill it, data extensions that it reads
+	filledBy []*thing                 // those of them that fill it
 }
 
 // web is everything that the credentials of one business unit name.
@@ -47,7 +40,7 @@ type web struct {
 }
 
 // named are the subjects that a tenant's credentials name, by unit and family.
-func (c *Config) named(id keepwatch.TenantID) map[keepwatch.MID]map[keepwatch.Family][]Watched {
+func (c *Config) named(id keepwatch.TenantID) map[keepwatch.MID]map[keepwatch.Family][]collect.Wanted {
 	webs := map[keepwatch.MID]*web{}
 	for _, cred := range c.Credentials {
 		if cred.Tenant != id || len(cred.Dependents) == 0 {
@@ -62,7 +55,7 @@ func (c *Config) named(id keepwatch.TenantID) map[keepwatch.MID]map[keepwatch.Fa
 			w.add(cred.ID, d, c.Zone(cred.ID).String())
 		}
 	}
-	out := make(map[keepwatch.MID]map[keepwatch.Family][]Watched, len(webs))
+	out := make(map[keepwatch.MID]map[keepwatch.Family][]collect.Wanted, len(webs))
 	for unit, w := range webs {
 		out[unit] = w.families()
 	}
@@ -73,7 +66,7 @@ func (w *web) thing(kind keepwatch.SubjectKind, key string) *thing {
 	s := keepwatch.Subject{Kind: kind, Key: key, Unit: w.unit}
 	t := w.things[s.ID()]
 	if t == nil {
-		t = &thing{Watched: Watched{Subject: s}}
+		t = &thing{Wanted: collect.Wanted{Subject: s}}
 		w.things[s.ID()] = t
 		w.order = append(w.order, t)
 	}
@@ -97,8 +90,9 @@ func (w *web) add(owner keepwatch.CredentialID, d keepwatch.Dependent, zone stri
 	if d.FedBy != "" {
 		automation := w.thing(keepwatch.SubjectAutomation, d.FedBy)
 		automation.Expect.Zone = cmp.Or(automation.Expect.Zone, zone)
-		t.feed(automation)
-		t.fills = true
+		if t.feed(automation) {
+			t.filledBy = append(t.filledBy, automation)
+		}
 	}
 	for _, key := range d.Reads {
 		if !slices.Contains(e.Reads, key) {
@@ -116,19 +110,22 @@ func (t *thing) own(id keepwatch.CredentialID) {
 	}
 }
 
-func (t *thing) feed(from *thing) {
-	if from != t && !slices.Contains(t.feeders, from) {
-		t.feeders = append(t.feeders, from)
+// feed reports whether it is new that one feeds the other.
+func (t *thing) feed(from *thing) bool {
+	if from == t || slices.Contains(t.feeders, from) {
+		return false
 	}
+	t.feeders = append(t.feeders, from)
+	return true
 }
 
 // families sorts the finished subjects. An automation that fills something and that
 // no credential names itself works for the credentials that named what it fills.
-func (w *web) families() map[keepwatch.Family][]Watched {
+func (w *web) families() map[keepwatch.Family][]collect.Wanted {
 	adopted := map[*thing]bool{}
 	for _, t := range w.order {
-		for _, f := range t.feeders {
-			if f.Subject.Kind != keepwatch.SubjectAutomation || len(f.owners) > 0 && !adopted[f] {
+		for _, f := range t.filledBy {
+			if len(f.owners) > 0 && !adopted[f] {
 				continue
 			}
 			adopted[f] = true
@@ -137,14 +134,14 @@ func (w *web) families() map[keepwatch.Family][]Watched {
 			}
 		}
 	}
-	out := map[keepwatch.Family][]Watched{}
+	out := map[keepwatch.Family][]collect.Wanted{}
 	for _, t := range w.order {
 		t.Upstream = t.upstream()
 		family := FamilyOf(t.Subject.Kind)
-		out[family] = append(out[family], t.Watched)
+		out[family] = append(out[family], t.Wanted)
 	}
 	for _, list := range out {
-		slices.SortFunc(list, func(a, b Watched) int { return cmp.Compare(a.Subject.ID(), b.Subject.ID()) })
+		slices.SortFunc(list, func(a, b collect.Wanted) int { return cmp.Compare(a.Subject.ID(), b.Subject.ID()) })
 	}
 	return out
 }
@@ -156,56 +153,42 @@ const (
 	maxWays = 32
 )
 
-// upstream are the ways from credentials to the thing, each once, the short ones
-// first. Whoever named a thing reaches it directly, unless an automation that it
-// also reaches fills the thing: then that is the way.
+// upstream are the ways from credentials to the thing, the short ones first.
 func (t *thing) upstream() []keepwatch.Upstream {
 	var ways []keepwatch.Upstream
-	reached := map[keepwatch.CredentialID]bool{} // over something that fills it
-	for _, f := range t.feeders {
-		for _, u := range f.ways([]*thing{t}) {
-			ways = append(ways, u)
-			if f.Subject.Kind == keepwatch.SubjectAutomation && t.fills {
-				reached[u.Credential] = true
+	paths := [][]*thing{{t}} // against the stream: the thing first
+	for len(paths) > 0 && len(paths[0]) <= maxVia+1 && len(ways) < maxWays {
+		path := paths[0]
+		paths = paths[1:]
+		last := path[len(path)-1]
+		for _, id := range last.owners {
+			if !last.filledFor(id) {
+				ways = append(ways, keepwatch.Upstream{Credential: id, Via: viaOf(path)})
 			}
 		}
-	}
-	for _, id := range t.owners {
-		if !reached[id] {
-			ways = append(ways, keepwatch.Upstream{Credential: id})
+		for _, f := range last.feeders {
+			if !slices.Contains(path, f) && len(paths) < 4*maxWays {
+				paths = append(paths, append(slices.Clone(path), f))
+			}
 		}
 	}
 	slices.SortStableFunc(ways, func(a, b keepwatch.Upstream) int {
 		return cmp.Or(cmp.Compare(len(a.Via), len(b.Via)), cmp.Compare(a.Credential, b.Credential), cmp.Compare(strings.Join(a.Via, "\x00"), strings.Join(b.Via, "\x00")))
 	})
-	ways = slices.CompactFunc(ways, func(a, b keepwatch.Upstream) bool { return a.Credential == b.Credential && slices.Equal(a.Via, b.Via) })
 	return ways[:min(len(ways), maxWays)]
 }
 
-// ways lead from credentials over this thing to the one that it feeds; below are
-// those that were passed already, for what feeds itself has no end.
-func (t *thing) ways(below []*thing) []keepwatch.Upstream {
-	if len(below) > maxVia || slices.Contains(below, t) {
-		return nil
+// filledFor reports whether a credential that named the thing reaches it over an
+// automation that fills it: then that is its way, and not a direct one.
+func (t *thing) filledFor(id keepwatch.CredentialID) bool {
+	return slices.ContainsFunc(t.filledBy, func(f *thing) bool { return slices.Contains(f.owners, id) })
+}
+
+// viaOf names what lies between a credential and the first of the path.
+func viaOf(path []*thing) []string {
+	var via []string
+	for _, t := range slices.Backward(path[1:]) {
+		via = append(via, t.Subject.ID())
 	}
-	var out []keepwatch.Upstream
-	reached := map[keepwatch.CredentialID]bool{}
-	for _, f := range t.feeders {
-		for _, u := range f.ways(append(slices.Clone(below), t)) {
-			if len(out) == maxWays {
-				return out
-			}
-			u.Via = append(slices.Clone(u.Via), t.Subject.ID())
-			out = append(out, u)
-			if f.Subject.Kind == keepwatch.SubjectAutomation && t.fills {
-				reached[u.Credential] = true
-			}
-		}
-	}
-	for _, id := range t.owners {
-		if !reached[id] {
-			out = append(out, keepwatch.Upstream{Credential: id, Via: []string{t.Subject.ID()}})
-		}
-	}
-	return out
+	return via
 }
