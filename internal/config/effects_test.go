@@ -180,11 +180,13 @@ func TestEffectsFingerprint(t *testing.T) {
 		t.Error("a further reader went unnoticed")
 	}
 	for name, change := range map[string]func(*keepwatch.Credential){
-		"client":     func(r *keepwatch.Credential) { r.ClientID = "other" },
-		"generated":  func(r *keepwatch.Credential) { r.SecretGenerated = keepwatch.Day(2026, 9, 29) },
-		"no secret":  func(r *keepwatch.Credential) { r.SecretRef = "" },
-		"kind":       func(r *keepwatch.Credential) { r.Kind, r.ClientID, r.Username = keepwatch.APIUser, "", "u" },
-		"dependents": func(r *keepwatch.Credential) { r.BusinessUnit, r.Dependents = 510000123, []keepwatch.Dependent{{Kind: "journey", Key: "new"}} },
+		"client":    func(r *keepwatch.Credential) { r.ClientID = "other" },
+		"generated": func(r *keepwatch.Credential) { r.SecretGenerated = keepwatch.Day(2026, 9, 29) },
+		"no secret": func(r *keepwatch.Credential) { r.SecretRef = "" },
+		"kind":      func(r *keepwatch.Credential) { r.Kind, r.ClientID, r.Username = keepwatch.APIUser, "", "u" },
+		"dependents": func(r *keepwatch.Credential) {
+			r.BusinessUnit, r.Dependents = 510000123, []keepwatch.Dependent{{Kind: "journey", Key: "new"}}
+		},
 	} {
 		if of(record(change)) == before {
 			t.Errorf("%s went unnoticed", name)
