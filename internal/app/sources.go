@@ -30,5 +30,10 @@ func (a *App) show() {
 			CallsPerYear: int64(year.TokenRequests + year.APICalls), DetectWithin: worst.Business,
 		}
 	}
+	for _, p := range cfg.EffectsPlans() {
+		for _, w := range p.Subjects {
+			snap.Watched = append(snap.Watched, view.Named{Tenant: p.Tenant, Subject: w.Subject, Upstream: w.Upstream})
+		}
+	}
 	a.shown.Store(snap)
 }

@@ -23,6 +23,10 @@ type Effects struct {
 	ENS       map[string]string                  // references to signature keys, by callback
 }
 
+// CallsPerDay is how many calls a day all looks may make together; 0 where the
+// edition's allowance is not known. Half of it stays for whoever works with SFMC.
+func (e Effects) CallsPerDay() int { return int(e.Allowance / 365 / 2) }
+
 // Effects is how a tenant is watched; false where it names no reader.
 func (c *Config) Effects(id keepwatch.TenantID) (Effects, bool) {
 	e, ok := c.effects[id]
