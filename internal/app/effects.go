@@ -32,6 +32,9 @@ type effects struct {
 	collector *collect.Collector
 	shared    bool // other nodes look, too
 
+	running sync.WaitGroup  // what goes on beside a request
+	ending  context.Context // ends with the daemon
+
 	mu      sync.Mutex
 	watches map[keepwatch.CheckID]map[keepwatch.SeriesID]keepwatch.Watch
 	models  map[keepwatch.CheckID]keptModels
@@ -45,12 +48,15 @@ type keptModels struct {
 }
 
 func (a *App) newEffects() *effects {
-	return &effects{
-		app: a, shared: a.db.Driver() == "postgres",
+	ending, end := context.WithCancel(context.Background())
+	f := &effects{
+		app: a, ending: ending, shared: a.db.Driver() == "postgres",
 		collector: collect.New(collect.Options{Secrets: a.secrets, Egress: a.egress, Judge: detect.Judge, Logger: a.opts.Logger}),
 		watches:   map[keepwatch.CheckID]map[keepwatch.SeriesID]keepwatch.Watch{}, models: map[keepwatch.CheckID]keptModels{},
 		under: map[keepwatch.TenantID]bool{}, wished: map[keepwatch.CheckID]time.Time{},
 	}
+	a.lifecycle.onStop("effects", func(context.Context) error { end(); f.running.Wait(); return nil })
+	return f
 }
 
 // look is the run of a check of kind effects.
