@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"keepwatch"
+	"keepwatch/internal/collect"
+	"keepwatch/internal/config"
 	"keepwatch/internal/schedule"
 	"keepwatch/internal/view"
 )
@@ -20,7 +22,7 @@ func (a *App) snapshot() view.Snapshot { return *a.shown.Load() }
 // runs takes too long to do it for each page.
 func (a *App) show() {
 	cfg, now := a.config.Load(), time.Now()
-	snap := &view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Plans: map[keepwatch.CredentialID]view.Plan{}, Zone: cfg.Zone, Ladder: cfg.Ladder}
+	snap := &view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Plans: map[keepwatch.CredentialID]view.Plan{}, Zone: cfg.Zone, Ladder: cfg.Ladder, Effects: a.costOf(cfg)}
 	for _, c := range cfg.Credentials {
 		cadence := cfg.Cadence(c.ID)
 		year := schedule.BudgetOf(cadence, schedule.StepsOf(c), now).PerYear
@@ -36,4 +38,17 @@ func (a *App) show() {
 		}
 	}
 	a.shown.Store(snap)
+}
+
+// costOf works out what the looks at a tenant's counters cost, with what earlier looks
+// have seen of its size.
+func (a *App) costOf(cfg *config.Config) func(keepwatch.TenantID) view.EffectsCost {
+	return func(id keepwatch.TenantID) view.EffectsCost {
+		e, watched := cfg.Effects(id)
+		if !watched {
+			return view.EffectsCost{}
+		}
+		cost := cfg.EffectsCost(id, func(unit keepwatch.MID) collect.Sizes { return a.effects.collector.Sizes(id, unit) })
+		return view.EffectsCost{CallsPerYear: int64(cost.PerYear), Allowance: e.Allowance}
+	}
 }

@@ -57,7 +57,9 @@ func TestEffects(t *testing.T) {
 		{Tenant: "emea", Subject: keepwatch.Subject{Kind: keepwatch.SubjectAutomation, Key: "misspelt", Unit: 510000123}, Upstream: []keepwatch.Upstream{{Credential: "cred-00"}}},
 	}
 	db := storetest.New(t)
-	d := start(t, func(o *httpapi.Options) { o.Reader = view.NewReader(view.From(db), func() view.Snapshot { return snap }) })
+	d := start(t, func(o *httpapi.Options) {
+		o.Reader = view.NewReader(view.From(db), func() view.Snapshot { return snap })
+	})
 	d.db = db
 	now := time.Now().UTC().Truncate(time.Second)
 	stalled := d.watch("welcome & more/x", now.Add(-time.Minute), keepwatch.Verdict{
