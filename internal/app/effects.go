@@ -76,12 +76,24 @@ func (f *effects) look(ctx context.Context, cfg *config.Config, s keepwatch.Slot
 	job := jobOf(cfg, plan, s, time.Now())
 	job.Previous, job.Models, job.Maintenance = previous, models, f.inMaintenance(plan.Tenant)
 	found, calls := f.collector.Look(ctx, job)
+	found = ownFirst(found, s.Check.ID)
 	if len(found) == 0 {
 		return []keepwatch.Observation{f.app.couldNot(s, "The look found nothing to say.", "This is a fault of Keepwatch. Please report it with the log of this time.")}
 	}
 	f.app.metrics.Collected(plan.Tenant, plan.Family, found[0].Outcome, calls)
 	f.leave(ctx, plan, previous, found[0].Outcome, job.At)
 	return found
+}
+
+// ownFirst puts how the look itself went before what it saw: so the schedule takes it.
+func ownFirst(found []keepwatch.Observation, check keepwatch.CheckID) []keepwatch.Observation {
+	own := keepwatch.SeriesOf(check, "")
+	i := slices.IndexFunc(found, func(o keepwatch.Observation) bool { return o.Series == own })
+	if i <= 0 {
+		return found
+	}
+	summary := found[i]
+	return slices.Insert(slices.Delete(found, i, i+1), 0, summary)
 }
 
 // jobOf is what a look is given of the configuration.

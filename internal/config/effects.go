@@ -50,8 +50,8 @@ func (m *merger) effectsOf(c *Config, id keepwatch.TenantID, d at[effectsDraft])
 	}
 	seen := names{}
 	for _, route := range d.v.off {
-		if !slices.Contains(routeNames, route.v) {
-			unknown(route.at, "route", route.v, slices.Clone(routeNames))
+		if !slices.Contains(routeNames(), route.v) {
+			unknown(route.at, "route", route.v, routeNames())
 		} else if seen.first(route.v, route.at, "route") {
 			e.Off = append(e.Off, route.v)
 		}
@@ -253,4 +253,13 @@ func (c *Config) effectsFingerprint(p EffectsPlan) string {
 		parts = append(parts, w.Subject.ID(), w.TimestampField, fmt.Sprintf("%+v %+v", w.Upstream, w.Expect))
 	}
 	return keepwatch.Digest(parts...)
+}
+
+// routeNames are those that may be switched off.
+func routeNames() []string {
+	out := make([]string, len(collect.Routes))
+	for i, r := range collect.Routes {
+		out[i] = r.Name
+	}
+	return out
 }
