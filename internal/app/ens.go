@@ -84,7 +84,7 @@ func (f *effects) wish(ctx context.Context, cfg *config.Config, wishes []collect
 	due := map[keepwatch.CheckID]time.Time{}
 	for _, w := range wishes {
 		check, ok := checkOf(cfg, w)
-		if !ok {
+		if _, asked := due[check]; asked || !ok {
 			continue
 		}
 		if at, ok := f.turn(check, now); ok {
