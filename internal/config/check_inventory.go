@@ -28,6 +28,7 @@ func (m *merger) tenants(c *Config) {
 		}
 		c.tenants[t.ID] = len(c.Tenants)
 		c.Tenants = append(c.Tenants, t)
+		m.effectsOf(c, t.ID, d.v.effects)
 	}
 }
 

@@ -98,6 +98,7 @@ func (m *merger) warnings(c *Config) {
 	}
 	m.warnOfOwners(c)
 	m.warnOfPoints(c)
+	m.warnOfEffects(c)
 }
 
 func (m *merger) used(receiver string) bool {

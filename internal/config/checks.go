@@ -24,6 +24,8 @@ func (c *Config) Next(check keepwatch.Check, after time.Time) time.Time {
 		return calendar.Cadence{Business: lookEvery}.Next(after, check.Phase)
 	case keepwatch.CheckRotation:
 		return calendar.Cadence{Business: rotateEvery}.Next(after, check.Phase)
+	case keepwatch.CheckEffects:
+		return c.effectsCadence(check.ID).Next(after, check.Phase)
 	}
 	return c.Cadence(check.Credential).Next(after, check.Phase)
 }
@@ -50,7 +52,7 @@ func asked(kind keepwatch.Kind) bool {
 
 // Checks are the rows that the schedule should hold: a look at the dates of every
 // credential, a test of each that can be tested, a look at the account with each
-// that may. The rows of rotations come and go with them; see Check.
+// that may, a look at each family of counters. The rows of rotations come and go with them; see Check.
 func (c *Config) Checks() []keepwatch.Check {
 	out := make([]keepwatch.Check, 0, 2*len(c.Credentials))
 	for _, cred := range c.Credentials {
@@ -62,6 +64,9 @@ func (c *Config) Checks() []keepwatch.Check {
 		if tested && cred.Discover {
 			out = append(out, c.Check(keepwatch.CheckDiscovery, cred))
 		}
+	}
+	for _, p := range c.effectPlans {
+		out = append(out, c.effectsCheck(p))
 	}
 	return out
 }

@@ -45,6 +45,10 @@ type Config struct {
 	credentials map[keepwatch.CredentialID]int
 	untested    map[keepwatch.CredentialID]bool // nothing is asked with it
 	dir         string                          // relative paths of records count from it
+
+	effects      map[keepwatch.TenantID]Effects
+	effectPlans  []EffectsPlan
+	effectChecks map[keepwatch.CheckID]int // into effectPlans
 }
 
 // Server is how the daemon is reached.

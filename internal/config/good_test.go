@@ -27,7 +27,7 @@ func goodEnv(t *testing.T) func(string) (string, bool) {
 	return env(map[string]string{
 		"CRM": "s3cret", "HOOK_KEY": "k3y", "HOOK_URL": "https://example.com/hook", "SFMC_CRM_SYNC": "s3cret", "SLACK_CRM": "https://hooks.slack.com/services/x",
 		"WIDE": "0.0.0.0:8484", "HOST": "keepwatch.example.com", "DB": "postgres://u:p4ss@db/k", "PACE": "20s", "RUNS": "7", "TENANT": "emea",
-		"POINT_CERT": "c3rt", "POINT_KEY": "k3y", "POINT_ROOTS": "r00ts",
+		"POINT_CERT": "c3rt", "POINT_KEY": "k3y", "POINT_ROOTS": "r00ts", "ENS_KEY": "k3y",
 		"ONCE": "${env:CRM}", "DIR": dir,
 	})
 }
@@ -109,8 +109,11 @@ func TestSample(t *testing.T) {
 	if diff := cmp.Diff(wantServer, c.Server); diff != "" {
 		t.Errorf("server (-want +got):\n%s", diff)
 	}
-	if c.Store.URL != "sqlite:keepwatch.db" || len(c.Receivers) != 2 || c.Receivers[0].Slack == nil || c.Receivers[1].Webhook == nil || len(c.Warnings) != 0 {
-		t.Errorf("store %q, receivers %+v, warnings %v", c.Store.URL, c.Receivers, c.Warnings)
+	if c.Store.URL != "sqlite:keepwatch.db" || len(c.Receivers) != 2 || c.Receivers[0].Slack == nil || c.Receivers[1].Webhook == nil {
+		t.Errorf("store %q, receivers %+v", c.Store.URL, c.Receivers)
+	}
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].String(), "effects.readers names nobody") {
+		t.Errorf("warnings %v", c.Warnings)
 	}
 }
 

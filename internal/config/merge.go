@@ -50,6 +50,7 @@ func (m *merger) config(path string, files []string) *Config {
 		tenants:     map[keepwatch.TenantID]int{},
 		credentials: map[keepwatch.CredentialID]int{},
 		untested:    map[keepwatch.CredentialID]bool{},
+		effects:     map[keepwatch.TenantID]Effects{},
 		dir:         folderOf(path),
 	}
 	if !m.all.version.at.set() && len(m.faults.List) == 0 {
@@ -62,10 +63,12 @@ func (m *merger) config(path string, files []string) *Config {
 	m.tenants(c)
 	m.points(c)
 	m.credentials(c)
+	m.readers(c)
 	m.receivers(c)
 	m.routes(c)
 	if len(m.faults.List) == 0 {
 		m.warnings(c)
+		c.planEffects()
 	}
 	return c
 }

@@ -24,6 +24,7 @@ func (c *Config) With(records []keepwatch.Credential) (*Config, []Warning) {
 		}
 		warnings = append(warnings, found...)
 	}
+	next.planEffects()
 	return next, warnings
 }
 

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"keepwatch"
+	"keepwatch/internal/sfmc/sim/world"
 )
 
 // Options are the knobs of a Sim; the zero value is a well-behaved platform.
@@ -45,6 +46,9 @@ type Options struct {
 	Users         []User
 	Clients       []ClientSpec
 	Settings      Settings
+	// World is what lives: journeys, data extensions, automations, definitions and
+	// the integrations that feed them. nil keeps a handful of still answers.
+	World *world.Spec
 }
 
 // Settings are the knobs that may be turned while the Sim runs.
