@@ -194,6 +194,7 @@ type Figure struct {
 	High    float64 `json:"high"`
 	Unit    string  `json:"unit"`
 	Formula string  `json:"formula"`
+	Source  string  `json:"source" doc:"measured, baseline, configured, pushed or inferred"`
 }
 
 // IncidentDetail is one incident with its timeline and the messages it caused.
@@ -202,6 +203,11 @@ type IncidentDetail struct {
 	Membership []Member     `json:"membership" nullable:"false"`
 	Timeline   []Transition `json:"timeline" nullable:"false"`
 	Deliveries []Delivery   `json:"deliveries" nullable:"false"`
+
+	Figures     []SubjectFigure `json:"figures" nullable:"false" doc:"what it cost, also of each subject"`
+	FiguresAt   *time.Time      `json:"figures_at" doc:"when they were worked out"`
+	FiguresStay bool            `json:"figures_stay" doc:"all has caught up: they will not change any more"`
+	Actions     []Action        `json:"actions" nullable:"false" doc:"what to do once the cause is gone, the most urgent first"`
 }
 
 // Member is one credential's part in an incident.

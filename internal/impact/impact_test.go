@@ -111,7 +111,9 @@ func TestFigures(t *testing.T) {
 		}, ContactsDelayed, "", 360, 400, 520, "4 h 00 m of its usual hours (360 to 520) = 400", Baseline},
 		{"less what came", func(c *Case) {
 			c.Subjects = []Subject{lost}
-			c.Came = func(_ keepwatch.Subject, from, _ time.Time) (int64, time.Time, time.Time) { return 625, from, from.Add(3 * time.Hour) }
+			c.Came = func(_ keepwatch.Subject, from, _ time.Time) (int64, time.Time, time.Time) {
+				return 625, from, from.Add(3 * time.Hour)
+			}
 		}, ContactsDelayed, "", 781, 833, 885, "4 h 00 m × 10,000 / 24 h, less the 50 % that came = 833", Measured},
 		{"between two looks", func(c *Case) {
 			c.Subjects = []Subject{lost}
