@@ -109,8 +109,15 @@ type Holder struct {
 
 // Dependent is something that stops when the credential does.
 type Dependent struct {
-	Kind string `json:"kind"`
-	Key  string `json:"key"`
+	Kind     string     `json:"kind"`
+	Key      string     `json:"key"`
+	Name     string     `json:"name" doc:"as SFMC shows it; empty until that is known"`
+	Watched  bool       `json:"watched" doc:"false: no reader looks at it"`
+	State    string     `json:"state" enum:"healthy,degraded,failing,unknown,maintenance" doc:"the worst of its aspects"`
+	Outcome  string     `json:"outcome"`
+	Since    *time.Time `json:"since"`
+	Evidence string     `json:"evidence"`
+	Series   string     `json:"series" doc:"of that aspect; empty while nobody has looked"`
 }
 
 // Result is one recorded run.
@@ -169,6 +176,7 @@ type Incident struct {
 	NotifiedAt     *time.Time `json:"notified_at"`
 	AcknowledgedAt *time.Time `json:"acknowledged_at"`
 	AcknowledgedBy string     `json:"acknowledged_by"`
+	RestoredAt     *time.Time `json:"restored_at" doc:"the cause is gone; effects may still catch up"`
 	ResolvedAt     *time.Time `json:"resolved_at"`
 	MergedInto     *string    `json:"merged_into" doc:"the incident that took this one in"`
 
@@ -182,9 +190,18 @@ type Effect struct {
 	Kind       string     `json:"kind"`
 	Key        string     `json:"key"`
 	Outcome    string     `json:"outcome"`
-	Since      *time.Time `json:"since"`
+	Since      *time.Time `json:"since" doc:"the last sign of life"`
 	Evidence   string     `json:"evidence"`
 	Confidence float64    `json:"confidence"`
+
+	Name         string     `json:"name" doc:"as SFMC shows it; the key until that is known"`
+	Aspect       string     `json:"aspect"`
+	BusinessUnit *int64     `json:"business_unit"`
+	Series       string     `json:"series" doc:"its line of looks, see the effects"`
+	Through      *string    `json:"through" doc:"the credential through which it hangs on the cause"`
+	NoticedAt    *time.Time `json:"noticed_at"`
+	EndedAt      *time.Time `json:"ended_at" doc:"null while it lasts"`
+	OnOutage     string     `json:"on_outage" doc:"late or lost: what becomes of what an outage misses; empty where nobody said"`
 }
 
 // Figure is one estimate with the formula that it came from.

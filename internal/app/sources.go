@@ -10,7 +10,7 @@ import (
 
 // sources show the store to the views.
 func (a *App) sources() view.Sources {
-	return view.Sources{Series: a.db, Results: a.db, Incidents: a.db, Deliveries: a.db}
+	return view.Sources{Series: a.db, Results: a.db, Incidents: a.db, Deliveries: a.db, Watches: a.db}
 }
 
 // snapshot is the configuration in force as far as it is shown.

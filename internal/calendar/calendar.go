@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	_ "time/tzdata" // one binary must know every zone, on machines without zone files too
@@ -44,6 +45,7 @@ type Calendar struct {
 	// chunks caches the edges of the windows, 64 days a piece. The map is never
 	// changed, only replaced, so that the readers (every claim) take no lock.
 	chunks atomic.Pointer[map[int64]*chunk]
+	shut   sync.Map // civilDay -> bool: the days that Holiday was asked of
 }
 
 // Parse builds a calendar. Every error names what is wrong and carries a hint
@@ -119,6 +121,22 @@ func (c *Calendar) Open(t time.Time) bool {
 		return true
 	}
 	return c.segmentAt(t.Unix()).open
+}
+
+// Holiday reports whether t lies on a closed day: a public holiday or an own date,
+// whatever its hours would be.
+func (c *Calendar) Holiday(t time.Time) bool {
+	if c == nil || c.closed.empty() {
+		return false
+	}
+	year, month, date := t.In(c.loc).Date()
+	day := dayOf(year, month, date)
+	if shut, known := c.shut.Load(day); known {
+		return shut.(bool) //nolint:forcetypeassert // nothing else is stored
+	}
+	shut := c.closed.between(day, day)(day)
+	c.shut.Store(day, shut)
+	return shut
 }
 
 // searchYears bounds the search for the next change: a calendar may be open for

@@ -58,12 +58,12 @@ func TestDependentsBecomeSubjects(t *testing.T) {
 		t.Errorf("subjects (-want +got):\n%s", diff)
 	}
 	p, _ := c.EffectsPlan("effects:emea:510000123:queues")
-	wantMail := keepwatch.Expectation{ContactsPerDay: 500, MaxQueueAge: 5 * time.Minute, Zone: "Europe/Berlin"}
+	wantMail := keepwatch.Expectation{ContactsPerDay: 500, MaxQueueAge: 5 * time.Minute, Zone: "Asia/Tokyo"}
 	if diff := cmp.Diff(wantMail, p.Subjects[0].Expect); diff != "" {
 		t.Errorf("what two credentials say of one thing:\n%s", diff)
 	}
 	p, _ = c.EffectsPlan("effects:emea:510000123:journeys")
-	wantJourney := keepwatch.Expectation{ContactsPerDay: 10000, ValuePerContact: 0.42, OnOutage: "lost", Reads: []string{"Orders"}, Zone: "Europe/Berlin"}
+	wantJourney := keepwatch.Expectation{ContactsPerDay: 10000, ValuePerContact: 0.42, OnOutage: "lost", Reads: []string{"Orders"}, Zone: "Asia/Tokyo"}
 	if diff := cmp.Diff(wantJourney, p.Subjects[1].Expect); diff != "" {
 		t.Error(diff)
 	}

@@ -52,7 +52,7 @@ func (c *Config) named(id keepwatch.TenantID) map[keepwatch.MID]map[keepwatch.Fa
 			webs[cred.BusinessUnit] = w
 		}
 		for _, d := range cred.Dependents {
-			w.add(cred.ID, d, c.Zone(cred.ID).String())
+			w.add(cred.ID, d, c.effects[id].Calendar.Location().String())
 		}
 	}
 	out := make(map[keepwatch.MID]map[keepwatch.Family][]collect.Wanted, len(webs))

@@ -33,7 +33,7 @@ func TestExamplesOfThePageAreBodies(t *testing.T) {
 		"record": &client.Record{}, "secret": &client.NewSecret{}, "import": &client.Import{}, "expiring": &client.Expiring{},
 		"accept": &client.NewAcceptance{}, "rotation": &client.NewRotation{}, "change": &client.Change{}, "feed": &client.NewFeed{},
 		"created": &client.CreatedFeed{}, "finding": &client.Finding{}, "discovery": &client.Discovery{}, "switched": &client.SwitchedHolder{},
-		"tick": &client.RotationTick{},
+		"tick": &client.RotationTick{}, "watch": &client.Watch{},
 	}
 	answers := []string{"import", "expiring", "change", "created", "finding", "discovery", "tick"}
 	for _, m := range namedExample.FindAllStringSubmatch(apiPage(t), -1) {

@@ -91,6 +91,7 @@ func New(o Options) http.Handler {
 	a.inventoryRoutes()
 	a.transferRoutes()
 	a.expiringRoutes()
+	a.effectRoutes()
 	a.feedRoutes()
 	a.rotationRoutes()
 	a.healthRoutes()

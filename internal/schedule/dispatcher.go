@@ -50,7 +50,10 @@ type Options struct {
 	Lag func(time.Duration)
 	// Fleet says how many checks there are and the shortest interval in force; it
 	// sets the pace of a catch-up. Without it a catch-up runs at full speed.
-	Fleet  func() (checks int, shortest time.Duration)
+	Fleet func() (checks int, shortest time.Duration)
+	// Limit is the deadline of one run that takes longer than Timeout by nature; 0
+	// means Timeout.
+	Limit  func(keepwatch.Slot) time.Duration
 	Logger *slog.Logger
 	Place  keepwatch.Place // keepwatch.Local
 

@@ -225,11 +225,12 @@ func (d *Dispatcher) attempt(t task) {
 	if d.opts.Lag != nil {
 		d.opts.Lag(begun.Sub(t.slot.At))
 	}
-	ctx, cancel := context.WithTimeout(d.runs, d.opts.Timeout)
+	timeout := d.timeoutOf(t.slot)
+	ctx, cancel := context.WithTimeout(d.runs, timeout)
 	defer cancel()
-	hang := time.AfterFunc(d.opts.Timeout+hangGrace, func() {
-		d.log.Error("a run does not end", "check", t.slot.Check.ID, "timeout", d.opts.Timeout)
-		t.out <- single(hung(t.slot, begun, d.opts.Place, d.opts.Timeout))
+	hang := time.AfterFunc(timeout+hangGrace, func() {
+		d.log.Error("a run does not end", "check", t.slot.Check.ID, "timeout", timeout)
+		t.out <- single(hung(t.slot, begun, d.opts.Place, timeout))
 	})
 	found := d.guarded(ctx, t.slot, begun)
 	switch {
@@ -239,6 +240,15 @@ func (d *Dispatcher) attempt(t task) {
 	default:
 		t.out <- result{found, true}
 	}
+}
+
+func (d *Dispatcher) timeoutOf(s keepwatch.Slot) time.Duration {
+	if d.opts.Limit != nil {
+		if own := d.opts.Limit(s); own > 0 {
+			return own
+		}
+	}
+	return d.opts.Timeout
 }
 
 // expire records a slot as missed, because it waited for too long.

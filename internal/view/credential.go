@@ -70,7 +70,7 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 		Tests:      orEmpty(c.Tests), Scopes: orEmpty(s.Scopes), Stack: s.Stack,
 		RunbookURL: c.RunbookURL, DefinedIn: c.File, Clocks: []client.Clock{}, Renewal: renewalOf(c.Renewal),
 		Environment: c.Environment, Region: c.Region, Area: c.Area, CanBeProven: proven(c),
-		Holders: []client.Holder{}, Dependents: []client.Dependent{}, Incidents: []client.Incident{},
+		Holders: []client.Holder{}, Incidents: []client.Incident{},
 	}
 	if !e.dated[id] { // nothing is asked about what has no test
 		d.Plan = planOf(e.snap.Plans, id)
@@ -87,9 +87,7 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	for _, h := range c.Holders {
 		d.Holders = append(d.Holders, client.Holder{Name: h.Name, Contact: h.Contact})
 	}
-	for _, dep := range c.Dependents {
-		d.Dependents = append(d.Dependents, client.Dependent{Kind: dep.Kind, Key: dep.Key})
-	}
+	d.Dependents = e.dependents(c)
 	for _, inc := range e.open {
 		if touches(inc, id) {
 			d.Incidents = append(d.Incidents, incidentOf(inc, e.owners()))

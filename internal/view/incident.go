@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -83,8 +84,8 @@ func incidentOf(inc keepwatch.Incident, owners map[keepwatch.CredentialID]string
 		LastProvenAt: timeOf(inc.LastProvenAt), FirstFailedAt: timeOf(inc.FirstFailedAt),
 		DetectedAt: timeOf(inc.DetectedAt), NotifiedAt: timeOf(inc.NotifiedAt),
 		AcknowledgedAt: timeOf(inc.AcknowledgedAt), AcknowledgedBy: inc.AcknowledgedBy,
-		ResolvedAt: timeOf(inc.ResolvedAt),
-		Cause:      map[string]any{}, Effects: []client.Effect{}, Impact: map[string]client.Figure{},
+		RestoredAt: timeOf(inc.RestoredAt), ResolvedAt: timeOf(inc.ResolvedAt),
+		Cause: causeOf(inc), Effects: effectsOf(inc), Impact: map[string]client.Figure{},
 	}
 	out.Owner = ownersOf(out.Members, owners)
 	if inc.Scope == keepwatch.ScopeCredential && inc.Credential != "" {
@@ -155,4 +156,39 @@ func deliveryOf(d keepwatch.Delivery) client.Delivery {
 		Attempts: d.Attempts, CreatedAt: timeOf(d.CreatedAt), SentAt: timeOf(d.SentAt),
 		NextAttemptAt: timeOf(d.NextAttemptAt), LastError: d.LastError, Receipt: d.Receipt,
 	}
+}
+
+func effectsOf(inc keepwatch.Incident) []client.Effect {
+	out := make([]client.Effect, 0, len(inc.Effects))
+	for _, e := range inc.Effects {
+		item := client.Effect{
+			Kind: string(e.Subject.Kind), Key: e.Subject.Key, Name: cmp.Or(e.Subject.Name, e.Subject.Key), BusinessUnit: midOf(e.Subject.Unit),
+			Aspect: string(e.Aspect), Series: string(e.Series), Outcome: string(e.Outcome), Since: timeOf(e.Since), NoticedAt: timeOf(e.NoticedAt),
+			EndedAt: timeOf(e.EndedAt), Evidence: e.Evidence, Confidence: e.Confidence, OnOutage: e.OnOutage,
+		}
+		if e.Credential != "" {
+			item.Through = new(string(e.Credential))
+		}
+		out = append(out, item)
+	}
+	return out
+}
+
+// causeOf is the likeliest of the candidates, with what speaks for it.
+func causeOf(inc keepwatch.Incident) map[string]any {
+	out := map[string]any{}
+	if len(inc.Causes) == 0 {
+		return out
+	}
+	c := inc.Causes[0]
+	out["kind"], out["confidence"], out["evidence"] = string(c.Kind), c.Confidence, c.Evidence
+	for name, text := range map[string]string{"credential": string(c.Credential), "subject": c.Subject, "by": c.By} {
+		if text != "" {
+			out[name] = text
+		}
+	}
+	if !c.At.IsZero() {
+		out["at"] = c.At.UTC()
+	}
+	return out
 }

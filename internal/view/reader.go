@@ -47,11 +47,12 @@ type Sources struct {
 	Results    ResultSource
 	Incidents  IncidentSource
 	Deliveries DeliverySource
+	Watches    WatchSource
 }
 
 // From takes all sources from one store.
 func From(db *store.DB) Sources {
-	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db}
+	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db, Watches: db}
 }
 
 // Snapshot is the configuration in force, as far as it is shown. It is shared
@@ -62,6 +63,7 @@ type Snapshot struct {
 	Plans       map[keepwatch.CredentialID]Plan
 	Zone        func(keepwatch.CredentialID) *time.Location  // of its calendar; nil: UTC
 	Ladder      func(keepwatch.CredentialID) []time.Duration // of warnings before the end; nil: none
+	Watched     []Named                                      // subjects that are looked at because somebody named them
 }
 
 // Plan is the schedule of one credential in figures.
@@ -96,6 +98,8 @@ type estate struct {
 	hours  map[keepwatch.SeriesID][]keepwatch.Rollup
 	open   []keepwatch.Incident
 	units  map[unitKey]string
+	// watches are the series of each subject.
+	watches map[subjectKey][]keepwatch.Series
 	// incidentOf names the open incident that a credential belongs to.
 	incidentOf map[keepwatch.CredentialID]*keepwatch.Incident
 }
@@ -124,12 +128,14 @@ func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
 		series:     map[keepwatch.CredentialID]keepwatch.Series{},
 		clocks:     map[keepwatch.CredentialID][]keepwatch.Clock{},
 		dated:      map[keepwatch.CredentialID]bool{},
-		units:      map[unitKey]string{},
+		watches:    map[subjectKey][]keepwatch.Series{},
 		incidentOf: map[keepwatch.CredentialID]*keepwatch.Incident{},
 	}
-	for _, t := range e.snap.Tenants {
-		for _, u := range t.BusinessUnits {
-			e.units[unitKey{t.ID, u.MID}] = u.Name
+	e.units = unitNames(e.snap)
+	for _, s := range series {
+		if s.Watch != nil {
+			key := keyOf(s.Tenant, s.Watch.Subject)
+			e.watches[key] = append(e.watches[key], s)
 		}
 	}
 	own, seen := ownSeries(series), dateLooks(series)
