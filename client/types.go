@@ -182,7 +182,8 @@ type Incident struct {
 
 	Cause   map[string]any    `json:"cause" nullable:"false" doc:"what set it off, where that is known"`
 	Effects []Effect          `json:"effects" nullable:"false"`
-	Impact  map[string]Figure `json:"impact" nullable:"false"`
+	Impact  map[string]Figure `json:"impact" nullable:"false" doc:"what it cost, by figure"`
+	Cost    string            `json:"cost" doc:"the same in a few words; empty while nothing is known"`
 }
 
 // Effect is something that stopped or fell behind.

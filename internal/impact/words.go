@@ -11,13 +11,20 @@ import (
 
 // Say renders a figure for people: "about 1,667 contacts (1,615 to 1,719)". What is
 // known exactly has no range.
-func Say(f keepwatch.Figure) string {
+func Say(f keepwatch.Figure) string { return sayAs(f, "") }
+
+// sayAs puts what became of them before the range: "about 1,667 contacts lost (1,615
+// to 1,719)".
+func sayAs(f keepwatch.Figure, fate string) string {
 	low, mid, high := amount(f.Low, f.Unit), amount(f.Mid, f.Unit), amount(f.High, f.Unit)
 	text := mid
 	switch f.Unit {
 	case unitHours, unitSeconds:
 	default:
 		text += " " + f.Unit
+	}
+	if fate != "" {
+		text += " " + fate
 	}
 	if low == high {
 		return text
@@ -57,7 +64,7 @@ func Headline(i keepwatch.Impact) string {
 			continue
 		}
 		some = some || name == ContactsLost || name == ContactsLate
-		if parts = append(parts, Say(f)+" "+phrases[name]); len(parts) == 2 {
+		if parts = append(parts, sayAs(f, phrases[name])); len(parts) == 2 {
 			break
 		}
 	}

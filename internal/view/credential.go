@@ -93,7 +93,7 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 			d.Incidents = append(d.Incidents, incidentOf(inc, e.owners()))
 		}
 	}
-	return d, nil
+	return d, r.addCosts(ctx, d.Incidents)
 }
 
 // proofs is the hourly history of a credential's own test. A look at its dates proves
