@@ -2,6 +2,7 @@ package report
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -60,7 +61,7 @@ func cost(figures map[string]client.Figure, open bool) string {
 	for name, f := range figures {
 		i.Figures = append(i.Figures, keepwatch.Figure{Name: name, Low: f.Low, Mid: f.Mid, High: f.High, Unit: f.Unit})
 	}
-	return impact.Headline(i)
+	return capital(impact.Headline(i))
 }
 
 // left is how much time an action has.
@@ -74,4 +75,11 @@ func left(a client.Action, now time.Time) string {
 		return "too late since " + stamp(a.Until) + " UTC"
 	}
 	return "until " + stamp(a.Until) + " UTC, " + took(a.Until.Sub(now).Seconds()) + " left"
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // md is foreign text in Markdown: nothing of it becomes markup, a link or a row. What
-// only acts at the beginning of a line is escaped there; a colon after a letter and the
+// only acts at the beginning of a line is escaped there; a colon within a word and the
 // dot after www begin addresses that some programs make into links by themselves.
 func md(s string) string {
 	var b strings.Builder
@@ -26,7 +26,7 @@ func md(s string) string {
 		case r == '>':
 			b.WriteString("&gt;")
 		case strings.ContainsRune("\\`*_[]|~@!$#{}", r),
-			r == ':' && unicode.IsLetter(before),
+			r == ':' && unicode.IsLetter(before) && i+1 < len(runes) && runes[i+1] != ' ',
 			r == '.' && i >= 3 && strings.EqualFold(string(runes[i-3:i]), "www"),
 			i == 0 && strings.ContainsRune("-+=", r),
 			(r == '.' || r == ')') && digitsOnly(runes[:i]):
