@@ -209,7 +209,7 @@ func (e *estate) explain(item *client.Credential, s keepwatch.Series) {
 	case inc != nil && inc.Message != "":
 		item.Message, item.Hint = inc.Message, inc.Hint
 	default:
-		item.Message = capital(s.Outcome.Info().Meaning) + "."
+		item.Message = Capital(s.Outcome.Info().Meaning) + "."
 	}
 	if item.State == string(keepwatch.StateUnknown) && s.Outcome == keepwatch.OK && item.Message == "" {
 		item.Message = "No fresh proof."

@@ -341,3 +341,8 @@ func sumsOf(i keepwatch.Impact) map[string]client.Figure {
 	}
 	return out
 }
+
+// Say renders a figure for people: "about 1,667 contacts (1,615 to 1,719)".
+func Say(f client.Figure) string {
+	return impact.Say(keepwatch.Figure{Low: f.Low, Mid: f.Mid, High: f.High, Unit: f.Unit})
+}

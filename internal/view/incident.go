@@ -117,7 +117,7 @@ func title(inc keepwatch.Incident) string {
 	case keepwatch.ScopeMonitor:
 		return "Keepwatch itself: " + what
 	}
-	return capital(what)
+	return Capital(what)
 }
 
 func placeName(p keepwatch.Place) string {
