@@ -182,7 +182,8 @@ type Incident struct {
 
 	Cause   map[string]any    `json:"cause" nullable:"false" doc:"what set it off, where that is known"`
 	Effects []Effect          `json:"effects" nullable:"false"`
-	Impact  map[string]Figure `json:"impact" nullable:"false"`
+	Impact  map[string]Figure `json:"impact" nullable:"false" doc:"what it cost, by figure"`
+	Cost    string            `json:"cost" doc:"the same in a few words; empty while nothing is known"`
 }
 
 // Effect is something that stopped or fell behind.
@@ -211,6 +212,7 @@ type Figure struct {
 	High    float64 `json:"high"`
 	Unit    string  `json:"unit"`
 	Formula string  `json:"formula"`
+	Source  string  `json:"source" doc:"measured, baseline, configured, pushed or inferred"`
 }
 
 // IncidentDetail is one incident with its timeline and the messages it caused.
@@ -219,6 +221,11 @@ type IncidentDetail struct {
 	Membership []Member     `json:"membership" nullable:"false"`
 	Timeline   []Transition `json:"timeline" nullable:"false"`
 	Deliveries []Delivery   `json:"deliveries" nullable:"false"`
+
+	Figures     []SubjectFigure `json:"figures" nullable:"false" doc:"what it cost, also of each subject"`
+	FiguresAt   *time.Time      `json:"figures_at" doc:"when they were worked out"`
+	FiguresStay bool            `json:"figures_stay" doc:"all has caught up: they will not change any more"`
+	Actions     []Action        `json:"actions" nullable:"false" doc:"what to do once the cause is gone, the most urgent first"`
 }
 
 // Member is one credential's part in an incident.

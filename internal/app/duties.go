@@ -36,6 +36,8 @@ type duties struct {
 	lookBy time.Time         // look again by then, however fresh the proofs are
 
 	digested keepwatch.Date // the week of letters that is known to be done
+
+	lasting map[keepwatch.IncidentID]bool // open when their cost was worked out last; nil: never was
 }
 
 func newDuties(a *App) *duties { return &duties{app: a, prints: map[string]string{}} }
@@ -50,6 +52,7 @@ func (d *duties) start() {
 	d.every(ctx, rereadEvery, "secrets", d.reread)
 	d.every(ctx, digestEvery, "digest", d.digests)
 	d.every(ctx, fitEvery, "baselines", (&fitter{app: d.app}).round)
+	d.every(ctx, assessEvery, "assess", d.assess)
 	d.every(ctx, d.app.recordsEvery(), "records", d.app.recordsElsewhere)
 }
 

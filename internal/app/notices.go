@@ -21,7 +21,7 @@ func (a *App) newPipeline(cfg *config.Config) error {
 	}
 	_, outbox := a.db.Woken()
 	a.pipeline = notify.New(notify.Options{
-		Outbox: a.db, Woken: outbox, Logger: a.opts.Logger, Observe: a.metrics.Notified, Trouble: a.trouble,
+		Outbox: a.db, Woken: outbox, Logger: a.opts.Logger, Observe: a.metrics.Notified, Trouble: a.trouble, Impact: a.impactOf,
 		Random: a.opts.Random,
 	}, setup)
 	return nil

@@ -1,18 +1,20 @@
 package app
 
 import (
+	"sync"
 	"time"
 
 	"keepwatch"
 	"keepwatch/internal/collect"
 	"keepwatch/internal/config"
+	"keepwatch/internal/impact"
 	"keepwatch/internal/schedule"
 	"keepwatch/internal/view"
 )
 
 // sources show the store to the views.
 func (a *App) sources() view.Sources {
-	return view.Sources{Series: a.db, Results: a.db, Incidents: a.db, Deliveries: a.db, Watches: a.db}
+	return view.Sources{Series: a.db, Results: a.db, Incidents: a.db, Deliveries: a.db, Watches: a.db, Impacts: a.db}
 }
 
 // snapshot is the configuration in force as far as it is shown.
@@ -22,7 +24,7 @@ func (a *App) snapshot() view.Snapshot { return *a.shown.Load() }
 // runs takes too long to do it for each page.
 func (a *App) show() {
 	cfg, now := a.config.Load(), time.Now()
-	snap := &view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Plans: map[keepwatch.CredentialID]view.Plan{}, Zone: cfg.Zone, Ladder: cfg.Ladder, Effects: a.costOf(cfg)}
+	snap := &view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Plans: map[keepwatch.CredentialID]view.Plan{}, Zone: cfg.Zone, Ladder: cfg.Ladder, Effects: a.costOf(cfg), Depends: Depends(cfg)}
 	for _, c := range cfg.Credentials {
 		cadence := cfg.Cadence(c.ID)
 		year := schedule.BudgetOf(cadence, schedule.StepsOf(c), now).PerYear
@@ -50,5 +52,24 @@ func (a *App) costOf(cfg *config.Config) func(keepwatch.TenantID) view.EffectsCo
 		}
 		cost := cfg.EffectsCost(id, func(unit keepwatch.MID) collect.Sizes { return a.effects.collector.Sizes(id, unit) })
 		return view.EffectsCost{CallsPerYear: int64(cost.PerYear), Allowance: e.Allowance}
+	}
+}
+
+// Depends are the subjects of each tenant, worked out when somebody first asks: most
+// configurations are never asked.
+func Depends(cfg *config.Config) func(keepwatch.TenantID) []impact.Subject {
+	var mu sync.Mutex
+	known := map[keepwatch.TenantID][]impact.Subject{}
+	return func(id keepwatch.TenantID) []impact.Subject {
+		mu.Lock()
+		defer mu.Unlock()
+		list, ok := known[id]
+		if !ok {
+			for _, w := range cfg.Subjects(id) {
+				list = append(list, impact.Subject{Subject: w.Subject, Upstream: w.Upstream, Expect: w.Expect})
+			}
+			known[id] = list
+		}
+		return list
 	}
 }

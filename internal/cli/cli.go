@@ -24,7 +24,7 @@ import (
 // Global flags, the same on every command.
 type Global struct {
 	Config  string `short:"c" env:"KEEPWATCH_CONFIG" placeholder:"PATH" help:"Configuration file, or a directory of files."`
-	Output  string `enum:"table,json,ndjson" default:"table" help:"Form of the result on stdout: table, json or ndjson."`
+	Output  string `enum:"table,json,ndjson,md,html,csv" default:"table" help:"Form of the result on stdout: table, json or ndjson; of a report md, html, csv or json."`
 	Quiet   bool   `short:"q" help:"No progress on stderr."`
 	NoColor bool   `help:"No colours; NO_COLOR says the same."`
 	Timeout limit  `default:"0s" placeholder:"30s" help:"Give up after this long; without it, each command has its own limit."`
@@ -63,6 +63,7 @@ type commands struct {
 	Incidents incidentsCmd `cmd:"" help:"List incidents of the running daemon, or of its store."`
 	Effects   effectsCmd   `cmd:"" help:"What is watched in SFMC for the effects of credentials, and how it stands."`
 	Ack       ackCmd       `cmd:"" help:"Acknowledge an incident."`
+	Report    reportCmd    `cmd:"" help:"What an incident, or a month, cost."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at store, clock, egress address, proxy, secrets and channels."`
 	Sim       simCmd       `cmd:"" help:"Run the SFMC simulator alone."`
 	Token     tokenCmd     `cmd:"" help:"Create, list and revoke API tokens."`
@@ -116,6 +117,10 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintf(stderr, "keepwatch: %v\nSee keepwatch --help.\n", err)
 		return mapExit(exitMode(args), keepwatch.ExitUsage)
+	}
+	if err := c.Global.takesForm(parsed.Command()); err != nil {
+		e := &env{Global: c.Global, stdout: stdout, stderr: stderr}
+		return mapExit(c.Global.Exit, e.finish(err))
 	}
 	// Any value counts, whatever it says (no-color.org); as a flag's variable
 	// kong would refuse those that are no bool.

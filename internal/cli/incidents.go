@@ -12,6 +12,8 @@ import (
 
 	"keepwatch"
 	"keepwatch/client"
+	"keepwatch/internal/app"
+	"keepwatch/internal/config"
 	"keepwatch/internal/store"
 	"keepwatch/internal/view"
 )
@@ -178,10 +180,15 @@ func (c incidentsCmd) stored(e *env) ([]client.Incident, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader := view.NewReader(view.Sources{Series: db, Results: db, Incidents: db, Deliveries: db},
-		func() view.Snapshot { return view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials} })
-	page, err := reader.Incidents(e.ctx, view.IncidentFilter{Status: c.Status}, view.Page{Limit: c.Limit})
+	page, err := readerOf(db, cfg).Incidents(e.ctx, view.IncidentFilter{Status: c.Status}, view.Page{Limit: c.Limit})
 	return page.Items, err
+}
+
+// readerOf reads a store without a daemon.
+func readerOf(db *store.DB, cfg *config.Config) *view.Reader {
+	return view.NewReader(view.From(db), func() view.Snapshot {
+		return view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Zone: cfg.Zone, Ladder: cfg.Ladder, Depends: app.Depends(cfg)}
+	})
 }
 
 type ackCmd struct {

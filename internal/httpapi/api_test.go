@@ -76,7 +76,7 @@ func TestItemsHaveTheKeysOfTheContract(t *testing.T) {
 		}
 	}
 	_, body := d.do(http.MethodGet, "/api/v1/incidents/"+string(inc.ID), "", "Authorization", bearer)
-	for _, want := range []string{`"scope":"credential"`, `"credential":"cred-00"`, `"members":["cred-00"]`, `"cause":{}`, `"effects":[]`, `"impact":{}`, `"resolved_at":null`} {
+	for _, want := range []string{`"scope":"credential"`, `"credential":"cred-00"`, `"members":["cred-00"]`, `"cause":{`, `"kind":"credential_failing"`, `"effects":[]`, `"impact":{`, `"resolved_at":null`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("an incident without %s: %s", want, body)
 		}

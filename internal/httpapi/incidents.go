@@ -38,7 +38,7 @@ func (a *api) incidentRoutes() {
 		OperationID: "get-incident", Method: http.MethodGet, Path: "/api/v1/incidents/{id}", Tags: []string{"incidents"},
 		Summary: "One incident with its timeline and the messages it caused",
 	}, func(ctx context.Context, in *incidentInput) (client.IncidentDetail, error) {
-		return a.Reader.Incident(ctx, keepwatch.IncidentID(in.ID))
+		return a.Reader.Incident(ctx, time.Now(), keepwatch.IncidentID(in.ID))
 	})
 	route(a, auth.Admin, huma.Operation{
 		OperationID: "acknowledge-incident", Method: http.MethodPost, Path: "/api/v1/incidents/{id}/ack", Tags: []string{"incidents"},

@@ -94,6 +94,7 @@ func New(o Options) http.Handler {
 	a.transferRoutes()
 	a.expiringRoutes()
 	a.effectRoutes()
+	a.reportRoutes()
 	a.feedRoutes()
 	a.rotationRoutes()
 	a.healthRoutes()

@@ -54,9 +54,9 @@ type Case struct {
 	// Volume is how many contacts a span should bring by the subject's baseline: its
 	// 10 %, 50 % and 90 % quantile. The source is "" where there is no baseline. nil: none has one.
 	Volume func(subject keepwatch.Subject, from, to time.Time) (low, mid, high float64, source string)
-	// Came is how many were seen to come in the whole hours of a span; false where nobody
+	// Came is how many were seen to come within a span, and in which part of it somebody
 	// looked. nil: nothing was counted.
-	Came func(subject keepwatch.Subject, from, to time.Time) (int64, bool)
+	Came func(subject keepwatch.Subject, from, to time.Time) (n int64, since, until time.Time)
 	// Unit is what a value is counted in; "" is "value".
 	Unit string
 }

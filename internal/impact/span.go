@@ -116,4 +116,4 @@ func words(d time.Duration) string {
 }
 
 // stamp is an instant in a formula.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+func stamp(t time.Time) string { return t.UTC().Round(time.Second).Format("2006-01-02 15:04 UTC") }

@@ -182,14 +182,7 @@ func (w *work) contacts(s Subject) {
 	if !ok {
 		return
 	}
-	seen := 0.0
-	if w.Came != nil {
-		if n, ok := w.Came(s.Subject, during.from[1], during.to[0]); ok && n > 0 {
-			seen = float64(n)
-			v.formula += fmt.Sprintf(", less %s that came", number(seen))
-			v.e, v.source = v.e.less(seen), Measured
-		}
-	}
+	v = w.lessWhatCame(s, during, v)
 	v.e = v.e.whole()
 	v.formula += " = " + number(v.e.mid)
 	doubt := w.stops == perhaps && !stalled
@@ -222,6 +215,26 @@ func (w *work) contacts(s Subject) {
 		e := v.e.times(worth)
 		add(Value, cmp.Or(w.Unit, "value"), fmt.Sprintf("%s %s × %s = %s", number(v.e.mid), kind, number(worth), number(e.mid)), v.source, e)
 	}
+}
+
+// lessWhatCame takes away the share that was seen to come: another way in, or a holder
+// that had the right secret.
+func (w *work) lessWhatCame(s Subject, during span, v volume) volume {
+	if w.Came == nil || !during.from[1].Before(during.to[0]) {
+		return v
+	}
+	n, since, until := w.Came(s.Subject, during.from[1], during.to[0])
+	if n <= 0 || !since.Before(until) {
+		return v
+	}
+	usual, ok := w.volume(s, span{from: [2]time.Time{since, since}, to: [2]time.Time{until, until}})
+	if !ok || usual.e.mid <= 0 {
+		return v
+	}
+	share := min(1, float64(n)/usual.e.mid)
+	v.formula += fmt.Sprintf(", less the %.0f %% that came", share*100)
+	v.e, v.source = v.e.less(v.e.mid*share), Measured
+	return v
 }
 
 // backlog is what the caller holds: what it said, else what it must hold where

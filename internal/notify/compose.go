@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"keepwatch"
+	"keepwatch/internal/impact"
 )
 
 // Compose words one delivery. It is pure: the same delivery and facts make the
@@ -155,7 +156,7 @@ func annotations(f Facts, m Message) map[string]string {
 		"description": join(m.Lines),
 		"hint":        hint(f, m.Kind),
 		"since":       since(m.StartsAt),
-		"impact":      impact(f),
+		"impact":      cost(f),
 	}
 }
 
@@ -191,7 +192,7 @@ func story(f Facts, m Message) []Line {
 	add("Owner", whose(f))
 	add("Why", why(inc))
 	add("Evidence", clean(inc.Evidence, 500))
-	add("Impact", impact(f))
+	add("Impact", cost(f))
 	if inc.AcknowledgedBy != "" {
 		add("Acknowledged", "by "+clean(inc.AcknowledgedBy, 100)+", "+stamp(inc.AcknowledgedAt))
 	}
@@ -299,8 +300,25 @@ func hint(f Facts, kind keepwatch.TransitionKind) string {
 	return "Open the incident in Keepwatch and read the transcript of the last test."
 }
 
-// impact names what hangs on the credentials.
-func impact(f Facts) string {
+// cost is what it costs, in one line with the number of effects; then what hangs on
+// the credentials.
+func cost(f Facts) string {
+	var parts []string
+	if text := impact.Headline(f.Impact); text != "" {
+		parts = append(parts, strings.ToUpper(text[:1])+text[1:])
+	}
+	if n := len(f.Incident.Effects); n > 0 {
+		parts = append(parts, plural(n, "effect"))
+	}
+	text := dependents(f)
+	if len(parts) == 0 {
+		return text
+	}
+	return strings.TrimSpace(clean(strings.Join(parts, "; "), 500) + ". " + text)
+}
+
+// dependents names what hangs on the credentials.
+func dependents(f Facts) string {
 	var parts []string
 	for _, c := range f.Credentials {
 		for _, d := range c.Dependents {

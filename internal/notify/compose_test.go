@@ -37,6 +37,16 @@ func messages() map[string]Message {
 		return Compose(d, f)
 	}
 	untold := func(f *Facts) { f.Untold = true }
+	costing := func(final bool) func(*Facts) {
+		return func(f *Facts) {
+			f.Incident.Effects = []keepwatch.Effect{{Outcome: keepwatch.JourneyStalled}, {Outcome: keepwatch.DataStale}}
+			f.Impact = keepwatch.Impact{Final: final, Figures: []keepwatch.Figure{
+				{Name: "contacts_delayed", Low: 450, Mid: 500, High: 550, Unit: "contacts"},
+				{Name: "contacts_lost", Low: 450, Mid: 500, High: 550, Unit: "contacts"},
+				{Name: "contacts_lost", Subject: "journey/welcome-series", Low: 1, Mid: 1, High: 1, Unit: "contacts"},
+			}}
+		}
+	}
 	s := newTale("7k2mq4c5vd3xhn6a", t0)
 	opened := delivery(s.next(keepwatch.Opened, t0))
 	acked := delivery(s.next(keepwatch.Acknowledged, t0.Add(10*time.Minute)))
@@ -59,9 +69,9 @@ func messages() map[string]Message {
 	return map[string]Message{
 		"firing":   tell(opened, untold),
 		"acked":    tell(acked, nil),
-		"resolved": tell(resolved, nil),
+		"resolved": tell(resolved, costing(true)),
 		"missed":   tell(resolved, untold),
-		"reminder": tell(reminderAfter(opened, 30*time.Minute, t0), nil),
+		"reminder": tell(reminderAfter(opened, 30*time.Minute, t0), costing(false)),
 		"platform": tell(delivery(outage.next(keepwatch.Opened, t0)), untold),
 		"hostile":  tell(delivery(evil.next(keepwatch.Opened, t0)), untold),
 		"test":     tell(delivery(test), nil),

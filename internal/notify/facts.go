@@ -18,6 +18,8 @@ type Facts struct {
 	Tenant      keepwatch.Tenant // zero when it is about several, or none
 	BaseURL     string           // of the web interface; "" leaves links out
 	Now         time.Time
+	// Impact is what the incident costs, as far as it is known; zero where it is not.
+	Impact keepwatch.Impact
 	// Untold: nothing of this incident has reached the receiver so far.
 	Untold bool
 }

@@ -143,6 +143,9 @@ func (l *lane) serve(ctx context.Context, j job) {
 		l.collapse(j.d, v, now)
 	case actSend:
 		facts.Untold = v.untold
+		if j.d.Notice.Letter == nil {
+			facts.Impact = l.p.opts.Impact(ctx, facts.Incident)
+		}
 		l.send(ctx, j.d, facts, target)
 	case actDrop:
 	}

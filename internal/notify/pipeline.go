@@ -21,6 +21,10 @@ type Options struct {
 	// Trouble hears that telling people does not work; see [Trouble].
 	Trouble func(context.Context, Trouble)
 
+	// Impact says what an incident costs so far, right before a message about it; nil
+	// leaves it out.
+	Impact func(context.Context, keepwatch.Incident) keepwatch.Impact
+
 	// Lease hides a claimed delivery from other nodes; the default is 2 minutes.
 	// It is longer than SendTimeout (default 30 s), or one message were sent twice.
 	Lease, SendTimeout time.Duration
@@ -88,6 +92,9 @@ func New(o Options, s Setup) *Pipeline {
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, string) {}
+	}
+	if o.Impact == nil {
+		o.Impact = func(context.Context, keepwatch.Incident) keepwatch.Impact { return keepwatch.Impact{} }
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64

@@ -93,7 +93,7 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 			d.Incidents = append(d.Incidents, incidentOf(inc, e.owners()))
 		}
 	}
-	return d, nil
+	return d, r.addCosts(ctx, d.Incidents)
 }
 
 // proofs is the hourly history of a credential's own test. A look at its dates proves
@@ -209,7 +209,7 @@ func (e *estate) explain(item *client.Credential, s keepwatch.Series) {
 	case inc != nil && inc.Message != "":
 		item.Message, item.Hint = inc.Message, inc.Hint
 	default:
-		item.Message = capital(s.Outcome.Info().Meaning) + "."
+		item.Message = Capital(s.Outcome.Info().Meaning) + "."
 	}
 	if item.State == string(keepwatch.StateUnknown) && s.Outcome == keepwatch.OK && item.Message == "" {
 		item.Message = "No fresh proof."

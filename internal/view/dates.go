@@ -189,7 +189,7 @@ func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwat
 			item.Message = "A known date has passed."
 			item.Hint = "Renew it, then write down the new date."
 		}
-		item.Verdict = capital(Ends(item.ExpiresAt, item.DaysLeft, now)) + ": a known date has passed."
+		item.Verdict = Capital(Ends(item.ExpiresAt, item.DaysLeft, now)) + ": a known date has passed."
 	case asked(c.Kind):
 		item.Message = "It is not tested: the record names no secret."
 		item.Hint = "Give the record a reference to its secret, or seal the secret."

@@ -243,6 +243,13 @@ func (r *Reader) Effect(ctx context.Context, now time.Time, id keepwatch.SeriesI
 	return d, nil
 }
 
+func zoneNamed(name string) *time.Location {
+	if zone, err := time.LoadLocation(name); err == nil {
+		return zone
+	}
+	return time.UTC
+}
+
 func (r *Reader) addHours(ctx context.Context, d *client.WatchDetail, s keepwatch.Series, now time.Time) error {
 	from := now.UTC().Truncate(time.Hour).Add(-(sparkDays*24 - 1) * time.Hour)
 	hours, err := r.from.Watches.Hours(ctx, s.ID, from, now)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"keepwatch"
 	"keepwatch/client"
@@ -25,11 +26,12 @@ func (r *Reader) Incidents(ctx context.Context, f IncidentFilter, page Page) (cl
 	if next != "" {
 		out.Next = &next
 	}
-	return out, nil
+	return out, r.addCosts(ctx, out.Items)
 }
 
-// Incident reads one incident with its timeline and the messages it caused.
-func (r *Reader) Incident(ctx context.Context, id keepwatch.IncidentID) (client.IncidentDetail, error) {
+// Incident reads one incident with its timeline, what it cost and the messages it
+// caused.
+func (r *Reader) Incident(ctx context.Context, now time.Time, id keepwatch.IncidentID) (client.IncidentDetail, error) {
 	inc, err := r.from.Incidents.Incident(ctx, id)
 	if err != nil {
 		return client.IncidentDetail{}, reading(fmt.Sprintf("incident %q", id), err)
@@ -61,7 +63,8 @@ func (r *Reader) Incident(ctx context.Context, id keepwatch.IncidentID) (client.
 	for _, del := range deliveries {
 		d.Deliveries = append(d.Deliveries, deliveryOf(del))
 	}
-	return d, nil
+	err = r.addImpact(ctx, &d, inc, now)
+	return d, err
 }
 
 // IncidentOf turns one incident into what is shown of it.
@@ -114,7 +117,7 @@ func title(inc keepwatch.Incident) string {
 	case keepwatch.ScopeMonitor:
 		return "Keepwatch itself: " + what
 	}
-	return capital(what)
+	return Capital(what)
 }
 
 func placeName(p keepwatch.Place) string {
@@ -174,13 +177,28 @@ func effectsOf(inc keepwatch.Incident) []client.Effect {
 	return out
 }
 
+// likeliest is the cause that is named: of an incident of a credential or of a way to
+// SFMC, what was refused; of one of effects, the first candidate.
+func likeliest(inc keepwatch.Incident) (keepwatch.Cause, bool) {
+	if len(inc.Causes) > 0 {
+		return inc.Causes[0], true
+	}
+	kind, ok := map[keepwatch.Scope]keepwatch.CauseKind{
+		keepwatch.ScopeCredential: keepwatch.CauseCredential, keepwatch.ScopePlace: keepwatch.CausePlace, keepwatch.ScopePlatform: keepwatch.CausePlatform,
+	}[inc.Scope]
+	if !ok || inc.Outcome.Info().Confirm == keepwatch.ConfirmDate {
+		return keepwatch.Cause{}, false
+	}
+	return keepwatch.Cause{Kind: kind, Credential: inc.Credential, At: inc.FirstFailedAt, Confidence: 1, Evidence: cmp.Or(inc.Evidence, inc.Message)}, true
+}
+
 // causeOf is the likeliest of the candidates, with what speaks for it.
 func causeOf(inc keepwatch.Incident) map[string]any {
 	out := map[string]any{}
-	if len(inc.Causes) == 0 {
+	c, ok := likeliest(inc)
+	if !ok {
 		return out
 	}
-	c := inc.Causes[0]
 	out["kind"], out["confidence"], out["evidence"] = string(c.Kind), c.Confidence, c.Evidence
 	for name, text := range map[string]string{"credential": string(c.Credential), "subject": c.Subject, "by": c.By} {
 		if text != "" {

@@ -49,6 +49,9 @@ func (r *Reader) Overview(ctx context.Context, now time.Time, f CredentialFilter
 	}
 	o.SuccessRate = all.rate()
 	e.addIncidents(&o)
+	if err := r.addCosts(ctx, o.Incidents); err != nil {
+		return client.Overview{}, err
+	}
 	o.Headline = headline(o)
 	addExpiries(&o, items, now)
 	e.addTenants(&o, items, tallies, f)

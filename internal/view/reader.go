@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"keepwatch"
+	"keepwatch/internal/impact"
 	"keepwatch/internal/store"
 )
 
@@ -48,11 +49,12 @@ type Sources struct {
 	Incidents  IncidentSource
 	Deliveries DeliverySource
 	Watches    WatchSource
+	Impacts    ImpactSource
 }
 
 // From takes all sources from one store.
 func From(db *store.DB) Sources {
-	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db, Watches: db}
+	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db, Watches: db, Impacts: db}
 }
 
 // Snapshot is the configuration in force, as far as it is shown. It is shared
@@ -65,6 +67,9 @@ type Snapshot struct {
 	Ladder      func(keepwatch.CredentialID) []time.Duration // of warnings before the end; nil: none
 	Effects     func(keepwatch.TenantID) EffectsCost         // nil: nothing is looked at
 	Watched     []Named                                      // subjects that are looked at because somebody named them
+	// Depends are the subjects that the credentials of a tenant name, with the ways on
+	// which they hang on them; nil: none are known.
+	Depends func(keepwatch.TenantID) []impact.Subject
 }
 
 // Plan is the schedule of one credential in figures.

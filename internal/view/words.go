@@ -129,7 +129,7 @@ func verdict(c client.Credential, now time.Time) string {
 	case keepwatch.StateDegraded:
 		return "Works, but: " + Words(c.Outcome) + "; last proven " + Ago(c.LastProvenAt, now) + "."
 	case keepwatch.StateFailing, keepwatch.StateExpired:
-		return capital(reasonOf(c)) + sinceWhen(c, now) + nextProof(c, now) + "."
+		return Capital(reasonOf(c)) + sinceWhen(c, now) + nextProof(c, now) + "."
 	case keepwatch.StateMaintenance:
 		return "Salesforce announces maintenance" + sinceWhen(c, now) + "."
 	case keepwatch.StatePaused:
@@ -170,7 +170,8 @@ func nextProof(c client.Credential, now time.Time) string {
 	return "; next try " + Until(c.NextProofAt, now)
 }
 
-func capital(s string) string {
+// Capital begins a sentence.
+func Capital(s string) string {
 	if s == "" {
 		return s
 	}

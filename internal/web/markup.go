@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,17 @@ func functions(a *assets) template.FuncMap {
 		"without":   func(message string, id *string) string { return strings.TrimPrefix(message, *id+": ") },
 		"triple":    func(a, b, c any) [3]any { return [3]any{a, b, c} },
 		"thousands": thousands, "calls": calls,
+		"say":       view.Say, "capital": view.Capital,
+		"sure": func(confidence any) string {
+			v, _ := confidence.(float64)
+			return fmt.Sprintf("%.0f %% sure", v*100)
+		},
+		"report": func(id, format string) string {
+			return "/api/v1/incidents/" + url.PathEscape(id) + "/report?format=" + format
+		},
+		"several": func(figures []client.SubjectFigure) bool {
+			return slices.ContainsFunc(figures, func(f client.SubjectFigure) bool { return f.Subject != "" })
+		},
 	}
 }
 

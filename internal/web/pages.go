@@ -149,7 +149,7 @@ func (s *site) incidents(_ http.ResponseWriter, r *http.Request) (*page, error) 
 }
 
 func (s *site) incident(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	d, err := s.Reader.Incident(r.Context(), keepwatch.IncidentID(r.PathValue("id")))
+	d, err := s.Reader.Incident(r.Context(), time.Now(), keepwatch.IncidentID(r.PathValue("id")))
 	if err != nil {
 		return nil, err
 	}
