@@ -46,7 +46,7 @@ type Case struct {
 	Now      time.Time
 	Incident keepwatch.Incident
 	// LastFailedAt is the newest failure before the proof that ended it. Zero: not
-	// known, and then the failure may have ended any time since it was detected.
+	// known; then the looks are taken to be as far apart as those between which it began.
 	LastFailedAt time.Time
 	// Subjects are what hangs on the incident's credentials, and what its effects are
 	// about, each once.

@@ -70,7 +70,9 @@ func (w *work) endedAt(s span, end, lastFailed time.Time) span {
 	case w.Incident.Scope == keepwatch.ScopeEffect:
 		s.to = [2]time.Time{end, end}
 	default:
-		// What was last seen to fail; at the least, what made the incident.
+		if lastFailed.IsZero() { // looks were as far apart as at the beginning
+			lastFailed = end.Add(-s.ordered().from[1].Sub(s.ordered().from[0]))
+		}
 		s.to = [2]time.Time{latest(lastFailed, w.Incident.DetectedAt, s.from[1]), end}
 	}
 	return s.ordered()
