@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,7 @@ type stage struct {
 	hook    *receiver
 	record  *recorder
 	began   map[keepwatch.CredentialID]time.Time // generation dates as they are configured
+	readers []keepwatch.CredentialID             // who reads the counters; nil: they are not read
 	stopped bool
 }
 
@@ -55,6 +57,14 @@ const afterSecond = 250 * time.Millisecond
 func newStage(t *testing.T, story scenario.Story) *stage {
 	t.Helper()
 	time.Sleep(time.Until(story.Start))
+	s := newSet(t, story)
+	dir := memoryDir(t)
+	s.raise(dir, filepath.Join(dir, "keepwatch.db"))
+	return s
+}
+
+// newSet is a stage without the program on it.
+func newSet(t *testing.T, story scenario.Story) *stage {
 	s := &stage{
 		t: t, story: story, start: time.Now(), refs: newReferences(), hook: &receiver{}, record: newRecorder(),
 		began: map[keepwatch.CredentialID]time.Time{},
@@ -70,13 +80,18 @@ func newStage(t *testing.T, story scenario.Story) *stage {
 		}
 		s.sim.ServeHTTP(w, r)
 	}))
-	dir := memoryDir(t)
+	return s
+}
+
+// raise starts the program over a database that may have a past.
+func (s *stage) raise(dir, db string) {
+	s.t.Helper()
 	s.config = filepath.Join(dir, "keepwatch.yaml")
 	s.configure()
 	var err error
-	s.db, err = store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "keepwatch.db"), store.Options{Synchronous: "NORMAL"})
+	s.db, err = store.Open(s.t.Context(), "sqlite:"+db, store.Options{Synchronous: "NORMAL"})
 	s.must(err)
-	s.app, err = New(t.Context(), Options{
+	s.app, err = New(s.t.Context(), Options{
 		Load:      func() (*config.Config, error) { return config.Load(s.config, s.refs.lookup) },
 		LookupEnv: s.refs.lookup, Network: s.pipe, Listener: newStillListener(), Store: s.db,
 		Random: func() float64 { return 0 },
@@ -84,8 +99,7 @@ func newStage(t *testing.T, story scenario.Story) *stage {
 	s.must(err)
 	// The same door, with somebody who writes down what passes.
 	s.app.intake = intake.New(observed{s.db, s.record}, s.app.policy)
-	s.must(s.app.Start(t.Context()))
-	return s
+	s.must(s.app.Start(s.t.Context()))
 }
 
 func (s *stage) must(err error) {
@@ -162,6 +176,9 @@ func (s *stage) configure() {
 	p("tenants:")
 	for _, t := range s.story.Estate.Tenants {
 		p("  - id: %s\n    subdomain: %s\n    endpoints: {auth: http://auth-%s/, rest: http://rest-%s/, soap: http://soap-%s/Service.asmx}", t.ID, t.Subdomain, t.ID, t.ID, t.ID)
+		if len(s.readers) > 0 {
+			p("    effects: {readers: %s, every: {queues: 15m}}", flow(s.readers))
+		}
 	}
 	p("credentials:")
 	for _, c := range s.story.Estate.Credentials {
@@ -179,9 +196,45 @@ func (s *stage) configure() {
 		for _, test := range c.Tests {
 			p("      - %q", test)
 		}
+		if len(c.Holders) > 0 {
+			p("    holders: [{name: %s}]", c.Holders[0].Name)
+		}
+		if len(c.Dependents) > 0 {
+			p("    dependents:")
+		}
+		for _, d := range c.Dependents {
+			p("      - %s", flow(dependentOf(d)))
+		}
 	}
 	p("receivers: [{name: ops, webhook: {url: http://%s/}}]\nroutes: [{to: ops, wait: 0s}]", hookHost)
 	s.must(os.WriteFile(s.config, []byte(b.String()), 0o600))
+}
+
+// flow is a value on one line: JSON is YAML.
+func flow(v any) string {
+	out, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(out)
+}
+
+// dependentOf is a dependent with the keys of the file, as far as stories use them.
+func dependentOf(d keepwatch.Dependent) map[string]any {
+	out := map[string]any{"kind": d.Kind, "key": d.Key}
+	for key, v := range map[string]any{
+		"contacts_per_day": d.ContactsPerDay, "reads": d.Reads, "fed_by": d.FedBy, "on_outage": d.OnOutage, "timestamp_field": d.TimestampField,
+	} {
+		if !reflect.ValueOf(v).IsZero() {
+			out[key] = v
+		}
+	}
+	for key, v := range map[string]time.Duration{"expect_rows_every": d.ExpectRowsEvery, "max_queue_age": d.MaxQueueAge} {
+		if v > 0 {
+			out[key] = keepwatch.FormatDuration(v)
+		}
+	}
+	return out
 }
 
 // until sleeps to an instant of the story.

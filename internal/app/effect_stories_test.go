@@ -1,0 +1,265 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keepwatch"
+	"keepwatch/internal/impact"
+	"keepwatch/internal/incident"
+	"keepwatch/internal/intake"
+	"keepwatch/internal/scenario"
+	"keepwatch/internal/sfmc/sim/world"
+	"keepwatch/internal/store"
+)
+
+const (
+	// watchedFor is how long the account of the effect stories was watched before them.
+	watchedFor = 6 * 7 * 24 * time.Hour
+	// livedFor is the last part of it, which the whole program lives through: what
+	// judges learn by looking cannot be written down for them.
+	livedFor = 4 * 24 * time.Hour
+)
+
+// TestEffectStories plays the table of silent failures with the whole program and a
+// simulated account in which contacts, files and messages flow, and holds what was
+// said against what really happened.
+func TestEffectStories(t *testing.T) {
+	shop := scenario.Shop()
+	stories := scenario.EffectStories()
+	start := scenario.Stories()[0].Start // the same Monday
+	past := filepath.Join(memoryDir(t), "past.db")
+	synctest.Test(t, func(t *testing.T) { live(t, shop, start, past) })
+	t.Run("story", func(t *testing.T) {
+		for _, story := range stories {
+			t.Run(story.Slug(), func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) { playEffects(t, shop, story, start, past) })
+			})
+		}
+	})
+}
+
+// living is a stage on which an account lives.
+func living(t *testing.T, shop scenario.Living, from, start time.Time, db string) *stage {
+	time.Sleep(time.Until(from))
+	s := newSet(t, scenario.Story{Estate: shop.Estate})
+	s.readers = shop.Readers
+	spec := shop.World
+	spec.Since = start.Add(-watchedFor)
+	s.must(s.sim.AddWorld(spec))
+	if _, err := os.Stat(db); errors.Is(err, fs.ErrNotExist) {
+		s.remember(db, spec.Since, from)
+	}
+	s.raise(filepath.Dir(db), db)
+	return s
+}
+
+// live is the past of all stories: the counters of weeks, and then days of looks.
+func live(t *testing.T, shop scenario.Living, start time.Time, db string) {
+	s := living(t, shop, start.Add(-livedFor), start, db)
+	defer s.close()
+	time.Sleep(time.Until(start.Add(-time.Minute)))
+	for _, in := range s.incidents() {
+		t.Errorf("before the stories: %s %s %s", in.Key, in.Outcome, in.Message)
+	}
+}
+
+// remember records the counts of a span by the hour, as looks would have found them.
+func (s *stage) remember(file string, from, to time.Time) {
+	db, err := store.Open(s.t.Context(), "sqlite:"+file, store.Options{Synchronous: "NORMAL"})
+	s.must(err)
+	defer db.Close()
+	in := intake.New(db, incident.DefaultPolicy)
+	truth := s.sim.Truth()
+	counts := map[string]map[time.Time]int64{}
+	for _, id := range truth.Subjects() {
+		hours := map[time.Time]int64{}
+		for _, lot := range truth.Of(id).Lots {
+			if !lot.Done.IsZero() && lot.Fate != world.Rejected {
+				hours[lot.Done.Truncate(time.Hour)] += int64(lot.Count)
+			}
+		}
+		counts[id] = hours
+	}
+	for at := from; at.Before(to); at = at.Add(time.Hour) {
+		var all []keepwatch.Observation
+		for id, hours := range counts {
+			if o, ok := counted(id, at, hours[at]); ok {
+				all = append(all, o)
+			}
+		}
+		if len(all) == 0 {
+			continue
+		}
+		slices.SortFunc(all, func(a, b keepwatch.Observation) int { return strings.Compare(a.Key, b.Key) })
+		_, err := in.Record(s.t.Context(), all, at.Add(time.Hour))
+		s.must(err)
+	}
+}
+
+// counted is one hour of a count.
+func counted(id string, at time.Time, amount int64) (keepwatch.Observation, bool) {
+	kind, key, _ := strings.Cut(id, "/")
+	subject := keepwatch.Subject{Kind: keepwatch.SubjectKind(kind), Key: key, Unit: 510000123}
+	var family keepwatch.Family
+	var aspect keepwatch.Aspect
+	switch subject.Kind {
+	case keepwatch.SubjectJourney:
+		family, aspect = keepwatch.FamilyJourneys, keepwatch.AspectEntry
+	case keepwatch.SubjectDataExtension:
+		family, aspect = keepwatch.FamilyDataExtensions, keepwatch.AspectRows
+	case keepwatch.SubjectTriggeredSend:
+		family, aspect = keepwatch.FamilySends, keepwatch.AspectVolume
+	default:
+		return keepwatch.Observation{}, false
+	}
+	check := keepwatch.EffectsCheck("emea", subject.Unit, family)
+	end := at.Add(time.Hour - time.Second) // counts to the hour in which its slot is
+	return keepwatch.Observation{
+		Key: keepwatch.SlotKey(check, end) + "#" + keepwatch.SubjectSeries(subject, aspect), Series: keepwatch.SeriesOf(check, keepwatch.SubjectSeries(subject, aspect)),
+		Check: check, Tenant: "emea", Place: keepwatch.Local, Source: keepwatch.SourceTest, Reason: keepwatch.ReasonScheduled, Slot: end, At: end, Gap: time.Hour,
+		Outcome: keepwatch.OK,
+		Watch:   &keepwatch.Watch{Subject: subject, Aspect: aspect, Reading: keepwatch.Reading{At: end, Window: time.Hour, Amount: amount}, Verdict: keepwatch.Verdict{Outcome: keepwatch.OK}},
+	}, true
+}
+
+func playEffects(t *testing.T, shop scenario.Living, story scenario.EffectStory, start time.Time, past string) {
+	db := filepath.Join(memoryDir(t), "keepwatch.db")
+	copyFile(t, past, db)
+	s := living(t, shop, start, start, db)
+	defer s.close()
+	for _, turn := range story.Turns {
+		s.until(turn.At + afterSecond)
+		if turn.Do.Do != "" {
+			s.do(turn.Do)
+		}
+		if turn.Deed.Verb != "" {
+			s.must(s.sim.Do(turn.Deed))
+		}
+	}
+	s.until(story.For)
+	synctest.Wait()
+	s.judgeEffects(story)
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *stage) judgeEffects(story scenario.EffectStory) {
+	s.t.Helper()
+	all := s.incidents()
+	got := []string{}
+	for _, in := range all {
+		got = append(got, effectLine(in))
+	}
+	if d := cmp.Diff(none(story.Incidents), got); d != "" {
+		s.t.Errorf("incidents (-wanted +got):\n%s", d)
+	}
+	if d := cmp.Diff(none(story.Messages), s.messages(all)); d != "" {
+		s.t.Errorf("messages (-wanted +got):\n%s", d)
+	}
+	if testing.Verbose() {
+		s.tell(all)
+	}
+	if len(all) == 0 {
+		return
+	}
+	if took := all[0].DetectedAt.Sub(s.start.Add(story.Turns[0].At)); story.Notice > 0 && took > story.Notice {
+		s.t.Errorf("the first incident was noticed after %s, at most %s", took, story.Notice)
+	}
+	s.judgeAmounts(story, all[0])
+}
+
+// effectLine is an incident as the table has it.
+func effectLine(in keepwatch.Incident) string {
+	var effects []string
+	for _, e := range in.Effects {
+		effects = append(effects, e.Subject.ID()+" "+string(e.Outcome))
+	}
+	slices.Sort(effects)
+	line := fmt.Sprintf("%s %s %s %s: %s", in.Key, in.Outcome, in.Severity, in.Status, strings.Join(slices.Compact(effects), ", "))
+	if len(in.Causes) > 0 {
+		c := in.Causes[0]
+		line += "; " + strings.TrimSpace(string(c.Kind)+" "+string(c.Credential)+c.Subject+" "+c.By)
+	}
+	return line
+}
+
+// tell writes down what happened, for who writes the table.
+func (s *stage) tell(all []keepwatch.Incident) {
+	for _, in := range all {
+		s.t.Logf("%s opened %s, restored %s, resolved %s: %s", in.Key, in.DetectedAt.Sub(s.start), in.RestoredAt.Sub(s.start), in.ResolvedAt.Sub(s.start), in.Message)
+		transitions, err := s.db.Transitions(s.t.Context(), in.ID)
+		s.must(err)
+		for _, tr := range transitions {
+			s.t.Logf("    %s %s %s: %s", tr.At.Sub(s.start), tr.Kind, tr.Reason, tr.Detail)
+		}
+		for _, e := range in.Effects {
+			s.t.Logf("    effect %s %s since %s until %s (%.2f): %s", e.Subject.ID(), e.Outcome, e.Since.Sub(s.start), e.EndedAt.Sub(s.start), e.Confidence, e.Evidence)
+		}
+		for _, c := range in.Causes {
+			s.t.Logf("    cause %s %s%s %s (%.2f): %s", c.Kind, c.Credential, c.Subject, c.By, c.Confidence, c.Evidence)
+		}
+		impacts, err := s.db.Impacts(s.t.Context(), in.ID)
+		s.must(err)
+		for _, f := range impacts[in.ID].Figures {
+			s.t.Logf("    %s %s %.1f (%.1f to %.1f) %s: %s", f.Name, f.Subject, f.Mid, f.Low, f.High, f.Unit, f.Formula)
+		}
+	}
+}
+
+// judgeAmounts holds the figures of an incident against the simulator's log.
+func (s *stage) judgeAmounts(story scenario.EffectStory, in keepwatch.Incident) {
+	impacts, err := s.db.Impacts(s.t.Context(), in.ID)
+	s.must(err)
+	truth := s.sim.Truth()
+	from, to := s.start.Add(story.Turns[0].At), s.start.Add(story.Turns[len(story.Turns)-1].At)
+	for _, a := range story.Amounts {
+		f, ok := impact.Part(impacts[in.ID], a.Name, a.Subject)
+		if !ok {
+			s.t.Errorf("no figure %s of %s", a.Name, a.Subject)
+			continue
+		}
+		var real float64
+		switch a.Truth {
+		case scenario.Missed:
+			real = float64(truth.Delayed(a.Subject, from, to) + truth.Count(a.Subject, from, to, world.Late) + truth.LostIn(a.Subject, from, to))
+		case scenario.Stale:
+			real = truth.HoursStale(a.Subject, from, s.start.Add(story.For))
+		case scenario.Deepest:
+			n, _ := truth.MaxQueue(a.Subject, from, s.start.Add(story.For))
+			real = float64(n)
+		}
+		s.t.Logf("%s of %s: %.1f (%.1f to %.1f), really %.1f: %s", a.Name, a.Subject, f.Mid, f.Low, f.High, real, f.Formula)
+		if real == 0 || math.Abs(f.Mid-real) > real/10 {
+			s.t.Errorf("%s of %s is %.1f, and really %.1f", a.Name, a.Subject, f.Mid, real)
+		}
+	}
+}

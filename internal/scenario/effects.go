@@ -1,0 +1,167 @@
+package scenario
+
+import (
+	"time"
+
+	"keepwatch"
+	"keepwatch/internal/sfmc/sim/world"
+)
+
+// Turn is one line of an effect story's script: something that happens to a
+// credential or to the platform, or something that people do in SFMC.
+type Turn struct {
+	At   time.Duration // since the story's start
+	Do   Event         // its own At is not used; zero: nothing
+	Deed world.Deed    // zero: nothing
+}
+
+// Amount is one figure of an incident that is held against what really happened.
+type Amount struct {
+	Name    string // of the figure
+	Subject string // ID; "" sums up the incident
+	Truth   Measure
+}
+
+// Measure says what the simulator's log is asked for.
+type Measure string
+
+// The measures, each from the first to the last turn of the story or to its end.
+const (
+	Missed  Measure = "missed"  // contacts that came late or never
+	Stale   Measure = "stale"   // hours without what was due
+	Deepest Measure = "deepest" // messages in the queue, at most
+)
+
+// EffectStory is a script of days about what a credential feeds, and what Keepwatch
+// must say to it. It begins on a Monday at midnight UTC, in an account that has been
+// watched for six weeks.
+type EffectStory struct {
+	Name    string
+	Summary string
+	For     time.Duration
+	Turns   []Turn
+	// Incidents in the order they opened:
+	// "key outcome severity status: effects; likeliest cause".
+	Incidents []string
+	// Messages in the order they were sent: "firing|resolved outcome key".
+	Messages []string
+	// Amounts of the first incident.
+	Amounts []Amount
+	// Notice bounds the time from the first turn to the first incident; 0 does not.
+	Notice time.Duration
+}
+
+// Slug is the name as a file's.
+func (s EffectStory) Slug() string { return Story{Name: s.Name}.Slug() }
+
+func deed(at time.Duration, subject, verb string, more ...func(*world.Deed)) Turn {
+	t := Turn{At: at, Deed: world.Deed{Subject: subject, Verb: verb, By: "m.weber"}}
+	for _, m := range more {
+		m(&t.Deed)
+	}
+	return t
+}
+
+func event(at time.Duration, e Event) Turn { return Turn{At: at, Do: e} }
+
+// EffectStories is the table of silent failures: those of product.md E and of the
+// catalogue of how "Completed" hides a dead load, and the quiet days between them.
+func EffectStories() []EffectStory {
+	var all []EffectStory
+	for _, part := range [][]EffectStory{quiet(), died(), deeds(), loads(), sends()} {
+		all = append(all, part...)
+	}
+	return all
+}
+
+// quiet: nothing is wrong, and nothing may be said.
+func quiet() []EffectStory {
+	return []EffectStory{
+		{Name: "a quiet week", Summary: "Seven days with nights and a weekend: nothing is said.", For: 7 * day},
+		{Name: "a new version", Summary: "A new version of a journey is published and counts from nothing.", For: 2 * day,
+			Turns: []Turn{deed(10*hour, welcome, "publish"), deed(30*hour, points, "publish")}},
+		{Name: "a pause that keeps arrivals", Summary: "A journey is paused for three hours and keeps who arrives.", For: 2 * day,
+			Turns: []Turn{deed(10*hour, welcome, "pause"), deed(13*hour, welcome, "resume")}},
+		{Name: "half of the polls are lost", Summary: "Every second answer of the REST host is an error for two days: no stall is seen where none is.", For: 2 * day,
+			Turns: []Turn{event(2*hour, Event{Do: Inject, Fault: "rest_server_error", Credential: "watcher", Probability: 0.5}), event(44*hour, Event{Do: Clear})}},
+		{Name: "rows are deleted by retention", Summary: "The nightly retention job deletes rows, and a person purges half of them.", For: 2 * day,
+			Turns: []Turn{deed(9*hour, clicks, "purge", func(d *world.Deed) { d.Rows = 20_000 })}},
+	}
+}
+
+// died: the credential itself.
+func died() []EffectStory {
+	kill := func(id string, at, until time.Duration) []Turn {
+		return []Turn{event(at, Event{Do: Inject, Credential: credential(id), Fault: "bad_secret"}), event(until, Event{Do: Clear})}
+	}
+	return []EffectStory{
+		{Name: "four hours without the shop's secret", Summary: "The secret of the web shop dies in the morning and works again after four hours.", For: 2 * day,
+			Turns: kill("shop", 9*hour, 13*hour), Notice: 12 * min,
+			Amounts: []Amount{{"contacts_delayed", welcome, Missed}, {"contacts_lost", welcome, Missed}, {"hours_stale", orders, Stale}}},
+		{Name: "a night without the shop's secret", Summary: "It dies at ten in the evening and nobody looks until seven.", For: 2 * day, Turns: kill("shop", 22*hour, 31*hour),
+			Amounts: []Amount{{"contacts_delayed", welcome, Missed}}},
+		{Name: "late and not lost", Summary: "The loyalty app keeps what it could not deliver and sends it afterwards: restored is not caught up.", For: 2 * day, Turns: kill("loyalty", 9*hour, 14*hour),
+			Amounts: []Amount{{"contacts_late", points, Missed}}},
+		{Name: "the middleware cannot drop its files", Summary: "The credential that drops files dies before the night: automations run, complete and load nothing.", For: 3 * day, Turns: kill("middleware", 20*hour, 32*hour)},
+		{Name: "the platform is down", Summary: "SFMC answers 503 for an hour: one incident of the platform.", For: day,
+			Turns: []Turn{event(10*hour, Event{Do: Inject, Fault: "token_unavailable"}), event(11*hour, Event{Do: Clear})}},
+		{Name: "the reader dies", Summary: "The credential that reads the counters dies: its own incident, and what it read is unknown, not broken.", For: day,
+			Turns: kill("watcher", 9*hour, 15*hour)},
+		{Name: "stopped while the credential was dead", Summary: "Somebody stops the journey during the outage, so that it does not come back with the credential.", For: 4 * day,
+			Turns: append(kill("shop", 9*hour, 12*hour), deed(10*hour, welcome, "stop"))},
+	}
+}
+
+// deeds: people, and the systems outside.
+func deeds() []EffectStory {
+	return []EffectStory{
+		{Name: "the shop does not call", Summary: "The credential works; the shop's backend has stopped to call.", For: 2 * day,
+			Turns:   []Turn{deed(9*hour, "caller/shop-backend", "silence"), deed(17*hour, "caller/shop-backend", "resume")},
+			Amounts: []Amount{{"contacts_delayed", welcome, Missed}}},
+		{Name: "a person stops a journey", Summary: "Somebody stops the journey by mistake; others publish it again the next day.", For: 2 * day,
+			Turns: []Turn{deed(9*hour, welcome, "stop"), deed(33*hour, welcome, "publish")}},
+		{Name: "a pause that drops arrivals", Summary: "A journey is paused without keeping who arrives.", For: 2 * day,
+			Turns: []Turn{deed(9*hour, welcome, "pause", func(d *world.Deed) { d.Drop = true }), deed(20*hour, welcome, "resume")}},
+		{Name: "payloads are refused", Summary: "A release of the shop sends events that the journey refuses.", For: 2 * day,
+			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode = "payload" }), deed(21*hour, welcome, "mend")}},
+		{Name: "nobody meets the criteria", Summary: "Events arrive, and none meets the entry criteria any more.", For: 2 * day,
+			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode = "criteria" }), deed(21*hour, welcome, "mend")}},
+		{Name: "an activity is refused", Summary: "What a custom activity calls answers 4xx; the journey counts it as done and goes on.", For: 2 * day,
+			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Step, d.Mode = 2, "failing" }), deed(21*hour, welcome, "mend")}},
+		{Name: "a quarter is left", Summary: "Three of four of the shop's events are invalid.", For: 2 * day,
+			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode, d.Share = "payload", 0.75 }), deed(30*hour, welcome, "mend")}},
+	}
+}
+
+// loads: how "Completed" hides that nothing came.
+func loads() []EffectStory {
+	return []EffectStory{
+		{Name: "an empty file is skipped", Summary: "The nightly file is empty; the import succeeds and brings nothing.", For: 3 * day,
+			Turns: []Turn{deed(1*hour, nightly, "empty", func(d *world.Deed) { d.Files = 1 })}},
+		{Name: "an empty file empties the target", Summary: "An empty file is processed with overwrite: the target has no rows.", For: day,
+			Turns: []Turn{deed(9*hour, hourly, "empty", func(d *world.Deed) { d.Files = 3 })}},
+		{Name: "a truncated file", Summary: "The file has 45 rows instead of 9,000.", For: 3 * day,
+			Turns: []Turn{deed(1*hour, nightly, "truncate", func(d *world.Deed) { d.Files = 1 })}},
+		{Name: "the file never came", Summary: "An automation that a file starts is not started.", For: 4 * day,
+			Turns: []Turn{deed(1*hour, prices, "withhold", func(d *world.Deed) { d.Files = 2 })}},
+		{Name: "an automation is paused", Summary: "Somebody pauses the nightly automation and forgets it.", For: 4 * day,
+			Turns: []Turn{deed(10*hour, nightly, "pause"), deed(60*hour, nightly, "resume")}},
+		{Name: "an automation ends in an error", Summary: "A step of the hourly automation fails from nine to twelve.", For: day,
+			Turns: []Turn{deed(9*hour, hourly, "break", func(d *world.Deed) { d.Step = 1 }), deed(12*hour, hourly, "mend")}},
+		{Name: "runs are skipped", Summary: "A run hangs for five hours, and those after it are skipped.", For: day,
+			Turns: []Turn{deed(9*hour, hourly, "hang", func(d *world.Deed) { d.Duration = world.Duration(5 * hour) }), deed(11*hour, hourly, "mend")}},
+	}
+}
+
+// sends: definitions and their queues.
+func sends() []EffectStory {
+	return []EffectStory{
+		{Name: "a definition is inactive", Summary: "Somebody pauses the order confirmation: SFMC accepts, and queues.", For: day,
+			Turns:   []Turn{deed(9*hour, confirm, "inactivate"), deed(13*hour, confirm, "activate")},
+			Amounts: []Amount{{"queue_depth", confirm, Deepest}}},
+		{Name: "a triggered send is inactive", Summary: "Somebody pauses the password mail.", For: day,
+			Turns: []Turn{deed(9*hour, reset, "inactivate"), deed(13*hour, reset, "activate")}},
+	}
+}
+
+func credential(id string) keepwatch.CredentialID { return keepwatch.CredentialID(id) }
