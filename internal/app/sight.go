@@ -23,7 +23,9 @@ func (s *sight) record(found []keepwatch.Observation) {
 		if o.Credential == "" || o.Check != keepwatch.CheckID(o.Credential) {
 			continue // a look at a date always succeeds, also on a machine that sees nothing
 		}
-		s.gap = shorter(s.gap, o.Gap)
+		if o.Reason == keepwatch.ReasonScheduled { // the first run of a new check may be seconds before the next one
+			s.gap = shorter(s.gap, o.Gap)
+		}
 		if o.Outcome == keepwatch.OK {
 			s.proven = latest(s.proven, o.At)
 		}
