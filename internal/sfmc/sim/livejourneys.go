@@ -212,7 +212,15 @@ func liveAudit(c *call) (answer, bool) {
 		}
 		items = append(items, item)
 	}
-	return ok(c.pageOf(items))
+	page := c.pageOf(items)
+	if !c.settings.AuditCapitals {
+		return ok(page)
+	}
+	capital := object{}
+	for key, value := range page {
+		capital[strings.ToUpper(key[:1])+key[1:]] = value
+	}
+	return ok(capital)
 }
 
 // events are the event definitions: journeys may share one.
