@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"net/http"
 	"strings"
 	"time"
 
@@ -134,15 +133,17 @@ func isGUIDLike(s string) bool {
 
 // VerifyENS answers a verification. It is the one call here that changes something in
 // the account: the callback counts as verified afterwards. Source: Salesforce, "POST
-// /platform/v1/ens-verify"; scope event_notification_callback_update.
+// /platform/v1/ens-verify"; scope event_notification_callback_create.
 func (c *Client) VerifyENS(ctx context.Context, e Endpoints, access keepwatch.Secret, verification Verification) Verdict {
 	body := append([]byte(`{"callbackId":`), appendString(nil, []byte(verification.Callback))...)
 	body = append(body, `,"verificationKey":`...)
 	body = append(appendString(body, verification.Key.Reveal()), '}')
 	return c.send(Hiding(ctx, verification.Key), e, access, Reply{}, nil, body, func(r Reply) Verdict {
-		if len(r.trimmed()) == 0 || r.Status == http.StatusNoContent {
+		// What a good answer holds is not documented; an error envelope is an error.
+		v := classifyREST(r)
+		if v.Cause == "empty_body" || v.Cause == "missing_fields" {
 			return r.ok()
 		}
-		return classifyREST(r)
+		return v
 	}, "platform/v1/ens-verify")
 }
