@@ -96,6 +96,9 @@ type Settings struct {
 	// DetailBurst is how many details of automations one client may read in a minute
 	// before it gets 500: 100 (when 0).
 	DetailBurst int `json:"detail_burst,omitempty"`
+	// AuditCapitals writes the envelope of a journey's audit log with capitals, as the
+	// documentation does and recorded answers do not.
+	AuditCapitals bool `json:"audit_capitals"`
 	// AsyncFlaps lets each asynchronous upsert say Error for a moment before it is Complete.
 	AsyncFlaps bool `json:"async_flaps"`
 	// AsyncDeadlocks is the share of its rows that report a deadlock, and land all the same.
@@ -129,8 +132,8 @@ type Sim struct {
 
 	// What lives, when anything does.
 	world *world.World
-	held  map[string]string     // the secrets that callers of the world hold, by their names
-	sure  map[sureKey]time.Time // grants, while the world is being advanced
+	held  map[string]string   // the secrets that callers of the world hold, by their names
+	sure  map[sureKey]verdict // judgements, while the world is being advanced
 	jobs  jobs
 	ens   ens
 	burst map[string]*burst
@@ -155,6 +158,7 @@ func New(opts Options) *Sim {
 		counts:  map[countKey]*count{},
 		users:   map[string]User{},
 		held:    map[string]string{},
+		sure:    map[sureKey]verdict{},
 		burst:   map[string]*burst{},
 	}
 	rand.Read(s.key)
