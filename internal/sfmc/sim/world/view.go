@@ -141,7 +141,7 @@ func (t tally) at(i int32) time.Time {
 
 // wanted asks for the names last: they are hashes, and most tallies lie outside of the span.
 func (j *journey) wanted(t tally, f HistoryFilter) bool {
-	return t.from.time().Before(f.To) && (t.from+tallySpan).time().After(f.From) &&
+	return t.from.time().Before(f.To) && (t.from + tallySpan).time().After(f.From) &&
 		(len(f.Types) == 0 || slices.Contains(f.Types, j.activityType(t))) &&
 		(len(f.Statuses) == 0 || slices.Contains(f.Statuses, t.result.String())) &&
 		(len(f.Definitions) == 0 || slices.Contains(f.Definitions, j.spec.Key) || slices.Contains(f.Definitions, j.definition(int(t.version))) ||
