@@ -50,12 +50,8 @@ func lastStarted(a world.AutomationView) time.Time {
 }
 
 func automationList(c *call) (answer, bool) {
-	all := c.s.world.Automations(c.mid)
-	if len(all) == 0 {
-		return answer{}, false
-	}
 	var items []object
-	for _, a := range all {
+	for _, a := range c.s.world.Automations(c.mid) {
 		kind, kindID := automationType(a)
 		status := shownStatus(a)
 		item := object{

@@ -25,9 +25,6 @@ func journeyNotFound() answer {
 // liveInteractions is the list: one item for each version that the filters leave.
 func liveInteractions(c *call) (answer, bool) {
 	journeys := c.s.world.Journeys(c.mid)
-	if len(journeys) == 0 {
-		return answer{}, false
-	}
 	type item struct {
 		j world.JourneyView
 		v world.VersionView
@@ -305,9 +302,6 @@ func localStart(s world.Schedule, since time.Time) string {
 
 func liveEventDefinitions(c *call) (answer, bool) {
 	all := c.events()
-	if len(all) == 0 {
-		return answer{}, false
-	}
 	if name := strings.ToLower(c.query("name")); name != "" {
 		all = slices.DeleteFunc(all, func(e object) bool { return !strings.Contains(strings.ToLower(e["name"].(string)), name) })
 	}
