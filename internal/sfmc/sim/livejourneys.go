@@ -80,7 +80,7 @@ func (c *call) interaction(j world.JourneyView, v world.VersionView) object {
 	extras := strings.ToLower(c.query("extras"))
 	out := object{
 		"id": j.ID, "key": j.Key, "name": j.Name, "description": "", "version": v.Number, "workflowApiVersion": 1.0,
-		"createdDate": central0(v.Created), "modifiedDate": central0(v.Modified), "lastPublishedDate": central0(v.Published),
+		"createdDate": centralOrNever(v.Created), "modifiedDate": centralOrNever(v.Modified), "lastPublishedDate": centralOrNever(v.Published),
 		"goals": []object{}, "exits": []object{}, "notifiers": []object{},
 		"entryMode": j.EntryMode, "definitionType": j.Kind, "channel": "", "metaData": object{}, "executionMode": "Production", "categoryId": 6298,
 		"status": v.Status, "definitionId": v.DefinitionID, "scheduledStatus": "Draft", "tags": []object{},
