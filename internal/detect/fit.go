@@ -1,0 +1,299 @@
+package detect
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"keepwatch"
+)
+
+const (
+	trainingWeeks  = 6  // what a baseline is fitted from …
+	trainingMost   = 26 // … and how far back a slow count reaches for its events
+	leastWeeks     = 3  // a weekly pattern needs so much …
+	leastEvents    = 20 // … and so many
+	pagingWeeks    = 4  // before that an alarm is a ticket
+	shrinkage      = 4  // weeks that the pattern of hours and days weighs beside a cell's own
+	levelHalfLife  = 2  // weeks
+	holidayPrior   = 0.3
+	tailPrior      = 10 // silences that behave as promised, counted beside those of the training
+	tailMost       = 3
+	batchShare     = 0.8 // of the events in the busiest hours …
+	batchHours     = 0.05
+	batchSize      = 5 // … and so many at once
+	deadlineShare  = 0.75
+	deadlineMargin = 1 // hours
+)
+
+// Span is a stretch of time.
+type Span struct{ From, To time.Time }
+
+// Fit learns the weekly baseline of one count from its hours, oldest first or not:
+// the newest six weeks, or up to 26 where those hold too few events. Hours that
+// meet a span of except are left out: incidents, pauses, maintenance. An incident
+// that is still open is among them, which freezes the level. It reports false
+// while the hours are too few for a weekly pattern; the model then says how far it
+// has come.
+func Fit(series keepwatch.SeriesID, hours []keepwatch.Hour, zone *time.Location, now time.Time, except []Span, holiday func(time.Time) bool) (keepwatch.Model, bool) {
+	if zone == nil {
+		zone = time.UTC
+	}
+	f := fit{zone: zone, model: keepwatch.Model{Series: series, FittedAt: now, Zone: zone.String()}}
+	f.choose(hours, now, except, holiday)
+	m := &f.model
+	m.Weeks = round(f.watched() / cells)
+	if m.Weeks < leastWeeks || m.Events < leastEvents {
+		return *m, false
+	}
+	f.pattern()
+	f.levels()
+	f.spread()
+	f.holidays()
+	f.rhythm()
+	f.replay()
+	f.settle()
+	return *m, true
+}
+
+// fit is one training on its way.
+type fit struct {
+	zone  *time.Location
+	model keepwatch.Model
+	now   time.Time
+
+	hours   []seen // of the training
+	special []seen // on holidays
+
+	mean  [cells]float64 // expected in each cell at the average level
+	level []float64      // by the weeks before now, 0 the newest
+}
+
+// seen is one hour of the training.
+type seen struct {
+	at   time.Time
+	n    float64
+	part float64 // of the hour that was watched
+	cell int
+	day  int64
+	week int     // before now
+	mu   float64 // expected in it, at the level of its week
+}
+
+func (f *fit) choose(hours []keepwatch.Hour, now time.Time, except []Span, holiday func(time.Time) bool) {
+	f.now = now
+	all := make([]seen, 0, len(hours))
+	for _, h := range hours {
+		at := h.Start.Truncate(time.Hour)
+		if h.Observed <= 0 || h.Amount < 0 || at.Before(now.Add(-trainingMost*week)) || at.Add(time.Hour).After(now) || within(at, except) {
+			continue
+		}
+		all = append(all, seen{
+			at: at, n: float64(h.Amount), part: min(h.Observed.Hours(), 1),
+			cell: cellOf(at, f.zone), day: dayOf(at, f.zone), week: int(now.Sub(at) / week),
+		})
+	}
+	slices.SortFunc(all, func(a, b seen) int { return a.at.Compare(b.at) })
+	from := len(all)
+	for from > 0 && (all[from-1].week < trainingWeeks || f.model.Events < leastEvents) {
+		from--
+		f.model.Events += int64(all[from].n)
+	}
+	f.hours = all[from:]
+	if holiday == nil {
+		return
+	}
+	ordinary := make([]seen, 0, len(f.hours))
+	for _, h := range f.hours {
+		if holiday(h.at) {
+			f.special = append(f.special, h)
+		} else {
+			ordinary = append(ordinary, h)
+		}
+	}
+	f.hours = ordinary
+}
+
+func within(hour time.Time, spans []Span) bool {
+	for _, s := range spans {
+		if s.From.Before(hour.Add(time.Hour)) && (s.To.IsZero() || s.To.After(hour)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *fit) watched() float64 {
+	sum := 0.0
+	for _, h := range f.hours {
+		sum += h.part
+	}
+	return sum
+}
+
+// pattern fits the cells: each one's own mean, drawn towards a product of the hour
+// of the day and the day of the week, so that sparse cells borrow strength.
+func (f *fit) pattern() {
+	var n, x [cells]float64
+	for _, h := range f.hours {
+		n[h.cell] += h.n
+		x[h.cell] += h.part
+	}
+	byDay, byHour := product(n, x)
+	for c := range f.mean {
+		s := byDay[c/24] * byHour[c%24]
+		f.mean[c] = (n[c] + shrinkage*s) / (x[c] + shrinkage)
+	}
+}
+
+// product fits counts as the product of a day's and an hour's factor.
+func product(n, x [cells]float64) (byDay [7]float64, byHour [24]float64) {
+	for d := range byDay {
+		byDay[d] = 1
+	}
+	for range 6 {
+		for h := range byHour {
+			over, under := 0.0, 0.0
+			for d := range byDay {
+				over, under = over+n[d*24+h], under+x[d*24+h]*byDay[d]
+			}
+			byHour[h] = quotient(over, under)
+		}
+		for d := range byDay {
+			over, under := 0.0, 0.0
+			for h := range byHour {
+				over, under = over+n[d*24+h], under+x[d*24+h]*byHour[h]
+			}
+			byDay[d] = quotient(over, under)
+		}
+	}
+	return byDay, byHour
+}
+
+func quotient(over, under float64) float64 {
+	if under <= 0 {
+		return 0
+	}
+	return over / under
+}
+
+// levels follows growth: for each week, its neighbours weighted by their distance.
+func (f *fit) levels() {
+	weeks := 0
+	for _, h := range f.hours {
+		weeks = max(weeks, h.week+1)
+	}
+	got, due := make([]float64, weeks), make([]float64, weeks)
+	for _, h := range f.hours {
+		got[h.week] += h.n
+		due[h.week] += f.mean[h.cell] * h.part
+	}
+	f.level = make([]float64, max(weeks, 1))
+	for w := range f.level {
+		over, under := 0.0, 0.0
+		for v := range weeks {
+			weight := math.Exp2(-math.Abs(float64(w-v)) / levelHalfLife)
+			over, under = over+weight*got[v], under+weight*due[v]
+		}
+		f.level[w] = 1
+		if under > 0 {
+			f.level[w] = over / under
+		}
+	}
+	for i := range f.hours {
+		h := &f.hours[i]
+		h.mu = f.mean[h.cell] * f.level[h.week] * h.part
+	}
+}
+
+// spread measures by moments how much more than chance the counts vary: within an
+// hour, and from day to day.
+func (f *fit) spread() {
+	var hour, hourSquare, daily, dailySquare, kappa float64
+	days := 0.0
+	// A cell's own count is part of its mean, so residuals are smaller than they
+	// should be; that share is given back.
+	weeks := f.watched() / cells
+	own := 1 - 2/(weeks+shrinkage) + weeks/((weeks+shrinkage)*(weeks+shrinkage))
+	for from := 0; from < len(f.hours); {
+		to := from
+		var n, mu, square float64
+		for ; to < len(f.hours) && f.hours[to].day == f.hours[from].day; to++ {
+			h := f.hours[to]
+			n, mu, square = n+h.n, mu+h.mu, square+h.mu*h.mu
+			hour += (h.n-h.mu)*(h.n-h.mu)/own - h.mu
+		}
+		hourSquare += square
+		if mu > 0 {
+			daily += (n-mu)*(n-mu)/own - mu
+			dailySquare += mu * mu
+			kappa += square / (mu * mu)
+			days++
+		}
+		from = to
+	}
+	if hourSquare <= 0 || dailySquare <= 0 {
+		return
+	}
+	kappa /= days
+	eh, ed := max(hour/hourSquare, 0), max(daily/dailySquare, 0)
+	u := 0.0
+	if kappa < 1 {
+		u = max((eh-ed)/(1-kappa), 0)
+	}
+	f.model.Slow = max(min(ed, eh-u), 0)
+	if u == 0 {
+		f.model.Slow = ed
+	}
+	f.model.Clump = u / (1 + f.model.Slow)
+}
+
+// holidays learns what is left of the flow on a holiday. Few are seen in a
+// training, so a day's worth of the prior is counted with them.
+func (f *fit) holidays() {
+	day, got, due := 0.0, 0.0, 0.0
+	for _, mu := range f.mean {
+		day += mu / 7
+	}
+	for _, h := range f.special {
+		got += h.n
+		due += f.mean[h.cell] * f.level[min(h.week, len(f.level)-1)] * h.part
+	}
+	if day > 0 {
+		f.model.Holiday = round(min(max((got+holidayPrior*day)/(due+day), 0.05), 1))
+	}
+}
+
+// settle writes the cells at the present level.
+func (f *fit) settle() {
+	m := &f.model
+	m.Clump, m.Slow, m.Tail, m.Longest = round(m.Clump), round(m.Slow), round(m.Tail), round(m.Longest)
+	m.Cells = make([]float64, cells)
+	m.Starts = 0
+	for c, mu := range f.mean {
+		m.Cells[c] = round(mu * f.level[0])
+		if m.Batch != nil {
+			m.Starts += 1 - math.Exp(-m.Batch.Empty[c])
+		} else {
+			m.Starts += 1 - math.Exp(-mixed(m.Cells[c], m.Clump))
+		}
+	}
+	m.Starts = round(m.Starts * hoursAMonth / cells)
+}
+
+// round keeps four digits: a model is a document, and its numbers are not exact.
+func round(x float64) float64 {
+	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	scale := math.Pow(10, 3-math.Floor(math.Log10(math.Abs(x))))
+	return math.Round(x*scale) / scale
+}
+
+// rhythm recognises a flow that comes by the batch: few hours hold nearly all.
+func (f *fit) rhythm() {}
+
+// replay lets the score run over the training.
+func (f *fit) replay() {
+	f.model.Tail = 1
+}

@@ -1,0 +1,150 @@
+package detect
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"keepwatch"
+)
+
+const (
+	week  = 7 * day
+	cells = 7 * 24
+	// hoursAMonth is the month in which false alarms are counted: 30 days.
+	hoursAMonth = 720.0
+)
+
+// Budget is how many false alarms a month one series may raise where its model
+// does not say.
+const Budget = 0.1
+
+// BudgetOf shares one false alarm a month among so many series; a series alone is
+// not given more than Budget. It costs little: the threshold grows with the
+// logarithm, and 200 series wait for three expected events more than one does.
+func BudgetOf(series int) float64 { return min(Budget, 1/float64(max(series, 1))) }
+
+// cellOf is the hour of the local week of an instant, Sunday 00:00 first. Hours
+// are cut in UTC, where they are all of one length: the night in which the clock
+// is put back has the cell of 02:00 twice, the other one has it not at all.
+func cellOf(t time.Time, zone *time.Location) int {
+	local := t.Truncate(time.Hour).In(zone)
+	return int(local.Weekday())*24 + local.Hour()
+}
+
+// dayOf numbers the local days.
+func dayOf(t time.Time, zone *time.Location) int64 {
+	y, m, d := t.Truncate(time.Hour).In(zone).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400
+}
+
+var zones sync.Map // of locations that were loaded, by name
+
+// zoneOf is the location of a name; UTC where there is none of that name.
+func zoneOf(name string) *time.Location {
+	if name == "" {
+		return time.UTC
+	}
+	if z, ok := zones.Load(name); ok {
+		return z.(*time.Location)
+	}
+	z, err := time.LoadLocation(name)
+	if err != nil {
+		z = time.UTC
+	}
+	zones.Store(name, z)
+	return z
+}
+
+// mixed is the evidence of x expected events that did not come, where the rate
+// itself varies as a gamma variable of the inverse shape inv: r·ln(1+x/r). With
+// inv 0 the rate is certain, and each expected event counts whole.
+func mixed(x, inv float64) float64 {
+	if x*inv < 1e-9 {
+		return x
+	}
+	return math.Log1p(x*inv) / inv
+}
+
+// threshold is the evidence from which a silence counts as no chance:
+// S* = ln(H+/f). Each silence starts after one hour that was not empty; there are
+// H+ of those in a month, and each reaches a score s with a probability of at most
+// exp(-s). So false alarms stay below H+·exp(-S*) = f.
+func threshold(m *keepwatch.Model) float64 {
+	return math.Log(max(m.Starts, 1) / budget(m))
+}
+
+// thinThreshold is the same for a flow that grows thin, which is looked at each hour.
+func thinThreshold(m *keepwatch.Model, i int) float64 {
+	return math.Log(hoursAMonth/budget(m)) * factor(m.Thin, i)
+}
+
+func factor(factors []float64, i int) float64 {
+	if i < len(factors) && factors[i] >= 1 {
+		return factors[i]
+	}
+	return 1
+}
+
+func budget(m *keepwatch.Model) float64 {
+	if m.Budget > 0 && m.Budget < 1 {
+		return m.Budget
+	}
+	return Budget
+}
+
+// silence is the score of a silence, with what the uncertainty of the fit takes
+// from it: S' = A·ln(1+S/A).
+func silence(score float64, m *keepwatch.Model) float64 {
+	return mixed(score, 1/float64(max(m.Events, 1)))
+}
+
+// Fractions are the partial drops that are looked for.
+var Fractions = [...]float64{0.25, 0.5}
+
+// thinner is the logarithm of how much likelier n events are when the flow has
+// fallen to a fraction of mean than when it has not; inv is the inverse shape.
+func thinner(n int64, mean, inv, fraction float64) float64 {
+	if mean <= 0 {
+		return float64(n) * math.Log(fraction)
+	}
+	if mean*inv < 1e-9 {
+		return float64(n)*math.Log(fraction) + (1-fraction)*mean
+	}
+	lnq := math.Log1p(mean*inv) - math.Log1p(fraction*mean*inv)
+	return float64(n)*(math.Log(fraction)+lnq) + lnq/inv
+}
+
+// blockShape is the inverse shape of the sum over a part of a day: the clumps of
+// its hours even out, the slowness of the day does not.
+func blockShape(m *keepwatch.Model, mean, square float64) float64 {
+	if mean <= 0 {
+		return m.Slow
+	}
+	return m.Slow + square/(mean*mean)*m.Clump*(1+m.Slow)
+}
+
+// step adds a block of about an hour to a drop: n events where mean were expected.
+// newDay ends the block of the day before.
+func step(d keepwatch.Drop, m *keepwatch.Model, fraction float64, n int64, mean float64, newDay bool) keepwatch.Drop {
+	if newDay {
+		d.Base, d.N, d.Mean, d.Square = sum(d, m, fraction), 0, 0, 0
+	}
+	d.N, d.Mean, d.Square = d.N+n, d.Mean+mean, d.Square+mean*mean
+	switch c := sum(d, m, fraction); {
+	case c <= 0:
+		d.Base, d.N, d.Mean, d.Square = 0, 0, 0, 0
+	case c > most*thinThreshold(m, 0):
+		d.Base -= c - most*thinThreshold(m, 0) // evidence beyond need would only delay the end
+	}
+	d.Well = max(0, d.Well-thinner(n, mean, blockShape(m, mean, mean*mean), fraction))
+	return d
+}
+
+// most bounds evidence that has piled up, in thresholds.
+const most = 3
+
+// sum is the evidence of a drop so far.
+func sum(d keepwatch.Drop, m *keepwatch.Model, fraction float64) float64 {
+	return d.Base + thinner(d.N, d.Mean, blockShape(m, d.Mean, d.Square), fraction)
+}
