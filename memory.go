@@ -23,17 +23,19 @@ type Memory struct {
 	Awaited float64       `json:"awaited,omitzero"`
 	Watched time.Duration `json:"watched,omitzero"`
 
-	Back  int64     `json:"back,omitzero"`  // good signs since the alarm was raised
+	Alarm string    `json:"alarm,omitzero"` // what the open alarm is about
+	Back  int64     `json:"back,omitzero"`  // good signs since it was raised
 	Bad   int       `json:"bad,omitzero"`   // bad looks, or runs, in a row
-	State string    `json:"state,omitzero"` // SFMC's word that the silence was counted under
-	Moved time.Time `json:"moved,omitzero"` // when that word changed
+	State string    `json:"state,omitzero"` // SFMC's word that the silence is counted under …
+	Moved time.Time `json:"moved,omitzero"` // … and since when
+	Tried int64     `json:"tried,omitzero"` // events that had arrived at LastSign, let in or not
 
 	// Of what runs by a plan.
-	RunAt  time.Time     `json:"run,omitzero"`    // the newest planned or seen run
+	RunAt  time.Time     `json:"run,omitzero"`     // the newest planned or seen run
 	RunSum int64         `json:"run_sum,omitzero"` // what it brought so far
-	Runs   int           `json:"runs,omitzero"`   // runs that came
-	Delay  time.Duration `json:"delay,omitzero"`  // the longest that a good run took to come, or the longest gap between two
-	Sizes  []int64       `json:"sizes,omitempty"` // of the newest good runs
+	Runs   int           `json:"runs,omitzero"`    // runs that came
+	Delay  time.Duration `json:"delay,omitzero"`   // the longest that a good run took to come, or the longest gap between two
+	Sizes  []int64       `json:"sizes,omitempty"`  // of the newest good runs
 
 	Shares  []Share `json:"shares,omitempty"`  // what fails beside what works
 	Imports []Past  `json:"imports,omitempty"` // what imports brought before
@@ -43,11 +45,12 @@ type Memory struct {
 
 // Drop is the evidence that a flow has fallen to one fraction of its baseline.
 type Drop struct {
-	Base   float64 `json:"b,omitzero"` // of the blocks that are over
-	N      int64   `json:"n,omitzero"` // events of this block …
-	Mean   float64 `json:"m,omitzero"` // … how many were expected …
-	Square float64 `json:"q,omitzero"` // … and the sum of the squares of that
-	Well   float64 `json:"w,omitzero"` // evidence that the flow is back
+	From   time.Time `json:"t,omitzero"` // since when there is any
+	Base   float64   `json:"b,omitzero"` // of the blocks that are over
+	N      int64     `json:"n,omitzero"` // events of this block …
+	Mean   float64   `json:"m,omitzero"` // … how many were expected …
+	Square float64   `json:"q,omitzero"` // … and the sum of the squares of that
+	Well   float64   `json:"w,omitzero"` // evidence that the flow is back
 }
 
 // Share is one thing that fails now and then: an activity, or the messages that

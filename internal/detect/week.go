@@ -126,16 +126,20 @@ func blockShape(m *keepwatch.Model, mean, square float64) float64 {
 
 // step adds a block of about an hour to a drop: n events where mean were expected.
 // newDay ends the block of the day before.
-func step(d keepwatch.Drop, m *keepwatch.Model, fraction float64, n int64, mean float64, newDay bool) keepwatch.Drop {
+func step(d keepwatch.Drop, m *keepwatch.Model, i int, n int64, mean float64, from time.Time, newDay bool) keepwatch.Drop {
+	fraction, bound := Fractions[i], most*thinThreshold(m, i)
+	if d.From.IsZero() {
+		d.From = from
+	}
 	if newDay {
 		d.Base, d.N, d.Mean, d.Square = sum(d, m, fraction), 0, 0, 0
 	}
 	d.N, d.Mean, d.Square = d.N+n, d.Mean+mean, d.Square+mean*mean
 	switch c := sum(d, m, fraction); {
 	case c <= 0:
-		d.Base, d.N, d.Mean, d.Square = 0, 0, 0, 0
-	case c > most*thinThreshold(m, 0):
-		d.Base -= c - most*thinThreshold(m, 0) // evidence beyond need would only delay the end
+		d.From, d.Base, d.N, d.Mean, d.Square = time.Time{}, 0, 0, 0, 0
+	case c > bound:
+		d.Base -= c - bound // evidence beyond need would only delay the end
 	}
 	d.Well = max(0, d.Well-thinner(n, mean, blockShape(m, mean, mean*mean), fraction))
 	return d
