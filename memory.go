@@ -56,13 +56,14 @@ type Drop struct {
 // Share is one thing that fails now and then: an activity, or the messages that
 // were not sent.
 type Share struct {
-	Name   uint32  `json:"k,omitzero"` // a hash of the name
-	Tried  int64   `json:"n,omitzero"` // since it began to fail
-	Failed int64   `json:"f,omitzero"`
-	Sum    float64 `json:"c,omitzero"` // of the evidence
-	Usual  float64 `json:"u,omitzero"` // share that fails as a rule …
-	Of     int64   `json:"o,omitzero"` // … out of so many
-	Good   int64   `json:"g,omitzero"` // in a row since the last failure
+	Name   uint32    `json:"k,omitzero"` // a hash of the name
+	Tried  int64     `json:"n,omitzero"` // since it began to fail
+	Failed int64     `json:"f,omitzero"`
+	Sum    float64   `json:"c,omitzero"` // of the evidence
+	Usual  float64   `json:"u,omitzero"` // share that fails as a rule …
+	Of     int64     `json:"o,omitzero"` // … out of so many
+	Good   int64     `json:"g,omitzero"` // in a row since the last failure
+	From   time.Time `json:"t,omitzero"` // when it began to fail
 }
 
 // Past is what one import brought before.
@@ -72,6 +73,7 @@ type Past struct {
 	Good  time.Time `json:"good,omitzero"` // newest result without fault
 	Sizes []int64   `json:"s,omitempty"`   // rows that the newest good results brought
 	Fault string    `json:"f,omitzero"`    // what is wrong with the newest
+	Empty bool      `json:"e,omitzero"`    // the newest brought nothing
 }
 
 // Model is the weekly baseline of one count, fitted once a day from its hours.

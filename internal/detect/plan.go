@@ -25,7 +25,7 @@ func (j *judge) planned(due time.Time, stopped keepwatch.Outcome) {
 	if due.After(m.RunAt) && !due.After(j.now) {
 		if m.RunSum > 0 {
 			m.Runs++
-			m.Sizes = keep(m.Sizes, m.RunSum)
+			m.Sizes = keep(m.Sizes, m.RunSum, sizesKept)
 		}
 		m.RunAt, m.RunSum = due, 0
 	}
@@ -98,12 +98,10 @@ func (j *judge) smallBatch() bool {
 	return true
 }
 
-func keep(sizes []int64, size int64) []int64 {
+// keep appends a size, and forgets the oldest beyond n.
+func keep(sizes []int64, size int64, n int) []int64 {
 	sizes = append(sizes, size)
-	if over := len(sizes) - sizesKept; over > 0 {
-		sizes = sizes[over:]
-	}
-	return sizes
+	return sizes[max(0, len(sizes)-n):]
 }
 
 // middle is the median size.

@@ -78,7 +78,7 @@ func (j *judge) expected(from, to time.Time) float64 {
 	if j.model == nil || j.w.Reading.Maintenance {
 		return 0
 	}
-	return sumOver(j.model, j.zone, from, to) * j.share()
+	return sumOver(j.model, j.zone, from, to) * j.dayShare()
 }
 
 func sumOver(m *keepwatch.Model, zone *time.Location, from, to time.Time) float64 {
@@ -94,8 +94,8 @@ func sumOver(m *keepwatch.Model, zone *time.Location, from, to time.Time) float6
 	return sum
 }
 
-// share is what is left of the usual on a day like this.
-func (j *judge) share() float64 {
+// dayShare is what is left of the usual on a day like this.
+func (j *judge) dayShare() float64 {
 	switch {
 	case !j.w.Reading.Holiday:
 		return 1
@@ -116,7 +116,7 @@ func (j *judge) wait(from, to time.Time) {
 		if j.model.Batch != nil {
 			per = j.model.Batch.Empty[c]
 		}
-		m.Hour += per * to.Sub(from).Hours() * j.share()
+		m.Hour += per * to.Sub(from).Hours() * j.dayShare()
 	}
 	if to.Equal(hour.Add(time.Hour)) {
 		j.closeHour(hour)
