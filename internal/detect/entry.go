@@ -89,7 +89,7 @@ func (j *judge) standing(r *keepwatch.JourneyReading) {
 	}
 	s := j.score()
 	open := m.Alarm == alarmSilent && m.Back < backAfter
-	if !open && s < threshold(j.model) {
+	if !open && s < noticeable(j.model) {
 		j.quiet(who + fmt.Sprintf(" %s enrolments were expected since.", figure(m.Due)))
 		return
 	}

@@ -60,7 +60,6 @@ func Fit(series keepwatch.SeriesID, hours []keepwatch.Hour, zone *time.Location,
 type fit struct {
 	zone  *time.Location
 	model keepwatch.Model
-	now   time.Time
 
 	hours   []seen // of the training
 	special []seen // on holidays
@@ -81,38 +80,33 @@ type seen struct {
 }
 
 func (f *fit) choose(hours []keepwatch.Hour, now time.Time, except []Span, holiday func(time.Time) bool) {
-	f.now = now
-	all := make([]seen, 0, len(hours))
+	all := make([]keepwatch.Hour, 0, len(hours))
 	for _, h := range hours {
-		at := h.Start.Truncate(time.Hour)
-		if h.Observed <= 0 || h.Amount < 0 || at.Before(now.Add(-trainingMost*week)) || at.Add(time.Hour).After(now) || within(at, except) {
+		h.Start = h.Start.Truncate(time.Hour)
+		if h.Observed > 0 && h.Amount >= 0 && h.Start.After(now.Add(-trainingMost*week)) && !h.Start.Add(time.Hour).After(now) {
+			all = append(all, h)
+		}
+	}
+	slices.SortFunc(all, func(a, b keepwatch.Hour) int { return a.Start.Compare(b.Start) })
+	watched := 0.0
+	for i := len(all) - 1; i >= 0 && (watched < trainingWeeks*cells || f.model.Events < leastEvents); i-- {
+		h := all[i]
+		if within(h.Start, except) {
 			continue
 		}
-		all = append(all, seen{
-			at: at, n: float64(h.Amount), part: min(h.Observed.Hours(), 1),
-			cell: cellOf(at, f.zone), day: dayOf(at, f.zone), week: int(now.Sub(at) / week),
-		})
-	}
-	slices.SortFunc(all, func(a, b seen) int { return a.at.Compare(b.at) })
-	from, watched := len(all), 0.0
-	for from > 0 && (watched < trainingWeeks*cells || f.model.Events < leastEvents) {
-		from--
-		watched += all[from].part
-		f.model.Events += int64(all[from].n)
-	}
-	f.hours = all[from:]
-	if holiday == nil {
-		return
-	}
-	ordinary := make([]seen, 0, len(f.hours))
-	for _, h := range f.hours {
-		if holiday(h.at) {
-			f.special = append(f.special, h)
+		s := seen{
+			at: h.Start, n: float64(min(h.Amount, 1e12)), part: min(h.Observed.Hours(), 1),
+			cell: cellOf(h.Start, f.zone), day: dayOf(h.Start, f.zone), week: int(now.Sub(h.Start) / week),
+		}
+		watched += s.part
+		f.model.Events += int64(s.n)
+		if holiday != nil && holiday(h.Start) {
+			f.special = append(f.special, s)
 		} else {
-			ordinary = append(ordinary, h)
+			f.hours = append(f.hours, s)
 		}
 	}
-	f.hours = ordinary
+	slices.Reverse(f.hours)
 }
 
 func within(hour time.Time, spans []Span) bool {

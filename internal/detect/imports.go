@@ -51,7 +51,7 @@ func (j *judge) imports() {
 		j.mem.LastSign, j.mem.Span = worst.Good, 0
 		j.raise(alarmImport, keepwatch.ImportEmpty)
 		v.Since = sinceGood(worst.Good, m.Since, at.At)
-		v.Confidence, v.Page = 0.95, pages(at)
+		v.Confidence, v.Page = 0.95, importPages(at)
 		v.Evidence, v.Hint = worst.Fault, importHint(at)
 		if bad > 1 {
 			v.Evidence += fmt.Sprintf(" %d imports of this automation are like that.", bad)
@@ -134,7 +134,7 @@ func usual(sizes []int64) float64 {
 	return middle(sizes)
 }
 
-func pages(i keepwatch.ImportReading) bool {
+func importPages(i keepwatch.ImportReading) bool {
 	if i.Total == 0 || is(i.Status, "error", "failed") {
 		return true
 	}

@@ -113,8 +113,8 @@ func middle(sizes []int64) float64 {
 	return float64(sorted[len(sorted)/2])
 }
 
-// leastOf is the lower bound of a size: three standard deviations of the logarithm
-// below the mean, and never closer than a quarter. Sizes vary by factors, not by steps.
+// leastOf is the lower bound of a size: four standard deviations of the logarithm
+// below the mean, and never closer than a third. Sizes vary by factors, not by steps.
 func leastOf(sizes []int64) float64 {
 	logs := make([]float64, 0, len(sizes))
 	for _, s := range sizes {
@@ -134,5 +134,5 @@ func leastOfLogs(logs []float64) float64 {
 	for _, l := range logs {
 		square += (l - mean) * (l - mean)
 	}
-	return math.Exp(mean - 3*max(math.Sqrt(square/float64(len(logs)-1)), 0.1))
+	return math.Exp(mean - 4*max(math.Sqrt(square/float64(len(logs)-1)), 0.1))
 }

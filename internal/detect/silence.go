@@ -224,11 +224,11 @@ func (j *judge) flowing(stopped keepwatch.Outcome) {
 	}
 	m := j.mem
 	quiet := j.w.Reading.Maintenance
-	s, least := j.score(), threshold(j.model)
+	s, least := j.score(), noticeable(j.model)
 	switch {
 	case m.Alarm == alarmSilent && m.Back < backAfter, s >= least && !quiet && m.Alarm != alarmSilent:
 		j.raise(alarmSilent, stopped)
-		j.w.Verdict.Page = (j.was.Page && j.was.Outcome == stopped) || s >= least*factor([]float64{j.model.Tail}, 0) && j.model.Weeks >= pagingWeeks && !quiet
+		j.w.Verdict.Page = (j.was.Page && j.was.Outcome == stopped) || s >= pages(j.model) && j.model.Weeks >= pagingWeeks && !quiet
 		j.w.Verdict.Evidence, j.w.Verdict.Confidence = j.silenceEvidence(s), j.confidence(s)
 		return
 	case m.Alarm == alarmSilent:

@@ -74,6 +74,22 @@ func threshold(m *keepwatch.Model) float64 {
 	return math.Log(max(m.Starts, 1) / budget(m))
 }
 
+// noticeable is the evidence that is worth a ticket. Where batches have come so
+// faithfully that a missed day says enough, it is one missed deadline.
+func noticeable(m *keepwatch.Model) float64 {
+	if m.Batch != nil && m.Batch.Miss >= faithful {
+		return min(threshold(m), silence(m.Batch.Miss, m))
+	}
+	return threshold(m)
+}
+
+// faithful is the evidence of one missed day after a month without one: ln 33.
+const faithful = 3.5
+
+// pages is the evidence that wakes somebody: what is noticeable by a model whose
+// promises were weighed against its own training.
+func pages(m *keepwatch.Model) float64 { return threshold(m) * tailOf(m) }
+
 // thinThreshold is the same for a flow that grows thin, which is looked at each hour.
 func thinThreshold(m *keepwatch.Model, i int) float64 {
 	return math.Log(hoursAMonth/budget(m)) * factor(m.Thin, i)
