@@ -16,6 +16,8 @@ type Memory struct {
 	Score float64       `json:"score,omitzero"` // of its days that are over
 	Day   float64       `json:"day,omitzero"`   // of the hours of this day that are over
 	Hour  float64       `json:"hour,omitzero"`  // of this hour, as far as it was watched
+	Looks int           `json:"looks,omitzero"` // that were short and should have seen several events …
+	Empty int           `json:"empty,omitzero"` // … and did not see one
 
 	// Of a flow that grows thin: one for each fraction, and what is not in them yet.
 	Drops   []Drop        `json:"drops,omitempty"`
@@ -96,6 +98,8 @@ type Model struct {
 	// Thin are the same factors for a flow that falls to the fractions of detect.Fractions.
 	Thin    []float64 `json:"thin,omitempty"`
 	Longest float64   `json:"longest"`          // expected events in the longest silence of the training
+	Needs   float64   `json:"needs"`            // events that must stay away until a stop is sure …
+	Wait    float64   `json:"wait"`             // … and how many days that takes
 	Holiday float64   `json:"holiday,omitzero"` // share of the usual that comes on a holiday
 
 	Batch *Batch `json:"batch,omitempty"` // of a flow that comes by the batch

@@ -88,8 +88,9 @@ func (j *judge) standing(r *keepwatch.JourneyReading) {
 		return
 	}
 	s := j.score()
+	ticket, _ := j.bars()
 	open := m.Alarm == alarmSilent && m.Back < backAfter
-	if !open && s < noticeable(j.model) {
+	if !open && s < ticket {
 		j.quiet(who + fmt.Sprintf(" %s enrolments were expected since.", figure(m.Due)))
 		return
 	}

@@ -274,6 +274,7 @@ func (f *fit) settle() {
 		}
 	}
 	m.Starts = round(m.Starts * hoursAMonth / cells)
+	m.Needs, m.Wait = needs(m)
 }
 
 // round keeps four digits: a model is a document, and its numbers are not exact.
@@ -391,7 +392,7 @@ func (f *fit) replay() {
 		case m.Batch != nil:
 			today, due = today+m.Batch.Empty[h.cell]*h.part, due+h.mu
 		default:
-			today, due = today+mixed(h.mu, m.Clump), due+h.mu
+			today, due = today+hourly(h.mu, m), due+h.mu
 		}
 	}
 	m.Tail = tail(silences)

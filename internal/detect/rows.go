@@ -24,6 +24,7 @@ func (j *judge) rows() {
 	if j.prev != nil && j.prev.Extension != nil {
 		j.came(j.prev.Extension, r)
 	}
+	j.vague = r.Retention // what comes and what is deleted make one number
 	j.flow()
 	if newest := r.Newest; !newest.IsZero() && !newest.After(j.now) && newest.After(j.mem.LastSign) && j.mem.Quiet == 0 {
 		j.mem.LastSign, j.mem.Span = newest, 0
@@ -69,7 +70,6 @@ func (j *judge) came(before, now *keepwatch.ExtensionReading) {
 	case blind(now), now.Retention && grown < 0 && now.Newest.IsZero(), !both && now.Newest.IsZero():
 		return
 	}
-	j.counted = true
 	if gap := j.now.Sub(j.prev.At); gap <= Longest {
 		j.w.Reading.Amount, j.w.Reading.Window = j.delta, gap
 	}

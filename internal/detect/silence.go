@@ -31,7 +31,9 @@ func (j *judge) flow() {
 	window := j.w.Reading.Window
 	switch {
 	case j.delta > 0 && window > 0:
-		j.thin(window, j.expected(j.prev.At, j.now))
+		due := j.expected(j.prev.At, j.now)
+		j.smoothness(window, due)
+		j.thin(window, due)
 	case j.delta > 0:
 	case window <= 0 || j.w.Reading.Maintenance:
 		j.pass(j.prev.At)
@@ -46,6 +48,7 @@ func (j *judge) silent(window time.Duration) {
 		return
 	}
 	due := j.expected(j.prev.At, j.now)
+	j.smoothness(window, due)
 	j.mem.Due += due
 	for at := j.prev.At; at.Before(j.now); {
 		end := at.Truncate(time.Hour).Add(time.Hour)
@@ -105,12 +108,45 @@ func (j *judge) dayShare() float64 {
 	return holidayPrior
 }
 
-// wait adds a watched piece of one hour in which nothing came. The hour that held
-// the last events adds nothing: how they lie within an hour, the baseline does not
-// know, and a load at five past each hour must not look like a silence of 55 minutes.
+const (
+	shortLook    = 35 * time.Minute
+	severalDue   = 4    // events in a short look
+	smoothLooks  = 100  // that make a habit
+	smoothEmpty  = 0.03 // of them
+	smoothFirst  = time.Hour
+	smoothMemory = 2000
+)
+
+// smoothness counts whether short looks that should see several events see some. A
+// stop itself adds no more than its first hour.
+func (j *judge) smoothness(window time.Duration, due float64) {
+	m := j.mem
+	if window > shortLook || due < severalDue || m.Quiet > smoothFirst {
+		return
+	}
+	if m.Looks >= smoothMemory {
+		m.Looks, m.Empty = m.Looks/2, m.Empty/2
+	}
+	m.Looks++
+	if j.delta == 0 {
+		m.Empty++
+	}
+}
+
+// smooth reports whether the flow is even within an hour, too, so that parts of an
+// hour can be judged. The baseline does not know: a load at five past each hour must
+// not look like a silence of 55 minutes, nor a counter that SFMC renews every 20
+// minutes like one of 15.
+func (j *judge) smooth() bool {
+	m := j.mem
+	return j.model.Batch == nil && m.Looks >= smoothLooks && float64(m.Empty) <= smoothEmpty*float64(m.Looks)
+}
+
+// wait adds a watched piece of one hour in which nothing came. Unless the flow is
+// smooth, the hour that held the last events adds nothing.
 func (j *judge) wait(from, to time.Time) {
 	m, hour := j.mem, from.Truncate(time.Hour)
-	if !m.LastSign.After(hour) {
+	if j.smooth() || !m.LastSign.After(hour) {
 		c := cellOf(from, j.zone)
 		per := j.model.Cells[c]
 		if j.model.Batch != nil {
@@ -130,7 +166,7 @@ func (j *judge) wait(from, to time.Time) {
 func (j *judge) closeHour(hour time.Time) {
 	m, b := j.mem, j.model.Batch
 	if b == nil {
-		m.Day += mixed(m.Hour, j.model.Clump)
+		m.Day += j.hour()
 		m.Hour = 0
 		return
 	}
@@ -169,7 +205,29 @@ func (j *judge) pass(from time.Time) {
 
 // score is the evidence of the silence so far.
 func (j *judge) score() float64 {
-	return silence(j.mem.Score+mixed(j.mem.Day, j.slow()), j.model)
+	today := j.mem.Day
+	if j.smooth() {
+		today += j.hour()
+	}
+	return silence(j.mem.Score+mixed(today, j.slow()), j.model)
+}
+
+// hour is the evidence of the hour that is open.
+func (j *judge) hour() float64 {
+	if j.smooth() {
+		return mixed(j.mem.Hour, j.model.Clump)
+	}
+	return hourly(j.mem.Hour, j.model)
+}
+
+// bars are the evidence from which a silence is worth a ticket, and a page. Where
+// parts of hours count, silences begin as often as there are looks.
+func (j *judge) bars() (ticket, page float64) {
+	more := 0.0
+	if j.smooth() {
+		more = math.Log(float64(time.Hour) / float64(min(max(j.w.Reading.Window, time.Minute), time.Hour)))
+	}
+	return noticeable(j.model) + more, pages(j.model) + more*tailOf(j.model)
 }
 
 // thin keeps the evidence that the flow has become a fraction of itself, in blocks
@@ -180,11 +238,11 @@ func (j *judge) thin(window time.Duration, due float64) {
 		m.Counted, m.Awaited, m.Watched = 0, 0, 0
 		return
 	}
-	newDay := dayOf(j.now.Add(-1), j.zone) != dayOf(j.now.Add(-1-window-m.Watched), j.zone)
 	m.Counted, m.Awaited, m.Watched = m.Counted+j.delta, m.Awaited+due, m.Watched+window
-	if m.Watched < 55*time.Minute && !newDay {
+	if m.Watched < 55*time.Minute {
 		return
 	}
+	newDay := dayOf(j.now.Add(-1), j.zone) != dayOf(j.now.Add(-1-m.Watched), j.zone)
 	if len(m.Drops) != len(Fractions) {
 		m.Drops = make([]keepwatch.Drop, len(Fractions))
 	}
@@ -224,15 +282,19 @@ func (j *judge) flowing(stopped keepwatch.Outcome) {
 	}
 	m := j.mem
 	quiet := j.w.Reading.Maintenance
-	s, least := j.score(), noticeable(j.model)
+	s := j.score()
+	ticket, page := j.bars()
 	switch {
-	case m.Alarm == alarmSilent && m.Back < backAfter, s >= least && !quiet && m.Alarm != alarmSilent:
+	case m.Alarm == alarmSilent && m.Back < backAfter, s >= ticket && !quiet && m.Alarm != alarmSilent:
 		j.raise(alarmSilent, stopped)
-		j.w.Verdict.Page = (j.was.Page && j.was.Outcome == stopped) || s >= pages(j.model) && j.model.Weeks >= pagingWeeks && !quiet
+		j.w.Verdict.Page = (j.was.Page && j.was.Outcome == stopped) || s >= page && j.model.Weeks >= pagingWeeks && !quiet
 		j.w.Verdict.Evidence, j.w.Verdict.Confidence = j.silenceEvidence(s), j.confidence(s)
 		return
 	case m.Alarm == alarmSilent:
 		m.Drops = nil // they are full of the silence that is over
+	}
+	if j.vague {
+		m.Drops = nil
 	}
 	switch {
 	case m.Alarm == alarmThin && !j.well(), m.Alarm != alarmThin && !quiet && j.thinned() >= 0:
@@ -242,12 +304,12 @@ func (j *judge) flowing(stopped keepwatch.Outcome) {
 	case m.Alarm == alarmThin:
 		m.Drops = nil
 	}
-	if j.smallBatch() {
+	if !j.vague && j.smallBatch() {
 		return
 	}
 	m.Alarm = ""
 	j.w.Verdict.Outcome = keepwatch.OK
-	j.w.Verdict.Evidence, j.w.Verdict.Learning = j.calmEvidence(least)
+	j.w.Verdict.Evidence, j.w.Verdict.Learning = j.calmEvidence()
 }
 
 // raise opens an alarm, or keeps the one that is open.

@@ -62,8 +62,8 @@ type judge struct {
 	zone  *time.Location
 	now   time.Time
 
-	delta   int64 // of the counter, however long the gap; never negative
-	counted bool  // delta says something
+	delta int64 // of the counter, however long the gap; never negative
+	vague bool  // delta says that something came, and not how much
 }
 
 // usable is the model, if its numbers can be reckoned with. It comes from a
@@ -116,7 +116,7 @@ func (j *judge) count(before, now *int64) {
 	if before == nil || now == nil || *now < *before {
 		return
 	}
-	j.delta, j.counted = *now-*before, true
+	j.delta = *now - *before
 	if gap := j.now.Sub(j.prev.At); gap <= Longest {
 		j.w.Reading.Amount, j.w.Reading.Window = j.delta, gap
 	}

@@ -96,20 +96,18 @@ func (j *judge) configuredEvidence(due float64) string {
 }
 
 // calmEvidence says how things stand, and how long a stop would take to be sure.
-func (j *judge) calmEvidence(least float64) (evidence, learning string) {
-	a := perDay(j.model)
-	wait := least * tailOf(j.model) / max(a, 1e-6) // days
+func (j *judge) calmEvidence() (evidence, learning string) {
+	m := j.model
 	if j.mem.LastSign.IsZero() {
 		evidence = fmt.Sprintf("No %s seen yet; %s were expected.", j.noun(1), figure(j.mem.Due))
 	} else {
-		evidence = fmt.Sprintf("The last %s was seen %s ago; %s were expected since, of %s that would be too many.",
-			j.noun(1), spoken(j.now.Sub(j.mem.LastSign)), figure(j.mem.Due), figure(least))
+		evidence = fmt.Sprintf("The last %s was seen %s ago; %s were expected since.", j.noun(1), spoken(j.now.Sub(j.mem.LastSign)), figure(j.mem.Due))
 	}
-	if j.model.Batch != nil || wait < 2 {
+	if m.Needs <= 0 || m.Wait <= 0 {
 		return evidence, ""
 	}
-	say := fmt.Sprintf("A stop can be judged after about %s expected %s = about %s.", figure(math.Ceil(least)), j.noun(2), days(wait))
-	if wait > slowToJudge {
+	say := fmt.Sprintf("A stop can be judged after about %s expected %s = about %s.", figure(math.Ceil(m.Needs)), j.noun(2), days(m.Wait))
+	if m.Wait > slowToJudge {
 		learning = say
 	}
 	return evidence + " " + say, learning
