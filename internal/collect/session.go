@@ -22,9 +22,6 @@ type session struct {
 	v      sfmc.Verdict
 }
 
-// usable reports that the session has a token.
-func (s *session) usable() bool { return s.tried && s.v.OK() }
-
 // routeLog is how a route went in this look.
 type routeLog struct {
 	name    string
@@ -143,6 +140,10 @@ func (l *look) spend() (sfmc.Verdict, bool) {
 func (l *look) halt(v sfmc.Verdict) {
 	switch v.Outcome.Info().Category {
 	case keepwatch.CategoryThrottle, keepwatch.CategoryNetwork:
+	case keepwatch.CategoryMonitor:
+		if l.ctx.Err() == nil {
+			return // a reader whose secret is not to be had; the next one may be
+		}
 	case keepwatch.CategoryPlatform:
 		if l.faults++; l.faults < 2 && v.Outcome != keepwatch.Maintenance {
 			return
