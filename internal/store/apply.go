@@ -140,6 +140,9 @@ func storableObservation(o *keepwatch.Observation) error {
 	if err == nil {
 		err = storableDue(what, o.Due)
 	}
+	if err == nil {
+		err = storableWatch(what, o.Watch)
+	}
 	return err
 }
 
@@ -234,9 +237,12 @@ func (db *DB) afterApply(ctx context.Context, a *application) {
 	}
 }
 
+// hotWidth is the number of columns of insertHot.
+const hotWidth = 12
+
 var insertHot = &shape{
-	head: "INSERT INTO hot (slot, key, series, outcome, runs, took, requests, recorded_at, doc) VALUES ",
-	row:  "(?,?,?,?,?,?,?,?,?)",
+	head: "INSERT INTO hot (slot, key, series, outcome, runs, took, requests, recorded_at, doc, read_at, amount, watched) VALUES ",
+	row:  "(?,?,?,?,?,?,?,?,?,?,?,?)",
 	tail: " ON CONFLICT DO NOTHING RETURNING slot, key",
 }
 
@@ -248,11 +254,12 @@ func (a *application) record(ctx context.Context, t *tx) error {
 		a.inserted = fresh
 		return err
 	}
-	args := make([]any, 0, len(fresh)*9)
+	args := make([]any, 0, len(fresh)*hotWidth)
 	for i := range fresh {
 		o := &fresh[i]
+		read, amount, watched := counted(&o.Observation)
 		args = append(args, millis(o.Slot), o.Key, string(o.Series), string(o.Outcome), int64(weight(&o.Observation)),
-			micros(o.Took), int64(requests(&o.Observation)), millis(a.now), string(o.doc))
+			micros(o.Took), int64(requests(&o.Observation)), millis(a.now), string(o.doc), read, amount, watched)
 	}
 	if a.inserted, err = a.insertHot(ctx, t, fresh, args); err != nil {
 		return err
@@ -268,7 +275,7 @@ func (a *application) insertHot(ctx context.Context, t *tx, fresh []incoming, ar
 	}
 	taken := make(map[rowKey]bool, len(fresh))
 	err := chunks(len(fresh), func(from, to int) error {
-		rows, err := t.query(ctx, a.db.text(insertHot, to-from), args[from*9:to*9]...)
+		rows, err := t.query(ctx, a.db.text(insertHot, to-from), args[from*hotWidth:to*hotWidth]...)
 		return each(rows, err, func(r *sql.Rows) error {
 			var k rowKey
 			err := r.Scan(&k.slot, &k.key)
@@ -307,6 +314,9 @@ func (a *application) seenBefore(ctx context.Context, t *tx, o *incoming) (bool,
 		_, err = one(rows, err, &n)
 		return n > 0, err
 	}
+	if o.Watch != nil && namesSlot(&o.Observation) {
+		return a.readBefore(ctx, t, o)
+	}
 	if !namesSlot(&o.Observation) {
 		added, err := t.exec(ctx, "INSERT INTO seen (key, at) VALUES ($1, $2) ON CONFLICT DO NOTHING", o.Key, millis(o.Slot))
 		if err != nil || added == 0 {
@@ -324,7 +334,11 @@ func (a *application) seenBefore(ctx context.Context, t *tx, o *incoming) (bool,
 // namesSlot reports whether the key follows from check and slot, so that the same
 // key always comes with the same slot.
 func namesSlot(o *keepwatch.Observation) bool {
-	return o.Check != "" && (o.Key == keepwatch.SlotKey(o.Check, o.Slot) || o.Key == keepwatch.DemandKey(o.Check, o.Slot))
+	key := o.Key
+	if o.Watch != nil {
+		key = strings.TrimSuffix(key, "#"+subjectOf(o))
+	}
+	return o.Check != "" && (key == keepwatch.SlotKey(o.Check, o.Slot) || key == keepwatch.DemandKey(o.Check, o.Slot))
 }
 
 // weight is how many events an observation stands for.

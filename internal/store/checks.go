@@ -199,13 +199,7 @@ func (db *DB) forget(ctx context.Context, t *tx, gone []keepwatch.Check, now tim
 	if len(ids) == 0 {
 		return false, nil
 	}
-	t.afterCommit(db.mirror.forget)
-	open, err := db.openIncidents(ctx, t, "", nil)
-	if err != nil || len(open) == 0 {
-		return false, err
-	}
-	changes := incident.Forget(open, ids, now)
-	return len(changes.Notices) > 0, db.writeIncidents(ctx, t, &changes)
+	return db.leaveIncidents(ctx, t, ids, now)
 }
 
 // ClaimDue hands out up to limit due checks, the longest due first, and moves each

@@ -30,6 +30,13 @@ func instant(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
+func flag(v bool) int64 {
+	if v {
+		return 1
+	}
+	return 0
+}
+
 func micros(d time.Duration) int64 { return int64(d / time.Microsecond) }
 func span(us int64) time.Duration  { return time.Duration(us) * time.Microsecond }
 
@@ -102,6 +109,7 @@ type observationDoc struct {
 	Window       int64                  `json:"w,omitempty"`
 	Due          *dueDoc                `json:"du,omitempty"`
 	Seen         []factDoc              `json:"sn,omitempty"`
+	Watch        *keepwatch.Watch       `json:"wa,omitempty"`
 }
 
 func observationDocOf(o *keepwatch.Observation) observationDoc {
@@ -113,7 +121,7 @@ func observationDocOf(o *keepwatch.Observation) observationDoc {
 		Outcome: o.Outcome, Step: o.Step, Message: o.Message, Hint: o.Hint, Evidence: o.Evidence, Steps: stepDocs(o.Steps),
 		Connectivity: o.Connectivity, RetryAfter: micros(o.RetryAfter), ChangedAt: millis(o.ChangedAt),
 		Stack: o.Stack, Scopes: o.Scopes, Findings: o.Findings, Count: o.Count, Window: micros(o.Window),
-		Due: dueDocOf(o.Due), Seen: convert(o.Seen, factDocOf),
+		Due: dueDocOf(o.Due), Seen: convert(o.Seen, factDocOf), Watch: o.Watch,
 	}
 }
 
@@ -155,7 +163,7 @@ func (d *observationDoc) observation() keepwatch.Observation {
 		Outcome: d.Outcome, Step: d.Step, Message: d.Message, Hint: d.Hint, Evidence: d.Evidence,
 		Connectivity: d.Connectivity, RetryAfter: span(d.RetryAfter), ChangedAt: instant(d.ChangedAt),
 		Stack: d.Stack, Scopes: d.Scopes, Findings: d.Findings, Count: d.Count, Window: span(d.Window),
-		Due: d.Due.due(), Seen: convert(d.Seen, factDoc.fact),
+		Due: d.Due.due(), Seen: convert(d.Seen, factDoc.fact), Watch: d.Watch,
 	}
 	if o.Key = or(d.Key, ""); d.Key == nil {
 		o.Key = keepwatch.SlotKey(o.Check, o.Slot)
@@ -216,6 +224,7 @@ type seriesDoc struct {
 	Scopes       []string            `json:"sc,omitempty"`
 	Warned       *warnedDoc          `json:"w,omitempty"`
 	Seen         []factDoc           `json:"sn,omitempty"`
+	Watch        *keepwatch.Watch    `json:"wa,omitempty"`
 }
 
 func encodeSeries(s *keepwatch.Series) ([]byte, error) {
@@ -224,7 +233,7 @@ func encodeSeries(s *keepwatch.Series) ([]byte, error) {
 		ProvenAt: millis(s.LastProvenAt), FailedAt: millis(s.FirstFailedAt), Gap: micros(s.PlannedGap), NextProof: millis(s.NextProofAt),
 		SoftRuns: s.SoftRuns, Confirming: s.Confirming, BurstSince: millis(s.BurstSince), Refusals: s.Refusals,
 		RefusalTries: millisOf(s.RefusalTries), Flips: millisOf(s.Flips), OKStreak: s.OKStreak, SlowStreak: s.SlowStreak,
-		Findings: s.Findings, Stack: s.Stack, Scopes: s.Scopes, Warned: warnedDocOf(s.Warned), Seen: convert(s.Seen, factDocOf),
+		Findings: s.Findings, Stack: s.Stack, Scopes: s.Scopes, Warned: warnedDocOf(s.Warned), Seen: convert(s.Seen, factDocOf), Watch: s.Watch,
 	}
 	if s.Last.Key != "" || s.Last.Outcome != "" {
 		last := observationDocOf(&s.Last)
@@ -253,7 +262,7 @@ func decodeSeries(doc []byte, s *keepwatch.Series) error {
 	s.SoftRuns, s.Confirming, s.BurstSince, s.Refusals = d.SoftRuns, d.Confirming, instant(d.BurstSince), d.Refusals
 	s.RefusalTries, s.Flips, s.OKStreak, s.SlowStreak = instants(d.RefusalTries), instants(d.Flips), d.OKStreak, d.SlowStreak
 	s.Findings, s.Stack, s.Scopes = d.Findings, d.Stack, d.Scopes
-	s.Warned, s.Seen = d.Warned.warned(), convert(d.Seen, factDoc.fact)
+	s.Warned, s.Seen, s.Watch = d.Warned.warned(), convert(d.Seen, factDoc.fact), d.Watch
 	if d.Last != nil {
 		s.Last = d.Last.observation()
 	}

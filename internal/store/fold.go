@@ -94,16 +94,19 @@ type hotRef struct {
 	series string
 	slot   int64
 	key    string
+	read   bool // a reading, which may leave no row
 }
 
 // foldable lists rows before the boundary, sorted as the results are: neighbours
 // there are written together.
 func (db *DB) foldable(ctx context.Context, boundary int64) ([]hotRef, error) {
 	var refs []hotRef
-	rows, err := db.reads.QueryContext(ctx, "SELECT series, slot, key FROM hot WHERE slot < $1 ORDER BY slot, key LIMIT $2", boundary, foldRead)
+	rows, err := db.reads.QueryContext(ctx, "SELECT series, slot, key, read_at FROM hot WHERE slot < $1 ORDER BY slot, key LIMIT $2", boundary, foldRead)
 	err = each(rows, err, func(r *sql.Rows) error {
 		var ref hotRef
-		err := r.Scan(&ref.series, &ref.slot, &ref.key)
+		var read int64
+		err := r.Scan(&ref.series, &ref.slot, &ref.key, &read)
+		ref.read = read > 0
 		refs = append(refs, ref)
 		return err
 	})
@@ -119,8 +122,13 @@ var (
 	moveToResults = &shape{
 		head: "INSERT INTO results (" + resultRowColumns + ") SELECT " + resultRowColumns + " FROM (VALUES ",
 		row:  "(CAST(? AS bigint),CAST(? AS text))",
-		tail: ") AS v CROSS JOIN hot h WHERE h.slot = v.column1 AND h.key = v.column2" +
+		tail: ") AS v CROSS JOIN hot h WHERE h.slot = v.column1 AND h.key = v.column2 AND NOT (h.read_at > 0 AND h.outcome = 'ok')" +
 			" ON CONFLICT DO NOTHING RETURNING series, slot, outcome, runs, took, requests",
+	}
+	selectReadings = &shape{
+		head: "SELECT h.series, h.slot, h.outcome, h.runs, h.took, h.requests, h.read_at, h.amount, h.watched FROM (VALUES ",
+		row:  moveToResults.row,
+		tail: ") AS v CROSS JOIN hot h WHERE h.slot = v.column1 AND h.key = v.column2 AND h.read_at > 0",
 	}
 	deleteHot = &shape{
 		head: "DELETE FROM hot WHERE (slot, key) IN (VALUES ",
@@ -142,6 +150,9 @@ func (db *DB) foldRows(ctx context.Context, refs []hotRef) error {
 			return err
 		}
 		hours, days := tallies{}, tallies{}
+		if err := db.countReadings(ctx, t, refs, until, hours, days); err != nil {
+			return err
+		}
 		err = chunks(len(refs), func(from, to int) error {
 			rows, err := t.query(ctx, db.text(moveToResults, to-from), args[2*from:2*to]...)
 			return each(rows, err, func(r *sql.Rows) error {
@@ -171,12 +182,50 @@ func (db *DB) foldRows(ctx context.Context, refs []hotRef) error {
 	})
 }
 
+// countReadings adds the readings of a slice to their hours: of each one what it
+// counted, and of a good one, which leaves no row, the run as well.
+func (db *DB) countReadings(ctx context.Context, t *tx, refs []hotRef, until int64, hours, days tallies) error {
+	var args []any
+	for _, ref := range refs {
+		if ref.read {
+			args = append(args, ref.slot, ref.key)
+		}
+	}
+	add := func(r *sql.Rows) error {
+		var series keepwatch.SeriesID
+		var outcome keepwatch.Outcome
+		var slot, runs, took, requests, read, amount, watched int64
+		if err := r.Scan(&series, &slot, &outcome, &runs, &took, &requests, &read, &amount, &watched); err != nil {
+			return err
+		}
+		spread(read, amount, watched, func(hour, amount, watched int64) {
+			hours.at(series, hour).count(amount, watched)
+			if hour < until {
+				days.at(series, floor(hour, dayMS)).count(amount, watched)
+			}
+		})
+		if outcome != keepwatch.OK {
+			return nil
+		}
+		hours.at(series, floor(slot, hourMS)).add(outcome, runs, took, took, requests)
+		if slot < until {
+			days.at(series, floor(slot, dayMS)).add(outcome, runs, took, took, requests)
+		}
+		return nil
+	}
+	return chunks(len(args)/2, func(from, to int) error {
+		rows, err := t.query(ctx, db.text(selectReadings, to-from), args[2*from:2*to]...)
+		return each(rows, err, add)
+	})
+}
+
 func upsertRollup(table string) *shape {
 	return &shape{
 		head: "INSERT INTO " + table + " (" + rollupColumns + ") VALUES ",
-		row:  "(?,?,?,?,?,?,?,?,?)",
+		row:  "(?,?,?,?,?,?,?,?,?,?,?)",
 		tail: " ON CONFLICT (series, start) DO UPDATE SET runs = excluded.runs, ok = excluded.ok, failed = excluded.failed," +
-			" took_sum = excluded.took_sum, took_max = excluded.took_max, requests = excluded.requests, counts = excluded.counts",
+			" took_sum = excluded.took_sum, took_max = excluded.took_max, requests = excluded.requests, counts = excluded.counts," +
+			" amount = excluded.amount, watched = excluded.watched",
 	}
 }
 
@@ -211,7 +260,7 @@ func (db *DB) writeTallies(ctx context.Context, t *tx, upsert *shape, ts tallies
 			if err != nil {
 				return err
 			}
-			args = append(args, string(series), start, tally.runs, tally.ok, tally.failed, tally.tookSum, tally.tookMax, tally.requests, string(counts))
+			args = append(args, string(series), start, tally.runs, tally.ok, tally.failed, tally.tookSum, tally.tookMax, tally.requests, string(counts), tally.amount, tally.watched)
 			n++
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"keepwatch"
+	"keepwatch/internal/incident"
 )
 
 // mirrorSize bounds how many series the mirror holds, at some 2 kB each. Beyond it
@@ -16,13 +17,16 @@ const mirrorSize = 20_000
 // every thousand proofs was the largest part of Apply. PostgreSQL has none, since
 // other nodes write there.
 //
+// Readings that say that all is well stay outside: they are many, seldom read, and no
+// peer of anybody.
+//
 // It is touched only by whoever holds the writer's turn, and changed only after a
 // commit: what it holds is what the database holds. Steps are pure and do not change the
 // slices they are given, so the values are shared.
 type mirror struct {
 	series   map[keepwatch.SeriesID]mirrored
 	tenants  map[keepwatch.TenantID]map[keepwatch.SeriesID]struct{}
-	complete map[keepwatch.TenantID]bool // all series of the tenant are here
+	complete map[keepwatch.TenantID]bool // all peers of the tenant are here
 }
 
 type mirrored struct {
@@ -62,6 +66,10 @@ func (m *mirror) put(list ...mirrored) {
 	}
 	for i := range list {
 		s := &list[i]
+		if !incident.Peer(&s.Series) {
+			m.drop(s.ID)
+			continue
+		}
 		if old, ok := m.series[s.ID]; ok && old.Tenant != s.Tenant {
 			delete(m.tenants[old.Tenant], s.ID)
 		} else if !ok && len(m.series) >= mirrorSize {
@@ -75,6 +83,13 @@ func (m *mirror) put(list ...mirrored) {
 			m.tenants[s.Tenant] = of
 		}
 		of[s.ID] = struct{}{}
+	}
+}
+
+func (m *mirror) drop(id keepwatch.SeriesID) {
+	if old, ok := m.series[id]; ok {
+		delete(m.tenants[old.Tenant], id)
+		delete(m.series, id)
 	}
 }
 

@@ -2,7 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"slices"
 	"time"
+
+	"keepwatch"
 )
 
 // How long history is kept. Incidents, their timelines and what was sent about
@@ -11,6 +15,9 @@ const (
 	keepRaw    = 7 * 24 * time.Hour
 	keepHourly = 90 * 24 * time.Hour
 	keepDaily  = 2 * 365 * 24 * time.Hour
+	// keepUnread is how long a watched subject stays that nobody could read any more:
+	// it was deleted in SFMC, or is no longer asked for.
+	keepUnread = 30 * 24 * time.Hour
 )
 
 // expiring are the tables that age, all of them keyed by series and a time.
@@ -24,8 +31,8 @@ var expiring = []struct {
 	{"daily", "start", keepDaily},
 }
 
-// Retain deletes history that is older than it is kept, in slices. To be called
-// once a day.
+// Retain deletes history that is older than it is kept, in slices, and forgets subjects
+// that were not read for long, with their baselines. To be called once a day.
 func (db *DB) Retain(ctx context.Context, now time.Time) error {
 	err := db.alone(ctx, func() error {
 		for _, e := range expiring {
@@ -34,6 +41,9 @@ func (db *DB) Retain(ctx context.Context, now time.Time) error {
 			if err != nil {
 				return err
 			}
+		}
+		if err := db.expireUnread(ctx, now); err != nil {
+			return err
 		}
 		return db.expireSeen(ctx, millis(now.Add(-keepRaw)))
 	})
@@ -51,6 +61,32 @@ func (db *DB) expire(ctx context.Context, table, column string, ids []string, be
 			}
 		}
 		return nil
+	})
+}
+
+// expireUnread forgets subjects that were not read for long, and the baselines of all
+// that are no longer watched.
+func (db *DB) expireUnread(ctx context.Context, now time.Time) error {
+	var ids []keepwatch.SeriesID
+	rows, err := db.reads.QueryContext(ctx, "SELECT "+seriesColumns+" FROM series WHERE last_slot < $1 ORDER BY id", millis(now.Add(-keepUnread)))
+	err = each(rows, err, func(r *sql.Rows) error {
+		s, _, err := scanSeries(r)
+		if err == nil && s.Watch != nil {
+			ids = append(ids, s.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(ids, sliceSeries) {
+		if err := db.ForgetSeries(ctx, now, part...); err != nil {
+			return err
+		}
+	}
+	return db.write(ctx, "expire models", func(ctx context.Context, t *tx) error {
+		_, err := t.exec(ctx, "DELETE FROM models WHERE series NOT IN (SELECT id FROM series)")
+		return err
 	})
 }
 

@@ -24,6 +24,7 @@ const (
 type tally struct {
 	runs, ok, failed, requests int64
 	tookSum, tookMax           int64
+	amount, watched            int64 // of counts
 	counts                     map[keepwatch.Outcome]int64
 }
 
@@ -45,7 +46,14 @@ func (t *tally) add(outcome keepwatch.Outcome, runs, tookSum, tookMax, requests 
 	t.counts[outcome] += runs
 }
 
+// count takes in what a reading counted.
+func (t *tally) count(amount, watched int64) {
+	t.amount += amount
+	t.watched += watched
+}
+
 func (t *tally) merge(o *tally) {
+	t.count(o.amount, o.watched)
 	t.runs += o.runs
 	t.ok += o.ok
 	t.failed += o.failed
@@ -64,6 +72,7 @@ func (t *tally) rollup(series keepwatch.SeriesID, start int64) keepwatch.Rollup 
 	r := keepwatch.Rollup{
 		Series: series, Start: instant(start), Runs: int(t.runs), OK: int(t.ok), Failed: int(t.failed),
 		Counts: make(map[keepwatch.Outcome]int, len(t.counts)), TookSum: span(t.tookSum), TookMax: span(t.tookMax), Requests: int(t.requests),
+		Amount: t.amount, Watched: span(t.watched),
 	}
 	for outcome, n := range t.counts {
 		r.Counts[outcome] = int(n)
@@ -97,11 +106,11 @@ func gravity(o keepwatch.Outcome) int {
 	return 1
 }
 
-const rollupColumns = "series, start, runs, ok, failed, took_sum, took_max, requests, counts"
+const rollupColumns = "series, start, runs, ok, failed, took_sum, took_max, requests, counts, amount, watched"
 
 func scanTally(r *sql.Rows) (series keepwatch.SeriesID, start int64, t tally, err error) {
 	var counts sql.RawBytes
-	err = r.Scan(&series, &start, &t.runs, &t.ok, &t.failed, &t.tookSum, &t.tookMax, &t.requests, &counts)
+	err = r.Scan(&series, &start, &t.runs, &t.ok, &t.failed, &t.tookSum, &t.tookMax, &t.requests, &counts, &t.amount, &t.watched)
 	if err == nil {
 		err = json.Unmarshal(counts, &t.counts)
 	}
@@ -219,7 +228,7 @@ func collectHot(ctx context.Context, q querier, ts tallies, width, lo, hi int64,
 	}
 	rows, err := q.query(ctx, "SELECT series, slot / "+strconv.FormatInt(hourMS, 10)+" AS hour, outcome, CAST(sum(runs) AS bigint), CAST(sum(took) AS bigint), max(took), CAST(sum(requests) AS bigint)"+
 		" FROM hot WHERE slot >= $1 AND slot < $2"+where+" GROUP BY series, slot / "+strconv.FormatInt(hourMS, 10)+", outcome", args...)
-	return each(rows, err, func(r *sql.Rows) error {
+	err = each(rows, err, func(r *sql.Rows) error {
 		var id keepwatch.SeriesID
 		var outcome keepwatch.Outcome
 		var hour, runs, sum, most, requests int64
@@ -229,6 +238,10 @@ func collectHot(ctx context.Context, q querier, ts tallies, width, lo, hi int64,
 		}
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return collectCounted(ctx, q, ts, width, lo, hi, series)
 }
 
 // dailyUntil is the first day that is not rolled up.

@@ -26,23 +26,26 @@ func (a *application) write(ctx context.Context, t *tx) error {
 	return a.db.writePlans(ctx, t, a.changes.Plans)
 }
 
+// seriesWidth is the number of columns that a series is written with.
+const seriesWidth = 9
+
 // Series whose identity is as it was are written by the first form: SQLite rewrites
 // every index whose column is named in SET, changed or not, and three indexes in
 // the order of ids would dirty three pages a row.
 var (
 	updateSeries = &shape{
-		head: "INSERT INTO series (" + seriesColumns + ") VALUES ",
-		row:  "(?,?,?,?,?,?,?,?)",
+		head: "INSERT INTO series (" + seriesColumns + ", peer) VALUES ",
+		row:  "(?,?,?,?,?,?,?,?,?)",
 		tail: " ON CONFLICT (pos) DO UPDATE SET last_slot = excluded.last_slot, doc = excluded.doc",
 	}
 	upsertSeries = &shape{
 		head: updateSeries.head, row: updateSeries.row,
-		tail: updateSeries.tail + ", check_id = excluded.check_id, credential = excluded.credential, tenant = excluded.tenant, place = excluded.place",
+		tail: updateSeries.tail + ", check_id = excluded.check_id, credential = excluded.credential, tenant = excluded.tenant, place = excluded.place, peer = excluded.peer",
 	}
 )
 
 func (a *application) writeSeries(ctx context.Context, t *tx) error {
-	same := make([]any, 0, len(a.changes.Series)*8)
+	same := make([]any, 0, len(a.changes.Series)*seriesWidth)
 	written := make([]mirrored, 0, len(a.changes.Series))
 	var fresh []any
 	for i := range a.changes.Series {
@@ -59,17 +62,17 @@ func (a *application) writeSeries(ctx context.Context, t *tx) error {
 			pos = position(s.Phase, s.ID)
 		}
 		written = append(written, mirrored{Series: *s, pos: pos})
-		rows := &same
-		if old := a.view.Series[s.ID]; !ok || old.Check != s.Check || old.Credential != s.Credential || old.Tenant != s.Tenant || old.Place != s.Place {
+		rows, peer := &same, incident.Peer(s)
+		if old := a.view.Series[s.ID]; !ok || peer != incident.Peer(&old) || old.Check != s.Check || old.Credential != s.Credential || old.Tenant != s.Tenant || old.Place != s.Place {
 			rows = &fresh
 		}
-		*rows = append(*rows, pos, string(s.ID), string(s.Check), string(s.Credential), string(s.Tenant), string(s.Place), millis(s.LastSlot), string(doc))
+		*rows = append(*rows, pos, string(s.ID), string(s.Check), string(s.Credential), string(s.Tenant), string(s.Place), millis(s.LastSlot), string(doc), flag(peer))
 	}
 	t.afterCommit(func() { a.db.mirror.put(written...) })
-	if _, err := a.db.insert(ctx, t, updateSeries, len(same)/8, same); err != nil {
+	if _, err := a.db.insert(ctx, t, updateSeries, len(same)/seriesWidth, same); err != nil {
 		return err
 	}
-	_, err := a.db.insert(ctx, t, upsertSeries, len(fresh)/8, fresh)
+	_, err := a.db.insert(ctx, t, upsertSeries, len(fresh)/seriesWidth, fresh)
 	return err
 }
 
