@@ -127,7 +127,7 @@ func (l *ledger) tellAffected(e *entry) {
 	news := e.affected
 	e.affected = nil
 	raised := e.RestoredAt.IsZero() && gravity(e.loud) > gravity(e.Severity)
-	if len(news) == 0 && !raised {
+	if e.Status != keepwatch.IncidentOpen || (len(news) == 0 && !raised) {
 		return
 	}
 	e.touch()

@@ -75,12 +75,17 @@ func byConfidence(a, b candidate) int {
 // rank lists what may have caused an effect, the likeliest first and the unknown last.
 func (q *inquiry) rank(ef *keepwatch.Effect, s *keepwatch.Series) []candidate {
 	found := ownCauses(s, q.before(s))
+	certain := selfMade(s)
+	own := len(found)
 	if up, ok := q.upstream(ef, s); ok {
 		found = append(found, up)
 	}
 	found = append(found, q.ofCredentials(ef, s)...)
 	found = append(found, q.around(ef, s.Tenant)...)
 	for i := range found {
+		if i >= own && certain {
+			found[i].Confidence = min(found[i].Confidence, 0.5)
+		}
 		found[i] = found[i].graded()
 	}
 	slices.SortStableFunc(found, byConfidence)
@@ -144,7 +149,7 @@ func journeyStopped(r *keepwatch.Reading) (candidate, bool) {
 	}}
 	if j.ChangedBy != "" && stops(j.Change) {
 		c.By, c.Confidence, c.by = j.ChangedBy, 0.95, byJourneys|byAudit
-		c.Evidence = fmt.Sprintf("%s: %s by %s%s, by the audit log.", j.Status, j.Change, j.ChangedBy, atTime(j.ChangedAt))
+		c.Evidence = fmt.Sprintf("The audit log says: %s by %s%s; its status is %s.", j.Change, j.ChangedBy, atTime(j.ChangedAt), j.Status)
 	}
 	return c, true
 }
@@ -210,7 +215,7 @@ func automationStopped(r *keepwatch.Reading) (candidate, bool) {
 	case a.PausedBy != "" && idle(status):
 		return candidate{by: byAutomations | byAudit, Cause: keepwatch.Cause{
 			Kind: keepwatch.CauseStopped, By: a.PausedBy, At: a.PausedAt, Confidence: 0.93,
-			Evidence: fmt.Sprintf("%s: paused by %s%s.", a.Status, a.PausedBy, atTime(a.PausedAt)),
+			Evidence: fmt.Sprintf("It was paused by %s%s; its status is %s.", a.PausedBy, atTime(a.PausedAt), a.Status),
 		}}, true
 	case strings.Contains(status, "deactivated") || (status == "inactivetrigger" && strings.EqualFold(a.LastStatus, "Error")):
 		return candidate{by: byAutomations, Cause: keepwatch.Cause{
@@ -250,25 +255,29 @@ func (q *inquiry) upstream(ef *keepwatch.Effect, s *keepwatch.Series) (candidate
 	held := q.book.byEffect[id].effect(id)
 	c := candidate{by: kindOf(s.Watch.Subject.Kind) | kindOf(w.Subject.Kind), Cause: keepwatch.Cause{
 		Kind: keepwatch.CauseStaleUpstream, Credential: held.Credential, Subject: w.Subject.ID(), At: held.Since, Confidence: 0.85,
-		Evidence: fmt.Sprintf("What it reads is stale: %s, since %s.", w.Subject, clock(held.Since)),
+		Evidence: hangs(w, "has brought nothing new", held.Since, s.Watch),
 	}}
 	if w.Subject.Kind != keepwatch.SubjectAutomation {
 		return c, true
 	}
 	c.Kind, c.Confidence = keepwatch.CauseAutomation, 0.93
-	c.Evidence = fmt.Sprintf("What feeds it did not run as planned: %s, since %s.", w.Subject, clock(held.Since))
+	c.Evidence = hangs(w, "has not run as planned", held.Since, s.Watch)
 	if up.Outcome == keepwatch.ImportEmpty {
 		c.Kind, c.Confidence = keepwatch.CauseEmptyImport, 0.75
-		c.Evidence = fmt.Sprintf("What feeds it ran and brought nothing: %s, since %s.", w.Subject, clock(held.Since))
+		c.Evidence = hangs(w, "runs and has imported nothing", held.Since, s.Watch)
 		if imports(w, s.Watch.Subject) {
 			c.Confidence = 0.93
 		}
 	}
 	for _, own := range ownCauses(up, nil) {
-		c.Kind, c.By, c.At, c.Evidence = own.Kind, own.By, own.At, fmt.Sprintf("%s, which feeds it: %s", w.Subject, own.Evidence)
+		c.Kind, c.By, c.At, c.Evidence = own.Kind, own.By, own.At, fmt.Sprintf("%s: %s", w.Subject, own.Evidence)
 		c.by |= own.by
 	}
 	return c, true
+}
+
+func hangs(up *keepwatch.Watch, what string, since time.Time, down *keepwatch.Watch) string {
+	return fmt.Sprintf("%s %s since %s, and %s hangs on it.", clip(up.Subject.String(), maxSubject), what, clock(since), clip(down.Subject.String(), maxSubject))
 }
 
 // imports reports whether one of an automation's imports fills a data extension.
@@ -299,11 +308,11 @@ func (q *inquiry) failing(ef *keepwatch.Effect, s *keepwatch.Series, u *keepwatc
 	c := candidate{by: byProbe | kindOf(s.Watch.Subject.Kind), Cause: keepwatch.Cause{Kind: keepwatch.CauseCredential, Credential: u.Credential}}
 	for i := range q.outages[u.Credential] {
 		x := &q.outages[u.Credential][i]
-		if !x.covers(ef) {
+		if !x.covers(ef, s.Tenant) {
 			continue
 		}
 		c.At, c.Confidence = x.from, 0.85
-		c.Evidence = fmt.Sprintf("%s failed (%s)%s until %s, and this has shown no sign of life since %s.", u.Credential, x.outcome, since(x.from), clock(x.to), clock(ef.Since))
+		c.Evidence = fmt.Sprintf("%s failed (%s)%s until %s; the last sign of life was at %s.", u.Credential, x.outcome, since(x.from), clock(x.to), clock(ef.Since))
 		if x.to.IsZero() {
 			c.Confidence, c.Evidence = 0.93, fmt.Sprintf("%s fails (%s)%s.", u.Credential, x.outcome, since(x.from))
 		}
@@ -313,17 +322,19 @@ func (q *inquiry) failing(ef *keepwatch.Effect, s *keepwatch.Series, u *keepwatc
 	}
 	own := q.own[u.Credential]
 	if own == nil {
-		return c, false
+		c.At, c.Confidence, c.by = ef.Since, 0.3, kindOf(s.Watch.Subject.Kind)
+		c.Evidence = fmt.Sprintf("%s is not tested, and nothing has come through it since %s.", u.Credential, clock(ef.Since))
+		return c, silence(ef.Outcome) && !automated(s.Watch) && q.traffic[u.Credential] == nil
 	}
 	c.At = own.FirstFailedAt
 	switch {
 	case ended(own):
 		c.Confidence, c.Evidence = 0.9, fmt.Sprintf("%s fails: %s.", u.Credential, own.Outcome.Info().Meaning)
-	case own.Confirming.Hard():
+	case own.Confirming != "" && own.Confirming.Hard():
 		c.Confidence, c.Evidence = 0.75, fmt.Sprintf("%s was refused at %s and is being asked again.", u.Credential, clock(own.FirstFailedAt))
-	case own.Confirming.Soft():
+	case own.Confirming != "" && own.Confirming.Soft():
 		c.Confidence, c.Evidence = 0.5, fmt.Sprintf("%s failed at %s (%s), which is being confirmed.", u.Credential, clock(own.FirstFailedAt), own.Confirming)
-	case own.StateAt(q.st.now) == keepwatch.StateUnknown && !own.LastProvenAt.After(ef.Since):
+	case own.StateAt(q.st.now) == keepwatch.StateUnknown:
 		c.Confidence, c.Evidence = 0.35, fmt.Sprintf("%s is not proven%s.", u.Credential, since(own.LastProvenAt))
 	default:
 		return c, false
@@ -335,30 +346,44 @@ func (q *inquiry) failing(ef *keepwatch.Effect, s *keepwatch.Series, u *keepwatc
 // whoever holds the credential does not call. Other things that hang on it and fell
 // silent, too, say the same.
 func (q *inquiry) silent(ef *keepwatch.Effect, s *keepwatch.Series, u *keepwatch.Upstream) (candidate, bool) {
-	own := q.own[u.Credential]
-	if !silence(ef.Outcome) || own == nil || !own.LastProvenAt.After(ef.Since) || own.StateAt(q.st.now) == keepwatch.StateUnknown || automated(s.Watch) {
+	own, calls := q.own[u.Credential], q.traffic[u.Credential]
+	if !silence(ef.Outcome) || automated(s.Watch) || (own == nil && calls == nil) {
 		return candidate{}, false
 	}
-	c := candidate{by: kindOf(s.Watch.Subject.Kind) | byProbe, Cause: keepwatch.Cause{
-		Kind: keepwatch.CauseHolderSilent, Credential: u.Credential, At: ef.Since, Confidence: 0.5,
-		Evidence: fmt.Sprintf("%s works (proven at %s), and nothing has come through it since %s.", u.Credential, clock(own.LastProvenAt), clock(ef.Since)),
-	}}
-	if t := q.traffic[u.Credential]; t != nil {
-		if t.LastProvenAt.After(ef.Since) {
-			c.Confidence = 0.2
-			c.Evidence = fmt.Sprintf("%s works and its holder calls (last at %s), yet nothing has come of it since %s.", u.Credential, clock(t.LastProvenAt), clock(ef.Since))
-			return c, true
+	c := candidate{by: kindOf(s.Watch.Subject.Kind), Cause: keepwatch.Cause{Kind: keepwatch.CauseHolderSilent, Credential: u.Credential, At: ef.Since, Confidence: 0.4}}
+	proof := ""
+	if own != nil {
+		c.by |= byProbe
+		proof = fmt.Sprintf("%s works (proven at %s), and ", u.Credential, clock(own.LastProvenAt))
+		if own.LastProvenAt.After(ef.Since) {
+			c.Confidence = 0.5
 		}
-		c.Confidence, c.by = 0.92, c.by|byTraffic
-		c.Evidence = fmt.Sprintf("%s works, but its holder has not called since %s.", u.Credential, clock(t.LastAt))
 	}
-	if old := q.before(s); old != nil && old.Reading.Journey != nil && s.Watch.Reading.Journey != nil {
-		if a, b := old.Reading.Journey.Attempted, s.Watch.Reading.Journey.Attempted; a != nil && b != nil && *a == *b {
-			c.Confidence = max(c.Confidence, 0.7)
-			c.Evidence += " SFMC counts no attempt either."
-		}
+	switch {
+	case calls == nil:
+		c.Evidence = fmt.Sprintf("%snothing has come through it since %s.", proof, clock(ef.Since))
+	case calls.LastProvenAt.After(ef.Since):
+		c.Confidence, c.by = 0.2, c.by|byTraffic
+		c.Evidence = fmt.Sprintf("%sthe holder of %s calls (last at %s), yet nothing has come of it since %s.", proof, u.Credential, clock(calls.LastProvenAt), clock(ef.Since))
+	default:
+		c.Confidence, c.by = 0.92, c.by|byTraffic
+		c.Evidence = fmt.Sprintf("%sthe holder of %s has not called since %s.", proof, u.Credential, clock(calls.LastAt))
+	}
+	if q.noAttempt(s) && c.Confidence >= 0.4 {
+		c.Confidence = max(c.Confidence, 0.7)
+		c.Evidence += " SFMC counts no attempt either."
 	}
 	return c, true
+}
+
+// noAttempt reports that SFMC's own count of tries to enter a journey stands still.
+func (q *inquiry) noAttempt(s *keepwatch.Series) bool {
+	before := q.before(s)
+	if before == nil || before.Reading.Journey == nil || s.Watch.Reading.Journey == nil {
+		return false
+	}
+	old, now := before.Reading.Journey.Attempted, s.Watch.Reading.Journey.Attempted
+	return old != nil && now != nil && *old == *now
 }
 
 // silence are the effects that show as nothing coming.
@@ -448,9 +473,6 @@ func sentenceOf(causes []keepwatch.Cause) string {
 }
 
 func clock(t time.Time) string {
-	if t.IsZero() {
-		return "now"
-	}
 	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 

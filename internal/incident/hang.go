@@ -15,7 +15,8 @@ type inquiry struct {
 
 	own     map[keepwatch.CredentialID]*keepwatch.Series // a credential's own test
 	traffic map[keepwatch.CredentialID]*keepwatch.Series // and what a gateway sees of its holder
-	watches map[keepwatch.SeriesID]*keepwatch.Series     // of effects that last
+	tenants map[keepwatch.CredentialID]keepwatch.TenantID
+	watches map[keepwatch.SeriesID]*keepwatch.Series // of effects that last
 	outages map[keepwatch.CredentialID][]outage
 	stopped map[string][]keepwatch.SeriesID // by tenant and subject
 
@@ -26,6 +27,7 @@ type inquiry struct {
 // outage is the time in which a credential failed, as one incident tells it.
 type outage struct {
 	entry      *entry // nil: of an incident that has ended
+	tenant     keepwatch.TenantID
 	credential keepwatch.CredentialID
 	outcome    keepwatch.Outcome
 	from       time.Time // last proof before; zero: not known
@@ -34,8 +36,8 @@ type outage struct {
 
 // covers reports whether an effect may come from an outage: it was noticed no earlier
 // than the credential last worked, and its last sign of life lies before the end.
-func (x *outage) covers(ef *keepwatch.Effect) bool {
-	return !ef.NoticedAt.Before(x.from) && (x.to.IsZero() || !ef.Since.After(x.to))
+func (x *outage) covers(ef *keepwatch.Effect, tenant keepwatch.TenantID) bool {
+	return x.tenant == tenant && !ef.NoticedAt.Before(x.from) && (x.to.IsZero() || !ef.Since.After(x.to))
 }
 
 // blames reports whether a member says that its credential cannot be used: not that a
@@ -53,7 +55,7 @@ func blames(in *keepwatch.Incident, m *keepwatch.Member) bool {
 func (st *step) inquire(book *ledger) *inquiry {
 	q := &inquiry{st: st, book: book,
 		own: map[keepwatch.CredentialID]*keepwatch.Series{}, traffic: map[keepwatch.CredentialID]*keepwatch.Series{},
-		watches: map[keepwatch.SeriesID]*keepwatch.Series{}, outages: map[keepwatch.CredentialID][]outage{},
+		tenants: map[keepwatch.CredentialID]keepwatch.TenantID{}, watches: map[keepwatch.SeriesID]*keepwatch.Series{}, outages: map[keepwatch.CredentialID][]outage{},
 		stopped: map[string][]keepwatch.SeriesID{}, doubted: map[*entry]bool{},
 	}
 	for i := range st.series {
@@ -75,6 +77,9 @@ func (st *step) inquire(book *ledger) *inquiry {
 
 // learn sorts a series by what it says about causes.
 func (q *inquiry) learn(s *keepwatch.Series) {
+	if s.Credential != "" {
+		q.tenants[s.Credential] = s.Tenant
+	}
 	switch {
 	case s.Watch != nil && isEffect(s.Outcome):
 		q.watches[s.ID] = s
@@ -109,7 +114,7 @@ func (q *inquiry) remember(in *keepwatch.Incident, e *entry) {
 		if !blames(in, m) {
 			continue
 		}
-		x := outage{entry: e, credential: m.Credential, outcome: m.Outcome, from: in.LastProvenAt, to: m.EndedAt}
+		x := outage{entry: e, tenant: q.tenants[m.Credential], credential: m.Credential, outcome: m.Outcome, from: in.LastProvenAt, to: m.EndedAt}
 		if x.from.After(m.Since) {
 			x.from = m.Since
 		}
@@ -270,7 +275,7 @@ func (q *inquiry) host(ef *keepwatch.Effect, s *keepwatch.Series, except *entry)
 	for _, u := range s.Watch.Upstream {
 		for i := range q.outages[u.Credential] {
 			x := &q.outages[u.Credential][i]
-			if x.entry == nil || x.entry == except || x.entry.Status != keepwatch.IncidentOpen || !x.covers(ef) || q.over(x.to) {
+			if x.entry == nil || x.entry == except || x.entry.Status != keepwatch.IncidentOpen || !x.covers(ef, s.Tenant) || q.over(x.to) {
 				continue
 			}
 			if best == nil || cmp.Or(
