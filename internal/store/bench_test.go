@@ -243,6 +243,38 @@ func BenchmarkApplyBesideReadings(b *testing.B) {
 	}
 }
 
+// BenchmarkApplyDuringOutage is a group of good tests of a tenant one of whose credentials
+// has 7,000 things stopped.
+func BenchmarkApplyDuringOutage(b *testing.B) {
+	for _, effects := range []int{0, 7000} {
+		b.Run(fmt.Sprint(effects), func(b *testing.B) {
+			db := benchStore(b)
+			now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+			dead := benchObservation(benchCheck(0), now)
+			dead.Outcome = keepwatch.LoginFailed
+			benchApply(b, db, now, dead)
+			for i := 0; i < effects; i += 1000 {
+				group := make([]keepwatch.Observation, 1000)
+				for j := range group {
+					group[j] = benchReading(i+j, now, keepwatch.JourneyStalled)
+				}
+				benchApply(b, db, now, group...)
+			}
+			cpu, n := cpuTime(b), 0
+			for b.Loop() {
+				now = now.Add(10 * time.Second)
+				group := make([]keepwatch.Observation, benchGroup)
+				for i := range group {
+					group[i] = benchObservation(benchCheck(3*(i+1)), now)
+				}
+				benchApply(b, db, now.Add(time.Second), group...)
+				n += benchGroup
+			}
+			b.ReportMetric(float64(cpuTime(b)-cpu)/float64(n), "cpu-ns/observation")
+		})
+	}
+}
+
 func benchApply(b *testing.B, db *store.DB, now time.Time, group ...keepwatch.Observation) {
 	b.Helper()
 	if _, err := db.Apply(b.Context(), group, now, func(v incident.View) (incident.Changes, error) { return incident.Step(v, incident.Policy{}, now) }); err != nil {
