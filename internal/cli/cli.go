@@ -63,6 +63,7 @@ type commands struct {
 	Incidents incidentsCmd `cmd:"" help:"List incidents of the running daemon, or of its store."`
 	Ack       ackCmd       `cmd:"" help:"Acknowledge an incident."`
 	Report    reportCmd    `cmd:"" help:"What an incident, or a month, cost."`
+	Backtest  backtestCmd  `cmd:"" help:"What another configuration would have alerted in the past."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at store, clock, egress address, proxy, secrets and channels."`
 	Sim       simCmd       `cmd:"" help:"Run the SFMC simulator alone."`
 	Token     tokenCmd     `cmd:"" help:"Create, list and revoke API tokens."`
