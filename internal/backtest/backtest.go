@@ -105,7 +105,10 @@ func (r *run) foresee(into map[message]told, notices []keepwatch.Notice, rules R
 		if m.At.Before(r.From) || m.At.After(r.To) {
 			continue
 		}
-		key := message{receiver: m.Receiver, incident: string(m.Notice.Incident.ID), credential: string(m.Notice.Incident.Credential), kind: m.Notice.Kind, seq: m.Notice.Seq}
+		key := message{receiver: m.Receiver, incident: string(m.Notice.Incident.ID), credential: string(m.Notice.Incident.Credential), kind: m.Kind}
+		if m.Kind != keepwatch.Opened {
+			key.seq = m.Notice.Seq
+		}
 		into[key] = told{m.At, m.Reminders}
 	}
 }

@@ -13,6 +13,7 @@ import (
 type Foreseen struct {
 	Notice    keepwatch.Notice // whose news it tells; earlier ones may be told with it
 	Receiver  string
+	Kind      keepwatch.TransitionKind // as it is told: to whom nothing was told yet, it begins
 	At        time.Time
 	Reminders int // that follow on it
 }
@@ -53,6 +54,7 @@ func Foresee(notices []keepwatch.Notice, routes Routes, dir Directory, until tim
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Foreseen) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Receiver, b.Receiver)) })
+	begin(out)
 	remind(out, notices, routes, dir, until)
 	return out
 }
@@ -66,6 +68,18 @@ type wait struct {
 
 func (w wait) message() Foreseen {
 	return Foreseen{Notice: w.notice, Receiver: w.receiver, At: w.due}
+}
+
+// begin words the first message to each receiver as such.
+func begin(out []Foreseen) {
+	told := map[string]bool{}
+	for i := range out {
+		m := &out[i]
+		if m.Kind = m.Notice.Kind; !told[m.Receiver] && (m.Kind == keepwatch.Changed || m.Kind == keepwatch.Warning) {
+			m.Kind = keepwatch.Opened
+		}
+		told[m.Receiver] = true
+	}
 }
 
 // remind counts the reminders that follow on each message: until the next one to
