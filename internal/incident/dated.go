@@ -317,7 +317,7 @@ func (st *step) calmDown(key string, at time.Time) {
 	}
 	e.touch()
 	e.Severity = keepwatch.SeverityWarning
-	e.Message = clip(join(string(e.Credential), "the known end date has passed, yet it was proven at "+at.UTC().Format(time.RFC3339)+": the date is probably wrong"), maxSentence)
+	e.say(clip(join(string(e.Credential), "the known end date has passed, yet it was proven at "+at.UTC().Format(time.RFC3339)+": the date is probably wrong"), maxSentence))
 	e.Hint = wrongDateHint
 	st.book().write(e, keepwatch.Changed, ReasonContradicted, "A proof after the date contradicts it (date_contradicted).")
 }

@@ -1,6 +1,13 @@
 package incident
 
-import "keepwatch"
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"keepwatch"
+)
 
 // isEffect reports an outcome that a judge of SFMC's own counters finds.
 func isEffect(o keepwatch.Outcome) bool { return o.Info().Confirm == keepwatch.ConfirmJudged }
@@ -8,3 +15,181 @@ func isEffect(o keepwatch.Outcome) bool { return o.Info().Confirm == keepwatch.C
 // Peer reports whether a series is among those that rules compare with each other. A
 // reading that says that all is well is not: a tenant may have thousands.
 func Peer(s *keepwatch.Series) bool { return s.Watch == nil || isEffect(s.Outcome) }
+
+// watched lifts a reading of a subject's counters. The judge has waited by itself until
+// chance was ruled out, so nothing is confirmed here, and a reading is neither proof nor
+// neighbour. What it means for incidents comes once everything is lifted, since in one
+// step the cause may follow its effects.
+func (st *step) watched(s *keepwatch.Series, o *keepwatch.Observation) {
+	v := &o.Watch.Verdict
+	effect := isEffect(o.Outcome)
+	switch {
+	case effect:
+		if s.FirstFailedAt.IsZero() {
+			s.FirstFailedAt = o.At
+		}
+		s.OKStreak = 0
+		setState(s, o.Outcome.Info().State, o.Outcome, o.At)
+	case v.Learning != "":
+		st.unjudged(s, o)
+	default:
+		s.LastProvenAt, s.FirstFailedAt = later(o.At, s.LastProvenAt), time.Time{}
+		s.OKStreak++
+		setState(s, keepwatch.StateHealthy, keepwatch.OK, o.At)
+	}
+	if effect || len(st.view.Open) > 0 {
+		st.judged = append(st.judged, st.index[s.ID])
+	}
+}
+
+// unjudged lifts a reading of which nothing can be said: unknown, and no sign that an
+// effect has ended. One that cannot be judged for as long as effects may take to catch up
+// is given up.
+func (st *step) unjudged(s *keepwatch.Series, o *keepwatch.Observation) {
+	outcome := s.Outcome
+	if !isEffect(outcome) || (s.State == keepwatch.StateUnknown && o.At.Sub(s.Since) >= st.policy.CatchUp) {
+		outcome = keepwatch.OK
+	}
+	setState(s, keepwatch.StateUnknown, outcome, o.At)
+}
+
+// summary reports how a look at counters went as a whole.
+func summary(o *keepwatch.Observation) bool {
+	return o.Watch == nil && strings.HasPrefix(string(o.Check), string(keepwatch.CheckEffects)+":")
+}
+
+// summed lifts a summary. A look that could not be made twice is trouble of the monitor,
+// unless an open incident says already why nothing can be read.
+func (st *step) summed(s *keepwatch.Series, o *keepwatch.Observation, again bool) {
+	if o.Outcome != keepwatch.MonitorFault {
+		s.LastProvenAt = later(o.At, s.LastProvenAt)
+		setState(s, keepwatch.StateHealthy, keepwatch.OK, o.At)
+		return
+	}
+	if !again {
+		return
+	}
+	setState(s, keepwatch.StateUnknown, o.Outcome, o.At)
+	if key := KeyOf(o); st.book().byKey[key] == nil && !st.explained(o) {
+		g := grievance{observation: o, outcome: o.Outcome, provenAt: s.LastProvenAt, since: o.At}
+		st.book().open(key, g, ReasonCannotLook, "The counters could not be read twice in a row.")
+	}
+}
+
+// explained reports whether an open incident tells why counters cannot be read: SFMC or
+// the way to it fails, or a credential that the look names as its reader is refused.
+func (st *step) explained(o *keepwatch.Observation) bool {
+	return slices.ContainsFunc(st.book().entries, func(e *entry) bool {
+		switch {
+		case e.Status != keepwatch.IncidentOpen || e.Active() == 0:
+			return false
+		case e.Scope == keepwatch.ScopePlatform:
+			return true
+		case (e.Scope == keepwatch.ScopePlace || e.Scope == keepwatch.ScopeTenant) && e.Tenant == o.Tenant:
+			return true
+		}
+		return slices.ContainsFunc(e.Members, func(m keepwatch.Member) bool {
+			return m.EndedAt.IsZero() && blames(&e.Incident, &m) && reads(o, m.Credential)
+		})
+	})
+}
+
+// reads reports whether a summary names a credential as its reader: by a step of its
+// own ("token:crm-sync"), or in its message.
+func reads(o *keepwatch.Observation, id keepwatch.CredentialID) bool {
+	if id == "" {
+		return false
+	}
+	if o.Credential == id || slices.ContainsFunc(o.Steps, func(x keepwatch.Step) bool { return strings.HasSuffix(x.Name, ":"+string(id)) }) {
+		return true
+	}
+	words := strings.FieldsFunc(o.Message, func(r rune) bool { return strings.ContainsRune(" ,;:()\"'", r) })
+	return slices.Contains(words, string(id)) || slices.Contains(words, string(id)+".")
+}
+
+// effectOf is a verdict as an incident holds it.
+func effectOf(s *keepwatch.Series) keepwatch.Effect {
+	w := s.Watch
+	v := &w.Verdict
+	ef := keepwatch.Effect{
+		Series: s.ID, Subject: w.Subject, Aspect: w.Aspect, Outcome: s.Outcome, Since: v.Since, NoticedAt: v.Noticed,
+		Evidence: clip(cmp.Or(s.Last.Message, v.Evidence), maxEvidence), Confidence: v.Confidence, OnOutage: w.Expect.OnOutage,
+	}
+	if ef.NoticedAt.IsZero() {
+		ef.NoticedAt = s.FirstFailedAt
+	}
+	if ef.Since.IsZero() || ef.Since.After(ef.NoticedAt) {
+		ef.Since = ef.NoticedAt
+	}
+	return ef
+}
+
+// maxEvidence keeps an incident with thousands of effects at a size that can be stored.
+const maxEvidence = 300
+
+// effectSeverity is how loud an effect is: what is worth a ticket and nobody's night is a
+// warning at most.
+func effectSeverity(s *keepwatch.Series) keepwatch.Severity {
+	severity := s.Outcome.Info().Severity
+	if severity == keepwatch.SeverityCritical && !s.Watch.Verdict.Page {
+		return keepwatch.SeverityWarning
+	}
+	return severity
+}
+
+// effects follows what was judged in this step, and what follows for other effects from
+// causes that were found in it.
+func (st *step) effects() {
+	if len(st.judged) == 0 && (st.ledger == nil || len(st.ledger.byEffect) == 0) {
+		return
+	}
+	book := st.book()
+	failing := st.sort(book)
+	if len(failing) > 0 || (book.blamed && len(book.byEffect) > 0) {
+		q := st.inquire(book)
+		for _, s := range failing {
+			q.judge(s)
+		}
+		if book.blamed || q.placed {
+			q.settle()
+		}
+		q.conclude()
+	}
+	for _, e := range book.entries {
+		book.tellAffected(e)
+		book.tellGone(e)
+	}
+}
+
+// sort ends the effects of what works again and returns those that are judged to fail,
+// nearest to the root first.
+func (st *step) sort(book *ledger) []*keepwatch.Series {
+	slices.Sort(st.judged)
+	var failing []*keepwatch.Series
+	for _, i := range slices.Compact(st.judged) {
+		s := &st.series[i]
+		e := book.byEffect[s.ID]
+		switch {
+		case isEffect(s.Last.Outcome):
+			failing = append(failing, s)
+		case e == nil || isEffect(s.Outcome):
+		case s.State == keepwatch.StateUnknown:
+			book.part(e, s.ID, s.LastAt, ReasonUnjudged)
+		default:
+			book.part(e, s.ID, s.LastAt, ReasonCaughtUp)
+		}
+	}
+	slices.SortFunc(failing, func(a, b *keepwatch.Series) int {
+		return cmp.Or(cmp.Compare(depth(a.Watch), depth(b.Watch)), cmp.Compare(a.ID, b.ID))
+	})
+	return failing
+}
+
+// depth is how far a subject is from the credentials that it hangs on.
+func depth(w *keepwatch.Watch) int {
+	deepest := 0
+	for _, u := range w.Upstream {
+		deepest = max(deepest, len(u.Via))
+	}
+	return deepest
+}

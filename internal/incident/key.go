@@ -61,6 +61,18 @@ func clockOf(o *keepwatch.Observation) string {
 	return subject
 }
 
+// effectKey names what an effect incident is about: the thing, or the credential, that
+// the others hang on.
+func effectKey(t keepwatch.TenantID, root string) string { return "effect:" + string(t) + ":" + root }
+
+// subjectKey tells subjects of one tenant apart: two business units may use one key.
+func subjectKey(s keepwatch.Subject) string {
+	if s.Unit == 0 {
+		return s.ID()
+	}
+	return s.ID() + "@" + s.Unit.String()
+}
+
 func monitorKey(o *keepwatch.Observation) string {
 	id := string(o.Check)
 	if id == "" {

@@ -3,6 +3,7 @@ package incident
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -16,6 +17,8 @@ type ledger struct {
 	entries     []*entry // as in View.Open, then the new ones
 	byKey       map[string]*entry
 	bySeries    map[keepwatch.SeriesID][]*entry
+	byEffect    map[keepwatch.SeriesID]*entry // where a series' effect lasts
+	blamed      bool                          // a further credential has come to fail in an incident
 	transitions []keepwatch.Transition
 	notices     []keepwatch.Notice
 }
@@ -24,10 +27,17 @@ type ledger struct {
 type entry struct {
 	keepwatch.Incident
 	touched bool
+	// What this step has brought, to be told in one line once it is all known.
+	fresh    bool // opened, and not told yet
+	affected []keepwatch.Effect
+	gone     []departure
+	loud     keepwatch.Severity // of the loudest effect, and what that is
+	loudOf   keepwatch.Outcome
+	text     string // the sentence without what it says about effects
 }
 
 func newLedger(open []keepwatch.Incident, now time.Time) *ledger {
-	l := &ledger{now: now, byKey: map[string]*entry{}, bySeries: map[keepwatch.SeriesID][]*entry{}}
+	l := &ledger{now: now, byKey: map[string]*entry{}, bySeries: map[keepwatch.SeriesID][]*entry{}, byEffect: map[keepwatch.SeriesID]*entry{}}
 	for i := range open {
 		if open[i].Status != keepwatch.IncidentOpen {
 			continue
@@ -38,6 +48,11 @@ func newLedger(open []keepwatch.Incident, now time.Time) *ledger {
 		for _, m := range e.Members {
 			if m.EndedAt.IsZero() {
 				l.bySeries[m.Series] = append(l.bySeries[m.Series], e)
+			}
+		}
+		for i := range e.Effects {
+			if e.Effects[i].EndedAt.IsZero() {
+				l.byEffect[e.Effects[i].Series] = e
 			}
 		}
 	}
@@ -75,11 +90,12 @@ func (e *entry) member(id keepwatch.SeriesID) *keepwatch.Member {
 	return nil
 }
 
-// touch makes e's members its own before they are changed: the view's stay as
-// they were, so that a rerun starts from the same place.
+// touch makes e's members and effects its own before they are changed: the view's
+// stay as they were, so that a rerun starts from the same place.
 func (e *entry) touch() {
 	if !e.touched {
-		e.Members = slices.Clone(e.Members)
+		e.text = strings.TrimSuffix(e.Message, tollOf(&e.Incident))
+		e.Members, e.Effects = slices.Clone(e.Members), slices.Clone(e.Effects)
 		e.touched = true
 	}
 }
@@ -107,10 +123,11 @@ func (l *ledger) openAs(key string, c grievance, severity keepwatch.Severity, re
 	}}
 	e.place(o)
 	e.admit(c)
-	e.Message = sentence(&e.Incident, o.Message)
+	e.say(sentence(&e.Incident, o.Message))
 	l.entries = append(l.entries, e)
 	l.byKey[key] = e
 	l.bySeries[o.Series] = append(l.bySeries[o.Series], e)
+	l.blamed = true
 	l.write(e, keepwatch.Opened, reason, detail)
 	return e
 }
@@ -137,6 +154,7 @@ func (e *entry) place(o *keepwatch.Observation) {
 // the newest proof of a member that is not later than the first failure.
 func (e *entry) admit(c grievance) {
 	o := c.observation
+	e.RestoredAt = time.Time{}
 	m := e.member(o.Series)
 	if m == nil {
 		e.Members = append(e.Members, keepwatch.Member{Series: o.Series, Credential: o.Credential})
@@ -158,12 +176,26 @@ func (e *entry) admit(c grievance) {
 // member fails in a graver way.
 func (l *ledger) join(e *entry, c grievance, reason, detail string) {
 	e.touch()
+	restored := !e.RestoredAt.IsZero()
 	e.admit(c)
 	id := c.observation.Series
 	l.bySeries[id] = append(l.bySeries[id], e)
-	e.Message = sentence(&e.Incident, "")
+	l.blamed = true
+	e.say(sentence(&e.Incident, ""))
 	l.write(e, keepwatch.Joined, reason, detail)
+	if restored {
+		l.failsAgain(e, c)
+		return
+	}
 	l.raise(e, c)
+}
+
+// failsAgain follows a cause that is back before its effects had caught up. People
+// were told that it works: they are told again, whoever acknowledged what was before.
+func (l *ledger) failsAgain(e *entry, c grievance) {
+	e.AcknowledgedAt, e.AcknowledgedBy = time.Time{}, ""
+	e.become(c)
+	l.write(e, keepwatch.Changed, ReasonFailsAgain, "It fails again, before everything had caught up.")
 }
 
 // raise lets a graver outcome of a member speak for the whole incident.
@@ -194,7 +226,7 @@ func (e *entry) become(c grievance) {
 	info := c.outcome.Info()
 	e.Outcome, e.Category, e.Severity = c.outcome, info.Category, info.Severity
 	e.Hint, e.Evidence = c.observation.Hint, c.observation.Evidence
-	e.Message = sentence(&e.Incident, c.observation.Message)
+	e.say(sentence(&e.Incident, c.observation.Message))
 }
 
 // warn adds a further rung to an incident of a date. Its severity follows the rungs,
@@ -213,24 +245,42 @@ func (l *ledger) warn(e *entry, c grievance, severity keepwatch.Severity, reason
 	l.write(e, keepwatch.Warning, reason, detail)
 }
 
-// leave ends a membership; the incident resolves with its last member.
+// leave ends a membership; the incident resolves with its last member, or when the
+// last of its effects has caught up after that.
 func (l *ledger) leave(e *entry, id keepwatch.SeriesID, at time.Time, reason, detail string) {
 	e.touch()
 	m := e.member(id)
 	m.EndedAt = at
 	l.unindex(e, id)
 	if e.Active() > 0 {
-		e.Message = sentence(&e.Incident, "")
+		e.say(sentence(&e.Incident, ""))
 		l.write(e, keepwatch.Left, reason, detail)
 		return
 	}
+	if e.lasting() > 0 {
+		l.restore(e, at, reason, detail)
+		return
+	}
 	l.close(e)
+	e.tell()
 	l.write(e, keepwatch.Resolved, reason, detail)
 }
 
-// merge ends an incident because another one tells its story.
+// restore notes that the cause is gone while effects of it last.
+func (l *ledger) restore(e *entry, at time.Time, reason, detail string) {
+	e.RestoredAt = at
+	if e.Severity == keepwatch.SeverityCritical {
+		e.Severity = keepwatch.SeverityWarning
+	}
+	e.tell()
+	l.write(e, keepwatch.Restored, reason, detail+" "+toll(e.Effects, lasts, "has not caught up yet", "have not caught up yet")+".")
+}
+
+// merge ends an incident because another one tells its story. What stopped goes over
+// to that one.
 func (l *ledger) merge(e, into *entry, reason, detail string) {
 	e.touch()
+	l.carry(e, into, lasts)
 	for i := range e.Members {
 		if e.Members[i].EndedAt.IsZero() {
 			e.Members[i].EndedAt = l.now
@@ -239,6 +289,7 @@ func (l *ledger) merge(e, into *entry, reason, detail string) {
 	}
 	e.MergedInto = into.ID
 	l.close(e)
+	e.tell()
 	l.write(e, keepwatch.Merged, reason, detail)
 }
 
@@ -259,11 +310,12 @@ func (l *ledger) write(e *entry, kind keepwatch.TransitionKind, reason, detail s
 	l.transitions = append(l.transitions, keepwatch.Transition{
 		Incident: e.ID, Seq: e.Revision, Kind: kind, At: l.now, Reason: reason, Detail: detail,
 	})
-	if kind == keepwatch.Joined || kind == keepwatch.Left {
+	switch kind {
+	case keepwatch.Joined, keepwatch.Left, keepwatch.Affected, keepwatch.Relieved:
 		return
 	}
 	snapshot := e.Incident
-	snapshot.Members = slices.Clone(e.Members)
+	snapshot.Members, snapshot.Effects = slices.Clone(e.Members), slices.Clone(e.Effects)
 	l.notices = append(l.notices, keepwatch.Notice{
 		ID: keepwatch.NoticeIDOf(e.ID, e.Revision), Incident: snapshot, Kind: kind, Seq: e.Revision, At: l.now,
 	})
@@ -297,6 +349,12 @@ func Forget(open []keepwatch.Incident, gone []keepwatch.SeriesID, now time.Time)
 		for _, e := range l.memberships(id) {
 			l.leave(e, id, now, ReasonRemoved, "The check is no longer configured.")
 		}
+		if e := l.byEffect[id]; e != nil {
+			l.part(e, id, now, ReasonRemoved)
+		}
+	}
+	for _, e := range l.entries {
+		l.tellGone(e)
 	}
 	var c Changes
 	l.writeTo(&c)
@@ -327,9 +385,18 @@ func (l *ledger) gather(key string, members []*keepwatch.Series, olds []*entry, 
 		l.byKey[key] = e
 		l.bySeries[s.ID] = append(l.bySeries[s.ID], e)
 	}
-	e.Message = sentence(&e.Incident, "")
+	e.say(sentence(&e.Incident, ""))
 	l.write(e, keepwatch.Opened, ReasonEverywhere, detail)
 	return e
+}
+
+// gatherAgain takes the refusals into an incident of the place that was restored and
+// still waits for its effects.
+func (l *ledger) gatherAgain(e *entry, members []*keepwatch.Series, olds []*entry, detail string) {
+	for i, s := range members {
+		o := s.Last
+		l.join(e, grievance{observation: &o, outcome: s.Outcome, provenAt: olds[i].LastProvenAt, since: olds[i].FirstFailedAt}, ReasonEverywhere, detail)
+	}
 }
 
 // placeHint is what to do first when everybody is refused: nobody rotates all

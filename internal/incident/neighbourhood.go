@@ -155,7 +155,7 @@ func (st *step) witness(w wanted) (Plan, bool) {
 	var best *keepwatch.Series
 	due := false
 	st.neighbours(w.key, func(s *keepwatch.Series) {
-		if s.Credential == w.credential || s.Check == "" || besides(s.Check, s.Credential) || s.State != keepwatch.StateHealthy || s.Stale(st.now) {
+		if s.Credential == w.credential || s.Credential == "" || s.Check == "" || besides(s.Check, s.Credential) || s.State != keepwatch.StateHealthy || s.Stale(st.now) {
 			return
 		}
 		due = due || (s.NextProofAt.After(w.at) && s.NextProofAt.Before(w.until))
@@ -220,7 +220,12 @@ func (st *step) mergeAll(key NeighbourhoodKey, members []*keepwatch.Series) {
 	for i, s := range members {
 		olds[i] = book.refusal(s.ID)
 	}
-	into := book.gather(everywhereKey(key.Place, key.Tenant, outcome), members, olds, detail)
+	into := book.byKey[everywhereKey(key.Place, key.Tenant, outcome)]
+	if into == nil {
+		into = book.gather(everywhereKey(key.Place, key.Tenant, outcome), members, olds, detail)
+	} else {
+		book.gatherAgain(into, members, olds, detail)
+	}
 	for _, old := range olds {
 		book.merge(old, into, ReasonEverywhere, detail)
 	}

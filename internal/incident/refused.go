@@ -49,7 +49,8 @@ func accepts(e *entry, o *keepwatch.Observation) bool {
 // sharedIsOpen reports whether a refusal that belongs to the place, not to one
 // credential, is known already. A further credential needs no second try then.
 func (st *step) sharedIsOpen(o *keepwatch.Observation) bool {
-	return (pointOf(o) != "" || o.Outcome.Info().Scope == keepwatch.ScopePlace) && st.book().byKey[KeyOf(o)] != nil
+	e := st.book().byKey[KeyOf(o)]
+	return (pointOf(o) != "" || o.Outcome.Info().Scope == keepwatch.ScopePlace) && e != nil && e.RestoredAt.IsZero()
 }
 
 // changedAt is when the credential was changed, as far as that may explain a
@@ -135,7 +136,7 @@ func (st *step) doubt(s *keepwatch.Series, o *keepwatch.Observation) {
 // becomes a member of the incident of its cause, which opens unless it is open.
 func (st *step) fails(s *keepwatch.Series, o *keepwatch.Observation, reason, detail string) {
 	book, key := st.book(), KeyOf(o)
-	if everywhere := book.byKey[everywhereKey(o.Place, o.Tenant, o.Outcome)]; everywhere != nil && pointOf(o) == "" {
+	if everywhere := book.byKey[everywhereKey(o.Place, o.Tenant, o.Outcome)]; everywhere != nil && everywhere.RestoredAt.IsZero() && pointOf(o) == "" {
 		key, reason = everywhere.Key, ReasonSameCause
 	}
 	follow(s, o)
@@ -177,6 +178,7 @@ func (st *step) supersede(s *keepwatch.Series, o *keepwatch.Observation, before 
 			st.book().merge(e, by, ReasonSuperseded, detail)
 			continue
 		}
+		st.book().carry(e, by, func(ef *keepwatch.Effect) bool { return lasts(ef) && ef.Credential == o.Credential })
 		st.book().leave(e, s.ID, o.At, ReasonSuperseded, detail)
 	}
 }

@@ -37,8 +37,8 @@ func (st *step) failedSoftly(s *keepwatch.Series, o *keepwatch.Observation) {
 // failing, another credential joins without a burst of its own.
 func (st *step) known(s *keepwatch.Series, o *keepwatch.Observation, key string) bool {
 	e := st.book().byKey[key]
-	if e == nil {
-		return false
+	if e == nil || !e.RestoredAt.IsZero() {
+		return false // what only waits for its effects is over: a new failure needs its own burst
 	}
 	if e.holds(s.ID) {
 		follow(s, o)

@@ -49,6 +49,7 @@ type step struct {
 
 	wanted  []wanted           // first soft failures
 	refused []NeighbourhoodKey // where a credential's refusal was confirmed
+	judged  []int              // series whose counters were judged
 }
 
 // observe lifts one observation, unless a newer slot was lifted before: then it
@@ -64,6 +65,10 @@ func (st *step) observe(o *keepwatch.Observation) error {
 		st.lookedAgain(s, o)
 	}
 	switch {
+	case o.Watch != nil:
+		st.watched(s, o)
+	case summary(o):
+		st.summed(s, o, !looked)
 	case o.Due != nil || o.Outcome.Info().Confirm == keepwatch.ConfirmDate || (o.Outcome == keepwatch.OK && besides(o.Check, o.Credential)):
 		st.looked(s, o)
 	case o.Outcome == keepwatch.OK:
@@ -125,6 +130,9 @@ func lift(s *keepwatch.Series, o *keepwatch.Observation) {
 	}
 	s.Last = *o
 	s.Last.Transcript = ""
+	if o.Watch != nil {
+		s.Watch, s.Last.Watch = o.Watch, nil
+	}
 	if o.Stack != "" {
 		s.Stack = o.Stack
 	}
@@ -280,6 +288,7 @@ func (st *step) compare() {
 	for _, key := range st.refused {
 		st.everywhere(key)
 	}
+	st.effects()
 }
 
 // changes gathers what follows, in an order that does not depend on maps.

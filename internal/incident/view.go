@@ -17,14 +17,17 @@ type View struct {
 	// Series holds the state of every series that the observations touch. A new
 	// series has only its identity filled in.
 	Series map[keepwatch.SeriesID]keepwatch.Series
-	// Peers are the other series of the same tenants, for the rules that compare
-	// credentials with each other. Never changed by Step.
+	// Peers are the other series of the same tenants that rules compare with each
+	// other (see Peer). Never changed by Step.
 	Peers []keepwatch.Series
 	// Neighbourhoods of the touched (tenant, place) pairs.
 	Neighbourhoods map[NeighbourhoodKey]Neighbourhood
 	// Open incidents that may concern the touched tenants and places, and every
 	// open platform incident.
 	Open []keepwatch.Incident
+	// Recent are incidents of the touched tenants that ended within Memory; only where
+	// an effect is among the observations, which may have begun before they ended.
+	Recent []keepwatch.Incident
 }
 
 // Changes is what follows. The store writes all of it or nothing.
@@ -94,7 +97,13 @@ type Policy struct {
 	ChangeWindow time.Duration
 	// BlockedPause is the wait after 50200, which names no time itself.
 	BlockedPause time.Duration
+	// CatchUp is how long an effect may outlast its cause and still be its own.
+	CatchUp time.Duration
 }
+
+// Memory is how long an incident that ended may still explain an effect: a load that
+// comes once a day misses what a short outage at night cost it until the next day.
+const Memory = 48 * time.Hour
 
 // DefaultPolicy has the values of the design: see docs/incident-states.md.
 func DefaultPolicy() Policy {
@@ -108,6 +117,7 @@ func DefaultPolicy() Policy {
 		Propagation:      5 * time.Minute,
 		ChangeWindow:     10 * time.Minute,
 		BlockedPause:     15 * time.Minute,
+		CatchUp:          24 * time.Hour,
 	}
 }
 
@@ -121,6 +131,7 @@ func (p Policy) withDefaults() Policy {
 	fill(&p.Propagation, d.Propagation)
 	fill(&p.ChangeWindow, d.ChangeWindow)
 	fill(&p.BlockedPause, d.BlockedPause)
+	fill(&p.CatchUp, d.CatchUp)
 	if len(p.RefusalBackoff) == 0 {
 		p.RefusalBackoff = d.RefusalBackoff
 	}

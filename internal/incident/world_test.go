@@ -181,8 +181,9 @@ func (w *world) view(obs []keepwatch.Observation) incident.View {
 	for i := range obs {
 		if tenant := obs[i].Tenant; !seen[tenant] {
 			seen[tenant] = true
+			v.Recent = append(v.Recent, w.recent(tenant, obs[i].At)...)
 			for _, id := range w.tenants[tenant] {
-				if _, touched := v.Series[id]; !touched {
+				if _, touched := v.Series[id]; !touched && incident.Peer(w.series[id]) {
 					v.Peers = append(v.Peers, *w.series[id])
 				}
 			}
@@ -190,6 +191,17 @@ func (w *world) view(obs []keepwatch.Observation) incident.View {
 	}
 	w.viewPeers = v.Peers
 	return v
+}
+
+// recent are the incidents of a tenant that ended lately.
+func (w *world) recent(tenant keepwatch.TenantID, now time.Time) (list []keepwatch.Incident) {
+	for _, first := range w.opened {
+		in := w.incidents[first.ID]
+		if in.Status == keepwatch.IncidentResolved && in.MergedInto == "" && (in.Tenant == "" || in.Tenant == tenant) && now.Sub(in.ResolvedAt) < incident.Memory {
+			list = append(list, in)
+		}
+	}
+	return list
 }
 
 func (w *world) write(c incident.Changes) {
@@ -243,11 +255,12 @@ func (w *world) check(c incident.Changes) {
 		}
 		keys[in.Key] = true
 	}
+	w.checkEffects()
 	for _, in := range c.Incidents {
 		w.checkIncident(in)
 	}
 	for _, n := range c.Notices {
-		if n.Kind == keepwatch.Joined || n.Kind == keepwatch.Left {
+		if n.Kind == keepwatch.Joined || n.Kind == keepwatch.Left || n.Kind == keepwatch.Affected || n.Kind == keepwatch.Relieved {
 			w.t.Fatalf("a notice tells of %s", n.Kind)
 		}
 		if n.Incident.Revision != n.Seq || n.ID != keepwatch.NoticeIDOf(n.Incident.ID, n.Seq) {
@@ -284,8 +297,14 @@ func (w *world) checkIncident(in keepwatch.Incident) {
 	switch {
 	case resolved != (ended == 1):
 		w.t.Fatalf("incident %s is %s with %d ends", in.Key, in.Status, ended)
-	case resolved != (in.Active() == 0):
-		w.t.Fatalf("incident %s is %s with %d active members", in.Key, in.Status, in.Active())
+	case resolved != (in.Active()+lasting(in) == 0):
+		w.t.Fatalf("incident %s is %s with %d active members and %d effects", in.Key, in.Status, in.Active(), lasting(in))
+	case in.Active() > 0 && !in.RestoredAt.IsZero(), in.Active() == 0 && lasting(in) > 0 && in.RestoredAt.IsZero() != (in.Scope == keepwatch.ScopeEffect):
+		w.t.Fatalf("incident %s was restored at %s with %d active members", in.Key, in.RestoredAt, in.Active())
+	case in.Scope == keepwatch.ScopeEffect && (len(in.Members) > 0 || len(in.Causes) == 0 || in.Causes[len(in.Causes)-1].Kind != keepwatch.CauseUnknown):
+		w.t.Fatalf("incident %s of an effect has %d members and causes %+v", in.Key, len(in.Members), in.Causes)
+	case len(in.Message) > 500:
+		w.t.Fatalf("incident %s has a message of %d bytes", in.Key, len(in.Message))
 	case in.Message == "" || in.FirstFailedAt.IsZero():
 		w.t.Fatalf("incident %s lacks message or first failure: %+v", in.Key, in)
 	case in.FirstFailedAt.After(in.DetectedAt):
@@ -298,6 +317,39 @@ func (w *world) checkIncident(in keepwatch.Incident) {
 	for _, m := range in.Members {
 		if !m.EndedAt.IsZero() && m.EndedAt.Before(m.Since) {
 			w.t.Fatalf("incident %s: %s recovered at %s before it failed at %s", in.Key, m.Credential, m.EndedAt, m.Since)
+		}
+	}
+}
+
+// lasting counts the effects of an incident that have not ended.
+func lasting(in keepwatch.Incident) (n int) {
+	for _, ef := range in.Effects {
+		if ef.EndedAt.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+// checkEffects: an effect lasts in exactly one open incident, of its own tenant.
+func (w *world) checkEffects() {
+	w.t.Helper()
+	where := map[keepwatch.SeriesID]string{}
+	for _, in := range w.open {
+		for _, ef := range in.Effects {
+			if !ef.EndedAt.IsZero() {
+				if ef.EndedAt.Before(ef.NoticedAt) {
+					w.t.Fatalf("incident %s: %s ended at %s before it was noticed at %s", in.Key, ef.Series, ef.EndedAt, ef.NoticedAt)
+				}
+				continue
+			}
+			if other, twice := where[ef.Series]; twice {
+				w.t.Fatalf("%s lasts in %s and in %s:\n%s", ef.Series, other, in.Key, w.tell())
+			}
+			where[ef.Series] = in.Key
+			if s := w.series[ef.Series]; s != nil && in.Tenant != "" && s.Tenant != in.Tenant {
+				w.t.Fatalf("%s of %s is in an incident of %s", ef.Series, s.Tenant, in.Tenant)
+			}
 		}
 	}
 }

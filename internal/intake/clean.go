@@ -53,6 +53,9 @@ func Clean(o keepwatch.Observation, now time.Time) (keepwatch.Observation, error
 	if err := checkDates(&o); err != nil {
 		return o, err
 	}
+	if err := checkWatch(&o, now); err != nil {
+		return o, err
+	}
 	o.Step = Text(o.Step, maxName)
 	o.Message, o.Hint = Text(o.Message, maxMessage), Text(o.Hint, maxMessage)
 	o.Evidence = Text(o.Evidence, maxEvidence)
@@ -81,7 +84,7 @@ func checkNames(o *keepwatch.Observation) error {
 		switch {
 		case n.value == "" && n.needed:
 			return invalid("name the "+n.what, "the %s is empty", n.what)
-		case len(n.value) > maxName:
+		case len(n.value) > maxName && (o.Watch == nil || len(n.value) > maxSubject):
 			return invalid("use at most "+strconv.Itoa(maxName)+" bytes", "the %s is %d bytes long", n.what, len(n.value))
 		case !utf8.ValidString(n.value) || strings.ContainsRune(n.value, 0):
 			return invalid("use valid UTF-8 without NUL", "the %s is not valid text", n.what)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"keepwatch"
 	"keepwatch/internal/incident"
@@ -18,12 +19,13 @@ import (
 func (a *application) load(ctx context.Context, t *tx) error {
 	a.view = incident.View{Observations: make([]keepwatch.Observation, len(a.inserted))}
 	tenants := map[keepwatch.TenantID]bool{}
-	failure := false
+	failure, effect := false, false
 	for i := range a.inserted {
 		o := &a.inserted[i].Observation
 		a.view.Observations[i] = *o
 		tenants[o.Tenant] = true
 		failure = failure || failed(o.Outcome)
+		effect = effect || (o.Watch != nil && failed(o.Outcome))
 	}
 	if err := a.loadNeighbourhoods(ctx, t); err != nil {
 		return err
@@ -36,7 +38,43 @@ func (a *application) load(ctx context.Context, t *tx) error {
 	if a.view.Open, err = a.db.openIncidents(ctx, t, a.db.forUpdate, names); err != nil || !failure {
 		return err
 	}
+	if effect {
+		if err := a.loadRecent(ctx, t, names); err != nil {
+			return err
+		}
+	}
 	return a.loadPeers(ctx, t, names)
+}
+
+// recentWithin is how long ago an incident may have been detected that ended lately, and
+// mostRecent how many are looked at.
+const (
+	recentWithin = 30 * 24 * time.Hour
+	mostRecent   = 200
+)
+
+// loadRecent reads the incidents that ended lately: an effect may be the trace of one.
+func (a *application) loadRecent(ctx context.Context, t *tx, tenants []keepwatch.TenantID) error {
+	list, args := placeholders(append([]keepwatch.TenantID{""}, tenants...), millis(a.now.Add(-recentWithin)))
+	rows, err := t.query(ctx, "SELECT doc FROM incidents WHERE detected_at >= $1 AND status <> 'open' AND scope <> 'effect' AND scope <> 'monitor' AND tenant IN ("+list+
+		") ORDER BY detected_at DESC, id LIMIT "+strconv.Itoa(mostRecent), args...)
+	return each(rows, err, func(r *sql.Rows) error {
+		in, err := scanIncident(r)
+		if err == nil && in.MergedInto == "" && a.now.Sub(in.ResolvedAt) < incident.Memory {
+			a.view.Recent = append(a.view.Recent, in)
+		}
+		return err
+	})
+}
+
+// placeholders names tenants as arguments after those that are there.
+func placeholders(tenants []keepwatch.TenantID, args ...any) (string, []any) {
+	list := make([]string, len(tenants))
+	for i, tenant := range tenants {
+		args = append(args, string(tenant))
+		list[i] = "$" + strconv.Itoa(len(args))
+	}
+	return strings.Join(list, ","), args
 }
 
 func (a *application) loadNeighbourhoods(ctx context.Context, t *tx) error {
@@ -193,12 +231,9 @@ func (a *application) unchanged(all []mirrored) []mirrored {
 func (db *DB) openIncidents(ctx context.Context, q querier, lock string, tenants []keepwatch.TenantID) ([]keepwatch.Incident, error) {
 	where, args := "", []any(nil)
 	if tenants != nil {
-		list := make([]string, 0, len(tenants)+1)
-		for i, tenant := range append([]keepwatch.TenantID{""}, tenants...) {
-			list = append(list, "$"+strconv.Itoa(i+1))
-			args = append(args, string(tenant))
-		}
-		where = " AND tenant IN (" + strings.Join(list, ",") + ")"
+		var list string
+		list, args = placeholders(append([]keepwatch.TenantID{""}, tenants...))
+		where = " AND tenant IN (" + list + ")"
 	}
 	var open []keepwatch.Incident
 	rows, err := q.query(ctx, "SELECT doc FROM incidents WHERE status = 'open'"+where+" ORDER BY id"+lock, args...)

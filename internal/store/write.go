@@ -164,6 +164,12 @@ func (db *DB) linkCredentials(ctx context.Context, t *tx, in *keepwatch.Incident
 	for _, m := range in.Members {
 		add(m.Credential)
 	}
+	for i := range in.Effects {
+		add(in.Effects[i].Credential)
+	}
+	for i := range in.Causes {
+		add(in.Causes[i].Credential)
+	}
 	_, err := db.insert(ctx, t, linkCredential, len(ids), args)
 	return err
 }
