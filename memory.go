@@ -16,6 +16,8 @@ type Memory struct {
 	Score float64       `json:"score,omitzero"` // of its days that are over
 	Day   float64       `json:"day,omitzero"`   // of the hours of this day that are over
 	Hour  float64       `json:"hour,omitzero"`  // of this hour, as far as it was watched
+	Looks int           `json:"looks,omitzero"` // that were short and should have seen several events …
+	Empty int           `json:"empty,omitzero"` // … and did not see one
 
 	// Of a flow that grows thin: one for each fraction, and what is not in them yet.
 	Drops   []Drop        `json:"drops,omitempty"`
@@ -23,17 +25,19 @@ type Memory struct {
 	Awaited float64       `json:"awaited,omitzero"`
 	Watched time.Duration `json:"watched,omitzero"`
 
-	Back  int64     `json:"back,omitzero"`  // good signs since the alarm was raised
+	Alarm string    `json:"alarm,omitzero"` // what the open alarm is about
+	Back  int64     `json:"back,omitzero"`  // good signs since it was raised
 	Bad   int       `json:"bad,omitzero"`   // bad looks, or runs, in a row
-	State string    `json:"state,omitzero"` // SFMC's word that the silence was counted under
-	Moved time.Time `json:"moved,omitzero"` // when that word changed
+	State string    `json:"state,omitzero"` // SFMC's word that the silence is counted under …
+	Moved time.Time `json:"moved,omitzero"` // … and since when
+	Tried int64     `json:"tried,omitzero"` // events that had arrived at LastSign, let in or not
 
 	// Of what runs by a plan.
-	RunAt  time.Time     `json:"run,omitzero"`    // the newest planned or seen run
+	RunAt  time.Time     `json:"run,omitzero"`     // the newest planned or seen run
 	RunSum int64         `json:"run_sum,omitzero"` // what it brought so far
-	Runs   int           `json:"runs,omitzero"`   // runs that came
-	Delay  time.Duration `json:"delay,omitzero"`  // the longest that a good run took to come, or the longest gap between two
-	Sizes  []int64       `json:"sizes,omitempty"` // of the newest good runs
+	Runs   int           `json:"runs,omitzero"`    // runs that came
+	Delay  time.Duration `json:"delay,omitzero"`   // the longest that a good run took to come, or the longest gap between two
+	Sizes  []int64       `json:"sizes,omitempty"`  // of the newest good runs
 
 	Shares  []Share `json:"shares,omitempty"`  // what fails beside what works
 	Imports []Past  `json:"imports,omitempty"` // what imports brought before
@@ -43,23 +47,25 @@ type Memory struct {
 
 // Drop is the evidence that a flow has fallen to one fraction of its baseline.
 type Drop struct {
-	Base   float64 `json:"b,omitzero"` // of the blocks that are over
-	N      int64   `json:"n,omitzero"` // events of this block …
-	Mean   float64 `json:"m,omitzero"` // … how many were expected …
-	Square float64 `json:"q,omitzero"` // … and the sum of the squares of that
-	Well   float64 `json:"w,omitzero"` // evidence that the flow is back
+	From   time.Time `json:"t,omitzero"` // since when there is any
+	Base   float64   `json:"b,omitzero"` // of the blocks that are over
+	N      int64     `json:"n,omitzero"` // events of this block …
+	Mean   float64   `json:"m,omitzero"` // … how many were expected …
+	Square float64   `json:"q,omitzero"` // … and the sum of the squares of that
+	Well   float64   `json:"w,omitzero"` // evidence that the flow is back
 }
 
 // Share is one thing that fails now and then: an activity, or the messages that
 // were not sent.
 type Share struct {
-	Name   uint32  `json:"k,omitzero"` // a hash of the name
-	Tried  int64   `json:"n,omitzero"` // since it began to fail
-	Failed int64   `json:"f,omitzero"`
-	Sum    float64 `json:"c,omitzero"` // of the evidence
-	Usual  float64 `json:"u,omitzero"` // share that fails as a rule …
-	Of     int64   `json:"o,omitzero"` // … out of so many
-	Good   int64   `json:"g,omitzero"` // in a row since the last failure
+	Name   uint32    `json:"k,omitzero"` // a hash of the name
+	Tried  int64     `json:"n,omitzero"` // since it began to fail
+	Failed int64     `json:"f,omitzero"`
+	Sum    float64   `json:"c,omitzero"` // of the evidence
+	Usual  float64   `json:"u,omitzero"` // share that fails as a rule …
+	Of     int64     `json:"o,omitzero"` // … out of so many
+	Good   int64     `json:"g,omitzero"` // in a row since the last failure
+	From   time.Time `json:"t,omitzero"` // when it began to fail
 }
 
 // Past is what one import brought before.
@@ -69,6 +75,7 @@ type Past struct {
 	Good  time.Time `json:"good,omitzero"` // newest result without fault
 	Sizes []int64   `json:"s,omitempty"`   // rows that the newest good results brought
 	Fault string    `json:"f,omitzero"`    // what is wrong with the newest
+	Empty bool      `json:"e,omitzero"`    // the newest brought nothing
 }
 
 // Model is the weekly baseline of one count, fitted once a day from its hours.
@@ -91,6 +98,8 @@ type Model struct {
 	// Thin are the same factors for a flow that falls to the fractions of detect.Fractions.
 	Thin    []float64 `json:"thin,omitempty"`
 	Longest float64   `json:"longest"`          // expected events in the longest silence of the training
+	Needs   float64   `json:"needs"`            // events that must stay away until a stop is sure …
+	Wait    float64   `json:"wait"`             // … and how many days that takes
 	Holiday float64   `json:"holiday,omitzero"` // share of the usual that comes on a holiday
 
 	Batch *Batch `json:"batch,omitempty"` // of a flow that comes by the batch

@@ -36,6 +36,14 @@ type Tenant struct {
 	Counts      map[string]int `json:"counts" nullable:"false"`
 	Total       int            `json:"total"`
 	Units       []BusinessUnit `json:"business_units" nullable:"false"`
+	Calls       Calls          `json:"calls"`
+}
+
+// Calls is what watching one tenant asks of SFMC in a year, as the schedule plans it.
+type Calls struct {
+	Tests     int64  `json:"tests_per_year" doc:"token requests and API calls of the credentials' tests"`
+	Effects   int64  `json:"effects_per_year" doc:"calls that look at counters, about"`
+	Allowance *int64 `json:"allowance" doc:"calls a year of the account's edition; null where nobody said"`
 }
 
 // BusinessUnit is one business unit with its credentials, worst first.

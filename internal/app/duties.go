@@ -51,6 +51,7 @@ func (d *duties) start() {
 	d.every(ctx, retainEvery, "retain", func(ctx context.Context, now time.Time) error { return d.app.db.Retain(ctx, now) })
 	d.every(ctx, rereadEvery, "secrets", d.reread)
 	d.every(ctx, digestEvery, "digest", d.digests)
+	d.every(ctx, fitEvery, "baselines", (&fitter{app: d.app}).round)
 	d.every(ctx, assessEvery, "assess", d.assess)
 	d.every(ctx, d.app.recordsEvery(), "records", d.app.recordsElsewhere)
 }

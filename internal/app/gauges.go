@@ -65,6 +65,7 @@ func (a *App) gaugesAt(ctx context.Context, now time.Time) (metrics.Snapshot, er
 		own := keepwatch.SeriesOf(keepwatch.CheckID(c.ID), "")
 		snap.Credentials = append(snap.Credentials, gaugeOf(c, series[c.ID], hours[own], now))
 	}
+	addEffects(&snap, all)
 	for _, o := range open {
 		snap.Incidents = append(snap.Incidents, metrics.OpenIncidents(o))
 	}
@@ -74,6 +75,38 @@ func (a *App) gaugesAt(ctx context.Context, now time.Time) (metrics.Snapshot, er
 		snap.OutboxOldest = max(0, now.Sub(oldest))
 	}
 	return snap, nil
+}
+
+// addEffects counts subjects, not their aspects: a journey that is stalled and whose
+// activities fail as well is one that is watched, and shows two effects.
+func addEffects(snap *metrics.Snapshot, all []keepwatch.Series) {
+	type subject struct {
+		metrics.WatchedSubjects
+		unit keepwatch.MID
+		key  string
+	}
+	seen, watched, effects := map[subject]bool{}, map[metrics.WatchedSubjects]int{}, map[metrics.OpenEffects]int{}
+	for _, s := range all {
+		if s.Watch == nil {
+			continue
+		}
+		kind := metrics.WatchedSubjects{Tenant: s.Tenant, Kind: s.Watch.Subject.Kind}
+		if one := (subject{kind, s.Watch.Subject.Unit, s.Watch.Subject.Key}); !seen[one] {
+			seen[one] = true
+			watched[kind]++
+		}
+		if s.Outcome.Info().Scope == keepwatch.ScopeEffect {
+			effects[metrics.OpenEffects{Kind: kind.Kind, Outcome: s.Outcome}]++
+		}
+	}
+	for w, n := range watched {
+		w.Count = n
+		snap.Subjects = append(snap.Subjects, w)
+	}
+	for e, n := range effects {
+		e.Count = n
+		snap.Effects = append(snap.Effects, e)
+	}
 }
 
 func gaugeOf(c keepwatch.Credential, series []keepwatch.Series, hours []keepwatch.Rollup, now time.Time) metrics.Credential {

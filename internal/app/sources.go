@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"keepwatch"
+	"keepwatch/internal/collect"
 	"keepwatch/internal/config"
 	"keepwatch/internal/impact"
 	"keepwatch/internal/schedule"
@@ -23,7 +24,7 @@ func (a *App) snapshot() view.Snapshot { return *a.shown.Load() }
 // runs takes too long to do it for each page.
 func (a *App) show() {
 	cfg, now := a.config.Load(), time.Now()
-	snap := &view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Plans: map[keepwatch.CredentialID]view.Plan{}, Zone: cfg.Zone, Ladder: cfg.Ladder, Depends: Depends(cfg)}
+	snap := &view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Plans: map[keepwatch.CredentialID]view.Plan{}, Zone: cfg.Zone, Ladder: cfg.Ladder, Effects: a.costOf(cfg), Depends: Depends(cfg)}
 	for _, c := range cfg.Credentials {
 		cadence := cfg.Cadence(c.ID)
 		year := schedule.BudgetOf(cadence, schedule.StepsOf(c), now).PerYear
@@ -33,7 +34,25 @@ func (a *App) show() {
 			CallsPerYear: int64(year.TokenRequests + year.APICalls), DetectWithin: worst.Business,
 		}
 	}
+	for _, p := range cfg.EffectsPlans() {
+		for _, w := range p.Subjects {
+			snap.Watched = append(snap.Watched, view.Named{Tenant: p.Tenant, Subject: w.Subject, Upstream: w.Upstream})
+		}
+	}
 	a.shown.Store(snap)
+}
+
+// costOf works out what the looks at a tenant's counters cost, with what earlier looks
+// have seen of its size.
+func (a *App) costOf(cfg *config.Config) func(keepwatch.TenantID) view.EffectsCost {
+	return func(id keepwatch.TenantID) view.EffectsCost {
+		e, watched := cfg.Effects(id)
+		if !watched {
+			return view.EffectsCost{}
+		}
+		cost := cfg.EffectsCost(id, func(unit keepwatch.MID) collect.Sizes { return a.effects.collector.Sizes(id, unit) })
+		return view.EffectsCost{CallsPerYear: int64(cost.PerYear), Allowance: e.Allowance}
+	}
 }
 
 // Depends are the subjects of each tenant, worked out when somebody first asks: most

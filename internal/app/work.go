@@ -30,7 +30,7 @@ func (a *App) newDispatcher() *schedule.Dispatcher {
 	options := schedule.Options{
 		Source: dueTable{a.db},
 		Next:   func(c keepwatch.Check, now time.Time) time.Time { return a.config.Load().Next(c, now) },
-		Run:    a.run, Record: a.record, Wake: due, Lag: a.metrics.ScheduleLag, Fleet: a.fleet, Logger: a.opts.Logger,
+		Run:    a.run, Record: a.record, Wake: due, Lag: a.metrics.ScheduleLag, Fleet: a.fleet, Limit: a.limitOf, Logger: a.opts.Logger,
 	}
 	if a.db.Driver() == "postgres" {
 		options.Poll = pollShared
@@ -42,6 +42,9 @@ func (a *App) newDispatcher() *schedule.Dispatcher {
 // first. A kind of check is one line here.
 func (a *App) run(ctx context.Context, s keepwatch.Slot) []keepwatch.Observation {
 	cfg := a.config.Load()
+	if s.Check.Kind == keepwatch.CheckEffects {
+		return a.effects.look(ctx, cfg, s)
+	}
 	cred, ok := cfg.Credential(s.Check.Credential)
 	if !ok {
 		return []keepwatch.Observation{a.gone(s)}
@@ -93,6 +96,7 @@ func (a *App) couldNot(s keepwatch.Slot, message, hint string) keepwatch.Observa
 // record takes observations through the one door and counts what followed.
 func (a *App) record(ctx context.Context, found []keepwatch.Observation, now time.Time) error {
 	changes, err := a.intake.Record(ctx, found, now)
+	a.effects.recorded(found, err)
 	if err == nil {
 		a.sight.record(found)
 	}
@@ -125,7 +129,11 @@ func (a *App) fleet() (int, time.Duration) {
 			shortest = tier.Business
 		}
 	}
-	return len(cfg.Credentials), shortest
+	plans := cfg.EffectsPlans()
+	for _, p := range plans {
+		shortest = shorter(shortest, p.Every)
+	}
+	return len(cfg.Credentials) + len(plans), shortest
 }
 
 // CheckNow proves one credential at once, under a slot of its own.

@@ -61,6 +61,7 @@ type commands struct {
 	Feeds     feedsCmd     `cmd:"" help:"Calendar feeds of what ends."`
 	Rotate    rotateCmd    `cmd:"" help:"Change a secret without an outage: staged, proven, switched, activated, done."`
 	Incidents incidentsCmd `cmd:"" help:"List incidents of the running daemon, or of its store."`
+	Effects   effectsCmd   `cmd:"" help:"What is watched in SFMC for the effects of credentials, and how it stands."`
 	Ack       ackCmd       `cmd:"" help:"Acknowledge an incident."`
 	Report    reportCmd    `cmd:"" help:"What an incident, or a month, cost."`
 	Backtest  backtestCmd  `cmd:"" help:"What another configuration would have alerted in the past."`

@@ -46,6 +46,7 @@ func (c doctorCmd) Run(e *env) error {
 	findings = append(findings, lookAtHosts(ctx, client, cfg)...)
 	findings = append(findings, lookAtSecrets(ctx, cfg)...)
 	findings = append(findings, lookAtChannels(ctx, client, cfg)...)
+	findings = append(findings, c.lookAtReaders(ctx, e, cfg)...)
 	findings = append(findings, lookAtProxy(), lookAtEgress(ctx, client, cfg))
 	return e.printFindings(findings)
 }

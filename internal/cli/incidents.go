@@ -136,7 +136,11 @@ func (c incidentsCmd) Run(e *env) error {
 	for i, in := range list {
 		rows[i] = []string{in.ID, in.Severity, in.Status, in.Outcome, since(in.FirstFailedAt), in.Message}
 	}
-	return e.printTable([]string{"INCIDENT", "SEVERITY", "STATUS", "OUTCOME", "SINCE", "MESSAGE"}, rows)
+	if err := e.printTable([]string{"INCIDENT", "SEVERITY", "STATUS", "OUTCOME", "SINCE", "MESSAGE"}, rows); err != nil {
+		return err
+	}
+	printEffectsOf(e.stdout, list)
+	return nil
 }
 
 func since(t *time.Time) string {

@@ -28,6 +28,18 @@ type tierReport struct {
 	SoftOff      string                `json:"detect_soft_off"`
 }
 
+// effectsReport is what looking at one tenant's counters costs, in calls; with
+// the tests, and against what the account's edition allows.
+type effectsReport struct {
+	Tenant    string   `json:"tenant"`
+	Subjects  int      `json:"subjects"`
+	PerDay    int      `json:"calls_per_day"`
+	PerYear   int      `json:"calls_per_year"`
+	All       int      `json:"all_calls_per_year"`
+	Allowance *int64   `json:"allowance"`
+	Share     *float64 `json:"share"`
+}
+
 type validateReport struct {
 	SchemaVersion int               `json:"schema_version"`
 	Files         []string          `json:"files"`
@@ -38,6 +50,7 @@ type validateReport struct {
 	PerDay        budget            `json:"calls_per_day"`
 	PerYear       budget            `json:"calls_per_year"`
 	ByTenant      map[string]budget `json:"calls_per_year_by_tenant"`
+	Effects       []effectsReport   `json:"effects"`
 	Warnings      []string          `json:"warnings"`
 	AsOf          time.Time         `json:"as_of"`
 }
@@ -72,7 +85,7 @@ func (c validateCmd) Run(e *env) error {
 func reportOf(cfg *config.Config, now time.Time) validateReport {
 	r := validateReport{
 		SchemaVersion: 1, Files: cfg.Files, Tenants: len(cfg.Tenants), Credentials: len(cfg.Credentials), Receivers: len(cfg.Receivers),
-		ByTenant: map[string]budget{}, Warnings: []string{}, AsOf: now,
+		ByTenant: map[string]budget{}, Effects: []effectsReport{}, Warnings: []string{}, AsOf: now,
 	}
 	members := map[keepwatch.Criticality]int{}
 	var total schedule.Spending
@@ -87,11 +100,25 @@ func reportOf(cfg *config.Config, now time.Time) validateReport {
 	for id, b := range byTenant {
 		r.ByTenant[string(id)] = budget(b)
 	}
+	for _, t := range cfg.Tenants {
+		if e, ok := cfg.Effects(t.ID); ok {
+			r.Effects = append(r.Effects, effectsOf(cfg, e, t.ID, byTenant[t.ID]))
+		}
+	}
 	for _, tier := range keepwatch.Criticalities {
 		r.Tiers = append(r.Tiers, tierOf(cfg, tier, members[tier]))
 	}
 	for _, w := range cfg.Warnings {
 		r.Warnings = append(r.Warnings, w.String())
+	}
+	return r
+}
+
+func effectsOf(cfg *config.Config, e config.Effects, id keepwatch.TenantID, tests schedule.Budget) effectsReport {
+	cost := cfg.EffectsCost(id, nil)
+	r := effectsReport{Tenant: string(id), Subjects: cost.Subjects, PerDay: cost.PerDay, PerYear: cost.PerYear, All: cost.PerYear + tests.TokenRequests + tests.APICalls}
+	if e.Allowance > 0 {
+		r.Allowance, r.Share = &e.Allowance, new(float64(r.All)/float64(e.Allowance))
 	}
 	return r
 }
@@ -123,8 +150,19 @@ func (e *env) printValidated(r validateReport) error {
 	fmt.Fprintf(e.stdout, "\nCalls of SFMC's interfaces: at most %d token requests and %d reads a day, %d and %d in the next 365 days.\n",
 		r.PerDay.TokenRequests, r.PerDay.APICalls, r.PerYear.TokenRequests, r.PerYear.APICalls)
 	fmt.Fprintln(e.stdout, "Salesforce's guideline is one token request per 20 minutes and client machine; the schedule above follows the time to detect.")
+	for _, t := range r.Effects {
+		fmt.Fprintln(e.stdout, t.sentence())
+	}
 	for _, w := range r.Warnings {
 		fmt.Fprintln(e.stderr, "warning:", w)
 	}
 	return nil
+}
+
+func (r effectsReport) sentence() string {
+	text := fmt.Sprintf("Effects in %s: %s, about %d calls a day; with the tests about %d calls a year", r.Tenant, counted(r.Subjects, "named subject"), r.PerDay, r.All)
+	if r.Share != nil {
+		text += fmt.Sprintf(", %.1f %% of the %d that its edition allows", 100**r.Share, *r.Allowance)
+	}
+	return text + "."
 }

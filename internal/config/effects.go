@@ -23,6 +23,10 @@ type Effects struct {
 	ENS       map[string]string                  // references to signature keys, by callback
 }
 
+// CallsPerDay is how many calls a day all looks may make together; 0 where the
+// edition's allowance is not known. Half of it stays for whoever works with SFMC.
+func (e Effects) CallsPerDay() int { return int(e.Allowance / 365 / 2) }
+
 // Effects is how a tenant is watched; false where it names no reader.
 func (c *Config) Effects(id keepwatch.TenantID) (Effects, bool) {
 	e, ok := c.effects[id]
@@ -46,8 +50,8 @@ func (m *merger) effectsOf(c *Config, id keepwatch.TenantID, d at[effectsDraft])
 	}
 	seen := names{}
 	for _, route := range d.v.off {
-		if !slices.Contains(routeNames, route.v) {
-			unknown(route.at, "route", route.v, slices.Clone(routeNames))
+		if !slices.Contains(routeNames(), route.v) {
+			unknown(route.at, "route", route.v, routeNames())
 		} else if seen.first(route.v, route.at, "route") {
 			e.Off = append(e.Off, route.v)
 		}
@@ -249,4 +253,13 @@ func (c *Config) effectsFingerprint(p EffectsPlan) string {
 		parts = append(parts, w.Subject.ID(), w.TimestampField, fmt.Sprintf("%+v %+v", w.Upstream, w.Expect))
 	}
 	return keepwatch.Digest(parts...)
+}
+
+// routeNames are those that may be switched off.
+func routeNames() []string {
+	out := make([]string, len(collect.Routes))
+	for i, r := range collect.Routes {
+		out[i] = r.Name
+	}
+	return out
 }

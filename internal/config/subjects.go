@@ -41,6 +41,10 @@ type web struct {
 
 // named are the subjects that a tenant's credentials name, by unit and family.
 func (c *Config) named(id keepwatch.TenantID) map[keepwatch.MID]map[keepwatch.Family][]collect.Wanted {
+	hours := c.Calendars[c.Tiers[keepwatch.Standard].Calendar]
+	if e, ok := c.effects[id]; ok {
+		hours = e.Calendar
+	}
 	webs := map[keepwatch.MID]*web{}
 	for _, cred := range c.Credentials {
 		if cred.Tenant != id || len(cred.Dependents) == 0 {
@@ -52,7 +56,7 @@ func (c *Config) named(id keepwatch.TenantID) map[keepwatch.MID]map[keepwatch.Fa
 			webs[cred.BusinessUnit] = w
 		}
 		for _, d := range cred.Dependents {
-			w.add(cred.ID, d, c.effects[id].Calendar.Location().String())
+			w.add(cred.ID, d, hours.Location().String())
 		}
 	}
 	out := make(map[keepwatch.MID]map[keepwatch.Family][]collect.Wanted, len(webs))

@@ -29,12 +29,12 @@ const (
 // Span is a stretch of time.
 type Span struct{ From, To time.Time }
 
-// Fit learns the weekly baseline of one count from its hours, oldest first or not:
-// the newest six weeks, or up to 26 where those hold too few events. Hours that
-// meet a span of except are left out: incidents, pauses, maintenance. An incident
-// that is still open is among them, which freezes the level. It reports false
-// while the hours are too few for a weekly pattern; the model then says how far it
-// has come.
+// Fit learns the weekly baseline of one count from its hours, in any order: the
+// newest six weeks that were watched, or as many of 26 as it takes to see twenty
+// events. Hours that meet a span of except are left out: incidents, pauses,
+// maintenance. An incident that is still open is among them, which freezes the
+// level. It reports false while the hours are too few for a weekly pattern; an
+// older model is then the better one.
 func Fit(series keepwatch.SeriesID, hours []keepwatch.Hour, zone *time.Location, now time.Time, except []Span, holiday func(time.Time) bool) (keepwatch.Model, bool) {
 	if zone == nil {
 		zone = time.UTC
@@ -60,7 +60,6 @@ func Fit(series keepwatch.SeriesID, hours []keepwatch.Hour, zone *time.Location,
 type fit struct {
 	zone  *time.Location
 	model keepwatch.Model
-	now   time.Time
 
 	hours   []seen // of the training
 	special []seen // on holidays
@@ -81,37 +80,33 @@ type seen struct {
 }
 
 func (f *fit) choose(hours []keepwatch.Hour, now time.Time, except []Span, holiday func(time.Time) bool) {
-	f.now = now
-	all := make([]seen, 0, len(hours))
+	all := make([]keepwatch.Hour, 0, len(hours))
 	for _, h := range hours {
-		at := h.Start.Truncate(time.Hour)
-		if h.Observed <= 0 || h.Amount < 0 || at.Before(now.Add(-trainingMost*week)) || at.Add(time.Hour).After(now) || within(at, except) {
+		h.Start = h.Start.Truncate(time.Hour)
+		if h.Observed > 0 && h.Amount >= 0 && h.Start.After(now.Add(-trainingMost*week)) && !h.Start.Add(time.Hour).After(now) {
+			all = append(all, h)
+		}
+	}
+	slices.SortFunc(all, func(a, b keepwatch.Hour) int { return a.Start.Compare(b.Start) })
+	watched := 0.0
+	for i := len(all) - 1; i >= 0 && (watched < trainingWeeks*cells || f.model.Events < leastEvents); i-- {
+		h := all[i]
+		if within(h.Start, except) {
 			continue
 		}
-		all = append(all, seen{
-			at: at, n: float64(h.Amount), part: min(h.Observed.Hours(), 1),
-			cell: cellOf(at, f.zone), day: dayOf(at, f.zone), week: int(now.Sub(at) / week),
-		})
-	}
-	slices.SortFunc(all, func(a, b seen) int { return a.at.Compare(b.at) })
-	from := len(all)
-	for from > 0 && (all[from-1].week < trainingWeeks || f.model.Events < leastEvents) {
-		from--
-		f.model.Events += int64(all[from].n)
-	}
-	f.hours = all[from:]
-	if holiday == nil {
-		return
-	}
-	ordinary := make([]seen, 0, len(f.hours))
-	for _, h := range f.hours {
-		if holiday(h.at) {
-			f.special = append(f.special, h)
+		s := seen{
+			at: h.Start, n: float64(min(h.Amount, 1e12)), part: min(h.Observed.Hours(), 1),
+			cell: cellOf(h.Start, f.zone), day: dayOf(h.Start, f.zone), week: int(now.Sub(h.Start) / week),
+		}
+		watched += s.part
+		f.model.Events += int64(s.n)
+		if holiday != nil && holiday(h.Start) {
+			f.special = append(f.special, s)
 		} else {
-			ordinary = append(ordinary, h)
+			f.hours = append(f.hours, s)
 		}
 	}
-	f.hours = ordinary
+	slices.Reverse(f.hours)
 }
 
 func within(hour time.Time, spans []Span) bool {
@@ -279,6 +274,7 @@ func (f *fit) settle() {
 		}
 	}
 	m.Starts = round(m.Starts * hoursAMonth / cells)
+	m.Needs, m.Wait = needs(m)
 }
 
 // round keeps four digits: a model is a document, and its numbers are not exact.
@@ -291,9 +287,150 @@ func round(x float64) float64 {
 }
 
 // rhythm recognises a flow that comes by the batch: few hours hold nearly all.
-func (f *fit) rhythm() {}
+func (f *fit) rhythm() {
+	amounts := make([]float64, 0, len(f.hours))
+	total, filled := 0.0, 0.0
+	for _, h := range f.hours {
+		amounts = append(amounts, h.n)
+		total += h.n
+		if h.n > 0 {
+			filled++
+		}
+	}
+	slices.Sort(amounts)
+	top := 0.0
+	for _, n := range amounts[len(amounts)-int(batchHours*float64(len(amounts))):] {
+		top += n
+	}
+	if top < batchShare*total || total < batchSize*filled {
+		return
+	}
+	f.model.Batch = &keepwatch.Batch{Empty: f.empty()}
+	f.deadlines()
+}
 
-// replay lets the score run over the training.
+// empty is the evidence of each cell's hour where it brings nothing: of how often
+// the cell brought something, drawn towards its day and hour like the counts.
+func (f *fit) empty() []float64 {
+	var n, x [cells]float64
+	for _, h := range f.hours {
+		if h.n > 0 {
+			n[h.cell]++
+		}
+		x[h.cell] += h.part
+	}
+	byDay, byHour := product(n, x)
+	evidence := make([]float64, cells)
+	for c := range evidence {
+		s := min(byDay[c/24]*byHour[c%24], 1)
+		p := (n[c] + shrinkage*s) / (x[c] + shrinkage)
+		evidence[c] = round(-math.Log1p(-min(p, 1-0.5/(x[c]+shrinkage+1))))
+	}
+	return evidence
+}
+
+// deadlines finds the days of the week that have a batch, the hour by which it was
+// always there, and the least that it brings.
+func (f *fit) deadlines() {
+	var days, filled [7]float64
+	var latest [7]int
+	var logs []float64
+	b := f.model.Batch
+	for from := 0; from < len(f.hours); {
+		to, watched, first, sum := from, 0.0, -1, 0.0
+		for ; to < len(f.hours) && f.hours[to].day == f.hours[from].day; to++ {
+			h := f.hours[to]
+			watched, sum = watched+h.part, sum+h.n
+			if h.n > 0 && first < 0 {
+				first = h.cell % 24
+			}
+		}
+		wd := f.hours[from].cell / 24
+		from = to
+		if first >= 0 {
+			days[wd]++
+			filled[wd]++
+			latest[wd] = max(latest[wd], first)
+			logs = append(logs, math.Log(sum))
+		} else if watched >= 12 {
+			days[wd]++
+		}
+	}
+	all, missed := 0.0, 0.0
+	for wd := range days {
+		if days[wd] >= leastWeeks && filled[wd] >= deadlineShare*days[wd] && latest[wd]+deadlineMargin < 24 {
+			b.Deadline[wd] = latest[wd] + deadlineMargin
+			all, missed = all+days[wd], missed+days[wd]-filled[wd]
+		}
+	}
+	if all > 0 {
+		b.Miss = round(-math.Log((missed + 1) / (all + 2)))
+	}
+	b.Least = round(leastOfLogs(logs))
+}
+
+// replay lets the scores run over the training, and measures how much heavier their
+// tails are than promised: the mean excess over the 90 % quantile, which is 1 where
+// the model is right.
 func (f *fit) replay() {
-	f.model.Tail = 1
+	m := &f.model
+	var silences []float64
+	score, today, due, day := 0.0, 0.0, 0.0, int64(math.MinInt64)
+	slow := m.Slow
+	if m.Batch != nil {
+		slow = 0
+	}
+	for _, h := range f.hours {
+		if h.day != day {
+			score, today, day = score+mixed(today, slow), 0, h.day
+		}
+		switch {
+		case h.n > 0:
+			silences = append(silences, silence(score+mixed(today, slow), m))
+			m.Longest = max(m.Longest, due)
+			score, today, due = 0, 0, 0
+		case m.Batch != nil:
+			today, due = today+m.Batch.Empty[h.cell]*h.part, due+h.mu
+		default:
+			today, due = today+hourly(h.mu, m), due+h.mu
+		}
+	}
+	m.Tail = tail(silences)
+	m.Thin = make([]float64, len(Fractions))
+	for i := range Fractions {
+		m.Thin[i] = round(tail(f.excursions(i)))
+	}
+}
+
+// excursions are the peaks of the evidence for a thin flow over the training.
+func (f *fit) excursions(i int) []float64 {
+	var peaks []float64
+	d, peak, day := keepwatch.Drop{}, 0.0, int64(math.MinInt64)
+	for _, h := range f.hours {
+		d = step(d, &f.model, i, int64(h.n), h.mu, h.at, h.day != day)
+		day = h.day
+		c := sum(d, &f.model, Fractions[i])
+		if c <= 0 && peak > 0 {
+			peaks, peak = append(peaks, peak), 0
+		}
+		peak = max(peak, c)
+	}
+	return peaks
+}
+
+// tail is the mean excess of scores over their 90 % quantile, drawn towards 1 by a
+// few scores that behave, and between 1 and 3.
+func tail(scores []float64) float64 {
+	if len(scores) == 0 {
+		return 1
+	}
+	slices.Sort(scores)
+	q := scores[min(len(scores)*9/10, len(scores)-1)]
+	excess, n := float64(tailPrior), float64(tailPrior)
+	for _, s := range scores {
+		if s > q {
+			excess, n = excess+s-q, n+1
+		}
+	}
+	return min(max(excess/n, 1), tailMost)
 }

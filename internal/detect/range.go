@@ -48,7 +48,7 @@ func quantile(p, mean, variance float64) float64 {
 	if mean <= 0 {
 		return 0
 	}
-	if mean > 1000 {
+	if mean > 500 {
 		// Wilson and Hilferty's cube root of a gamma variable, exact enough where
 		// single events do not count.
 		k := mean * mean / variance

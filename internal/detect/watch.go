@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -37,6 +36,18 @@ func Judge(prev *keepwatch.Watch, model *keepwatch.Model, next keepwatch.Watch) 
 	switch next.Aspect {
 	case keepwatch.AspectEntry:
 		j.entry()
+	case keepwatch.AspectActivities:
+		j.activities()
+	case keepwatch.AspectRows:
+		j.rows()
+	case keepwatch.AspectRuns:
+		j.runs()
+	case keepwatch.AspectImports:
+		j.imports()
+	case keepwatch.AspectQueue:
+		j.queue()
+	case keepwatch.AspectVolume:
+		j.volume()
 	}
 	return j.w
 }
@@ -51,8 +62,8 @@ type judge struct {
 	zone  *time.Location
 	now   time.Time
 
-	delta   int64 // of the counter, however long the gap; never negative
-	counted bool  // delta says something
+	delta int64 // of the counter, however long the gap; never negative
+	vague bool  // delta says that something came, and not how much
 }
 
 // usable is the model, if its numbers can be reckoned with. It comes from a
@@ -105,176 +116,8 @@ func (j *judge) count(before, now *int64) {
 	if before == nil || now == nil || *now < *before {
 		return
 	}
-	j.delta, j.counted = *now-*before, true
+	j.delta = *now - *before
 	if gap := j.now.Sub(j.prev.At); gap <= Longest {
 		j.w.Reading.Amount, j.w.Reading.Window = j.delta, gap
 	}
-}
-
-// flow moves the score of the silence on to now: events end it, watched time
-// without them adds what should have come.
-func (j *judge) flow() {
-	if j.delta > 0 {
-		j.sign(j.delta)
-	}
-	if j.prev == nil {
-		return
-	}
-	window := j.w.Reading.Window
-	switch {
-	case j.delta > 0:
-		if window > 0 {
-			j.thin(window, j.expected(j.prev.At, j.now))
-		}
-		return
-	case window <= 0 || j.w.Reading.Maintenance:
-		j.pass(j.prev.At)
-		return
-	}
-	j.mem.Quiet += window
-	if j.model == nil {
-		return
-	}
-	due := j.expected(j.prev.At, j.now)
-	j.mem.Due += due
-	for at := j.prev.At; at.Before(j.now); {
-		end := at.Truncate(time.Hour).Add(time.Hour)
-		if end.After(j.now) {
-			end = j.now
-		}
-		j.wait(at, end)
-		at = end
-	}
-	j.thin(window, due)
-}
-
-// sign remembers events, and forgets the silence before them.
-func (j *judge) sign(n int64) {
-	m := j.mem
-	m.Events = min(m.Events+n, math.MaxInt64/4)
-	m.Back = min(m.Back+n, math.MaxInt64/4)
-	m.LastSign, m.Span = j.now, j.w.Reading.Window
-	m.Quiet, m.Due, m.Score, m.Day, m.Hour = 0, 0, 0, 0, 0
-}
-
-// expected is what the baseline holds for a watched stretch of at most two hours.
-func (j *judge) expected(from, to time.Time) float64 {
-	if j.model == nil || j.w.Reading.Maintenance {
-		return 0
-	}
-	return sumOver(j.model, j.zone, from, to) * j.share()
-}
-
-func sumOver(m *keepwatch.Model, zone *time.Location, from, to time.Time) float64 {
-	sum := 0.0
-	for from.Before(to) {
-		end := from.Truncate(time.Hour).Add(time.Hour)
-		if end.After(to) {
-			end = to
-		}
-		sum += m.Cells[cellOf(from, zone)] * end.Sub(from).Hours()
-		from = end
-	}
-	return sum
-}
-
-// share is what is left of the usual on a day like this.
-func (j *judge) share() float64 {
-	switch {
-	case !j.w.Reading.Holiday:
-		return 1
-	case j.model.Holiday > 0:
-		return min(j.model.Holiday, 1)
-	}
-	return holidayPrior
-}
-
-// wait adds a watched piece of one hour in which nothing came. The hour that held
-// the last events adds nothing: how they lie within an hour, the baseline does not
-// know, and a load at five past each hour must not look like a silence of 55 minutes.
-func (j *judge) wait(from, to time.Time) {
-	m, hour := j.mem, from.Truncate(time.Hour)
-	if hour.After(m.LastSign) || !m.LastSign.After(hour) {
-		c := cellOf(from, j.zone)
-		per := j.model.Cells[c]
-		if j.model.Batch != nil {
-			per = j.model.Batch.Empty[c]
-		}
-		m.Hour += per * to.Sub(from).Hours() * j.share()
-	}
-	if to.Equal(hour.Add(time.Hour)) {
-		j.closeHour(hour)
-		if dayOf(to, j.zone) != dayOf(hour, j.zone) {
-			j.closeDay()
-		}
-	}
-}
-
-// closeHour puts the hour's evidence to that of its day.
-func (j *judge) closeHour(hour time.Time) {
-	m, b := j.mem, j.model.Batch
-	if b == nil {
-		m.Day += mixed(m.Hour, j.model.Clump)
-		m.Hour = 0
-		return
-	}
-	m.Day += m.Hour
-	m.Hour = 0
-	local := hour.In(j.zone)
-	deadline := b.Deadline[local.Weekday()]
-	if deadline > 0 && local.Hour() >= deadline && !j.w.Reading.Holiday && (m.LastSign.IsZero() || dayOf(m.LastSign, j.zone) < dayOf(hour, j.zone)) {
-		m.Day = max(m.Day, b.Miss)
-	}
-}
-
-func (j *judge) closeDay() {
-	j.mem.Score += mixed(j.mem.Day, j.slow())
-	j.mem.Day = 0
-}
-
-func (j *judge) slow() float64 {
-	if j.model.Batch != nil {
-		return 0
-	}
-	return j.model.Slow
-}
-
-// pass closes what is open of the time before a stretch that was not watched.
-func (j *judge) pass(from time.Time) {
-	if j.model == nil {
-		return
-	}
-	if hour := from.Truncate(time.Hour); j.now.Sub(hour) >= time.Hour {
-		j.closeHour(hour)
-		if dayOf(j.now, j.zone) != dayOf(hour, j.zone) {
-			j.closeDay()
-		}
-	}
-}
-
-// score is the evidence of the silence so far.
-func (j *judge) score() float64 {
-	return silence(j.mem.Score+mixed(j.mem.Day, j.slow()), j.model)
-}
-
-// thin keeps the evidence that the flow has become a fraction of itself, in blocks
-// of about a watched hour.
-func (j *judge) thin(window time.Duration, due float64) {
-	m := j.mem
-	if j.model == nil || j.model.Batch != nil || j.w.Reading.Maintenance {
-		m.Counted, m.Awaited, m.Watched = 0, 0, 0
-		return
-	}
-	m.Counted, m.Awaited, m.Watched = m.Counted+j.delta, m.Awaited+due, m.Watched+window
-	if len(m.Drops) != len(Fractions) {
-		m.Drops = make([]keepwatch.Drop, len(Fractions))
-	}
-	newDay := dayOf(j.now.Add(-1), j.zone) != dayOf(j.now.Add(-1).Add(-m.Watched), j.zone)
-	if m.Watched < 55*time.Minute && !newDay {
-		return
-	}
-	for i, fraction := range Fractions {
-		m.Drops[i] = step(m.Drops[i], j.model, fraction, m.Counted, m.Awaited, newDay)
-	}
-	m.Counted, m.Awaited, m.Watched = 0, 0, 0
 }

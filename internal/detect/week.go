@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,6 +67,14 @@ func mixed(x, inv float64) float64 {
 	return math.Log1p(x*inv) / inv
 }
 
+// hourly is the evidence of an hour that stayed empty. It is no more than the
+// training could show: of n hours that were watched none may prove by itself what
+// happens less often than once in n. A load that is late for once, and so leaves one
+// hour empty, is no stop.
+func hourly(x float64, m *keepwatch.Model) float64 {
+	return min(mixed(x, m.Clump), math.Log1p(m.Weeks*cells))
+}
+
 // threshold is the evidence from which a silence counts as no chance:
 // S* = ln(H+/f). Each silence starts after one hour that was not empty; there are
 // H+ of those in a month, and each reaches a score s with a probability of at most
@@ -73,6 +82,65 @@ func mixed(x, inv float64) float64 {
 func threshold(m *keepwatch.Model) float64 {
 	return math.Log(max(m.Starts, 1) / budget(m))
 }
+
+// noticeable is the evidence that is worth a ticket. Where batches have come so
+// faithfully that a missed day says enough, it is one missed deadline.
+func noticeable(m *keepwatch.Model) float64 {
+	if m.Batch != nil && m.Batch.Miss >= faithful {
+		return min(threshold(m), silence(m.Batch.Miss, m))
+	}
+	return threshold(m)
+}
+
+// faithful is the evidence of one missed day after a month without one: ln 33.
+const faithful = 3.5
+
+// pages is the evidence that wakes somebody: what is noticeable by a model whose
+// promises were weighed against its own training.
+func pages(m *keepwatch.Model) float64 { return threshold(m) * tailOf(m) }
+
+// needs is how many events must stay away until a stop is sure, and how many days
+// that takes: the median over the days of the week on which it may begin.
+func needs(m *keepwatch.Model) (events, wait float64) {
+	var evidence, due [7]float64
+	for d := range evidence {
+		for h := range 24 {
+			mu := m.Cells[d*24+h]
+			due[d] += mu
+			if m.Batch != nil {
+				evidence[d] += m.Batch.Empty[d*24+h]
+			} else {
+				evidence[d] += hourly(mu, m)
+			}
+		}
+		if m.Batch == nil {
+			evidence[d] = mixed(evidence[d], m.Slow)
+		} else if m.Batch.Deadline[d] > 0 {
+			evidence[d] = max(evidence[d], m.Batch.Miss)
+		}
+	}
+	bar := pages(m)
+	var all, long [7]float64
+	for d := range all {
+		score := 0.0
+		for ; long[d] < waitMost; long[d]++ {
+			k := (d + int(long[d])) % 7
+			before := silence(score, m)
+			score += evidence[k]
+			if after := silence(score, m); after >= bar {
+				part := (bar - before) / (after - before)
+				all[d], long[d] = all[d]+part*due[k], long[d]+part
+				break
+			}
+			all[d] += due[k]
+		}
+	}
+	slices.Sort(all[:])
+	slices.Sort(long[:])
+	return round(all[3]), round(long[3])
+}
+
+const waitMost = 400 // days
 
 // thinThreshold is the same for a flow that grows thin, which is looked at each hour.
 func thinThreshold(m *keepwatch.Model, i int) float64 {
@@ -126,22 +194,32 @@ func blockShape(m *keepwatch.Model, mean, square float64) float64 {
 
 // step adds a block of about an hour to a drop: n events where mean were expected.
 // newDay ends the block of the day before.
-func step(d keepwatch.Drop, m *keepwatch.Model, fraction float64, n int64, mean float64, newDay bool) keepwatch.Drop {
+func step(d keepwatch.Drop, m *keepwatch.Model, i int, n int64, mean float64, from time.Time, newDay bool) keepwatch.Drop {
+	fraction, bound := Fractions[i], most*thinThreshold(m, i)
+	if d.From.IsZero() {
+		d.From = from
+	}
 	if newDay {
 		d.Base, d.N, d.Mean, d.Square = sum(d, m, fraction), 0, 0, 0
 	}
+	was := max(sum(d, m, fraction), 0)
 	d.N, d.Mean, d.Square = d.N+n, d.Mean+mean, d.Square+mean*mean
-	switch c := sum(d, m, fraction); {
+	switch c, bound := sum(d, m, fraction), min(bound, was+blockMost); {
 	case c <= 0:
-		d.Base, d.N, d.Mean, d.Square = 0, 0, 0, 0
-	case c > most*thinThreshold(m, 0):
-		d.Base -= c - most*thinThreshold(m, 0) // evidence beyond need would only delay the end
+		d.From, d.Base, d.N, d.Mean, d.Square = time.Time{}, 0, 0, 0, 0
+	case c > bound:
+		d.Base -= c - bound
 	}
 	d.Well = max(0, d.Well-thinner(n, mean, blockShape(m, mean, mean*mean), fraction))
 	return d
 }
 
-// most bounds evidence that has piled up, in thresholds.
+// blockMost is what one block may prove: a load that falls into the next one leaves
+// a block empty, and is no drop.
+const blockMost = 3.0
+
+// most bounds evidence that has piled up, in thresholds: more would only delay the
+// end.
 const most = 3
 
 // sum is the evidence of a drop so far.

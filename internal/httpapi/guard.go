@@ -126,6 +126,8 @@ func (a *api) bound(next http.Handler) http.Handler {
 			limit, body = importTimeout, maxUpload
 		case p == "/api/v1/backtest":
 			limit, body = checkTimeout, maxUpload
+		case strings.HasPrefix(p, ensPath):
+			limit, body = ensTimeout, ensBody
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
@@ -179,13 +181,14 @@ func (a *api) caller(r *http.Request) (auth.Principal, error) {
 }
 
 // public paths tell nothing about the estate, or carry a secret of their own that
-// is worth one thing alone: a calendar feed, a holder's tick link.
+// is worth one thing alone: a calendar feed, a holder's tick link, a signed batch of
+// events.
 func public(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/healthz", "/readyz", "/sign-in", "/favicon.ico":
 		return true
 	}
-	for _, prefix := range []string{"/static/", calendarPath, tickPath} {
+	for _, prefix := range []string{"/static/", calendarPath, tickPath, ensPath} {
 		if strings.HasPrefix(r.URL.Path, prefix) {
 			return true
 		}

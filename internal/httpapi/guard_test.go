@@ -55,6 +55,8 @@ var routes = []struct {
 	{"GET", "/api/v1/incidents", "viewer"},
 	{"GET", "/api/v1/incidents/x", "viewer"},
 	{"POST", "/api/v1/incidents/x/ack", "admin"},
+	{"GET", "/api/v1/effects", "viewer"},
+	{"GET", "/api/v1/effects/x", "viewer"},
 	{"GET", "/api/v1/tokens", "admin"},
 	{"POST", "/api/v1/tokens", "admin"},
 	{"DELETE", "/api/v1/tokens/x", "admin"},

@@ -63,6 +63,8 @@ type Options struct {
 	Reload    func(ctx context.Context) (client.Reloaded, error)
 	Health    func(ctx context.Context) client.Health
 	Metrics   http.Handler
+	// Notified is nil where nothing is pushed.
+	Notified Notifications
 	// Auth is nil where sign-in is off. Everybody is then an administrator, so
 	// only names of the loopback address are answered.
 	Auth Authenticator
@@ -100,6 +102,7 @@ func New(o Options) http.Handler {
 	a.healthRoutes()
 	a.mux.Handle("GET /metrics", a.Metrics)
 	a.openAPIRoute()
+	a.mux.HandleFunc("POST "+ensPath+"{callback}", a.ens)
 	a.mux.HandleFunc("POST /sign-in", a.signIn)
 	a.mux.HandleFunc("POST /sign-out", a.signOut)
 	return a.guard(http.HandlerFunc(a.dispatch))
@@ -145,7 +148,7 @@ func ours(r *http.Request) bool {
 		return r.Method == http.MethodPost
 	default:
 		return strings.HasPrefix(p, "/api/") || p == "/api" || strings.HasPrefix(p, "/-/") ||
-			strings.HasPrefix(p, calendarPath) || (strings.HasPrefix(p, tickPath) && wantsJSON(r))
+			strings.HasPrefix(p, calendarPath) || strings.HasPrefix(p, ensPath) || (strings.HasPrefix(p, tickPath) && wantsJSON(r))
 	}
 }
 

@@ -15,6 +15,22 @@ type Snapshot struct {
 	// OutboxOldest is the age of the oldest message that is not delivered yet; 0
 	// when everything is.
 	OutboxOldest time.Duration
+	Effects      []OpenEffects
+	Subjects     []WatchedSubjects
+}
+
+// OpenEffects counts the subjects of one kind that show one effect.
+type OpenEffects struct {
+	Kind    keepwatch.SubjectKind
+	Outcome keepwatch.Outcome
+	Count   int
+}
+
+// WatchedSubjects counts the subjects of one kind that are watched in a tenant.
+type WatchedSubjects struct {
+	Tenant keepwatch.TenantID
+	Kind   keepwatch.SubjectKind
+	Count  int
 }
 
 // Credential is one credential as the metrics show it.
@@ -58,7 +74,7 @@ var states = []keepwatch.State{
 type Collector struct {
 	snapshot func() Snapshot
 
-	up, state, expiry, proven, ratio, incidents, outbox *prometheus.Desc
+	up, state, expiry, proven, ratio, incidents, outbox, effects, subjects *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*Collector)(nil)
@@ -84,6 +100,10 @@ func NewCollector(reg *prometheus.Registry, snapshot func() Snapshot) *Collector
 			"Open incidents.", []string{"category", "severity"}, nil),
 		outbox: prometheus.NewDesc("keepwatch_outbox_oldest_age_seconds",
 			"Age of the oldest message that is not delivered yet; 0 when all are.", nil, nil),
+		effects: prometheus.NewDesc("keepwatch_effects_open",
+			"Subjects in SFMC that show an effect.", []string{"kind", "outcome"}, nil),
+		subjects: prometheus.NewDesc("keepwatch_subjects_watched",
+			"Subjects in SFMC that are watched.", []string{"tenant", "kind"}, nil),
 	}
 	reg.MustRegister(c)
 	return c
@@ -91,7 +111,7 @@ func NewCollector(reg *prometheus.Registry, snapshot func() Snapshot) *Collector
 
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.state, c.expiry, c.proven, c.ratio, c.incidents, c.outbox} {
+	for _, d := range []*prometheus.Desc{c.up, c.state, c.expiry, c.proven, c.ratio, c.incidents, c.outbox, c.effects, c.subjects} {
 		out <- d
 	}
 }
@@ -106,6 +126,12 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 		gauge(out, c.incidents, float64(i.Count), string(i.Category), string(i.Severity))
 	}
 	gauge(out, c.outbox, max(0, s.OutboxOldest.Seconds()))
+	for _, e := range s.Effects {
+		gauge(out, c.effects, float64(e.Count), string(e.Kind), string(e.Outcome))
+	}
+	for _, w := range s.Subjects {
+		gauge(out, c.subjects, float64(w.Count), string(w.Tenant), string(w.Kind))
+	}
 }
 
 func (c *Collector) collectCredential(out chan<- prometheus.Metric, k Credential) {

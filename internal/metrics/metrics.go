@@ -27,6 +27,7 @@ type Metrics struct {
 	timeToDetect  prometheus.Histogram
 	notifications *prometheus.CounterVec
 	scheduleLag   prometheus.Histogram
+	collectCalls  *prometheus.CounterVec
 	reload        prometheus.Gauge
 	buildInfo     *prometheus.GaugeVec
 
@@ -73,6 +74,9 @@ func New(reg *prometheus.Registry) *Metrics {
 			Name: "keepwatch_schedule_lag_seconds", Help: "Time from a test's due time to its start.",
 			Buckets: []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 3600},
 		}),
+		collectCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keepwatch_collect_calls_total", Help: "Calls of SFMC made to look at counters, by how the look went.",
+		}, []string{"tenant", "family", "outcome"}),
 		reload: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "keepwatch_config_last_reload_successful", Help: "Whether the configuration on disk is the one in force.",
 		}),
@@ -81,7 +85,7 @@ func New(reg *prometheus.Registry) *Metrics {
 		}, []string{"version", "revision", "goversion"}),
 		known: map[string]bool{}, seen: map[stepKey]stepCounter{},
 	}
-	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.reload, m.buildInfo)
+	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.reload, m.buildInfo)
 	return m
 }
 
@@ -173,6 +177,14 @@ func (m *Metrics) ScheduleLag(d time.Duration) {
 		return
 	}
 	m.scheduleLag.Observe(max(0, d.Seconds()))
+}
+
+// Collected counts the calls of one look at a family of counters.
+func (m *Metrics) Collected(tenant keepwatch.TenantID, family keepwatch.Family, outcome keepwatch.Outcome, calls int) {
+	if m == nil {
+		return
+	}
+	m.collectCalls.WithLabelValues(clean(string(tenant)), clean(string(family)), clean(string(outcome))).Add(float64(max(0, calls)))
 }
 
 // ReloadResult records whether the last load of the configuration was good.

@@ -11,6 +11,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/client"
+	"keepwatch/internal/detect"
 )
 
 // WatchSource reads what is known of counts.
@@ -235,9 +236,11 @@ func (r *Reader) Effect(ctx context.Context, now time.Time, id keepwatch.SeriesI
 	for _, u := range s.Watch.Upstream {
 		d.Upstream = append(d.Upstream, client.Upstream{Credential: string(u.Credential), Via: orEmpty(u.Via)})
 	}
-	zone := zoneNamed(s.Watch.Expect.Zone)
-	d.Zone = zone.String()
-	return d, r.addHours(ctx, &d, s, zone, now)
+	d.Zone = cmp.Or(s.Watch.Expect.Zone, time.UTC.String())
+	if err := r.addHours(ctx, &d, s, now); err != nil {
+		return client.WatchDetail{}, err
+	}
+	return d, nil
 }
 
 func zoneNamed(name string) *time.Location {
@@ -247,7 +250,7 @@ func zoneNamed(name string) *time.Location {
 	return time.UTC
 }
 
-func (r *Reader) addHours(ctx context.Context, d *client.WatchDetail, s keepwatch.Series, zone *time.Location, now time.Time) error {
+func (r *Reader) addHours(ctx context.Context, d *client.WatchDetail, s keepwatch.Series, now time.Time) error {
 	from := now.UTC().Truncate(time.Hour).Add(-(sparkDays*24 - 1) * time.Hour)
 	hours, err := r.from.Watches.Hours(ctx, s.ID, from, now)
 	if err != nil {
@@ -257,14 +260,15 @@ func (r *Reader) addHours(ctx context.Context, d *client.WatchDetail, s keepwatc
 	if err != nil {
 		return reading("the baseline of a subject", err)
 	}
-	model, has := models[s.ID]
-	if has {
+	model := models[s.ID]
+	fitted := len(model.Cells) > 0 // it may stand for what is not enough yet
+	if fitted {
 		d.Model = timeOf(model.FittedAt)
 	}
 	for _, h := range hours {
 		item := client.WatchHour{Start: h.Start.UTC(), Amount: h.Amount, ObservedSeconds: h.Observed.Seconds()}
-		if has {
-			low, mid, high := expected(&model, zone, h.Start, h.Start.Add(time.Hour))
+		if fitted {
+			low, mid, high := detect.Expected(&model, nil, h.Start, h.Start.Add(time.Hour))
 			item.Low, item.Mid, item.High = &low, &mid, &high
 		}
 		d.Hours = append(d.Hours, item)

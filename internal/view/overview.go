@@ -199,10 +199,29 @@ func (e *estate) addTenants(o *client.Overview, items []client.Credential, talli
 	}
 }
 
+// calls adds up what the schedule asks of a tenant in a year.
+func (e *estate) calls(id keepwatch.TenantID) client.Calls {
+	var out client.Calls
+	for _, c := range e.snap.Credentials {
+		if c.Tenant == id && !e.dated[c.ID] {
+			out.Tests += e.snap.Plans[c.ID].CallsPerYear
+		}
+	}
+	if e.snap.Effects != nil {
+		cost := e.snap.Effects(id)
+		out.Effects = cost.CallsPerYear
+		if cost.Allowance > 0 {
+			out.Allowance = &cost.Allowance
+		}
+	}
+	return out
+}
+
 func (e *estate) emptyTenants(tallies map[string]*tally) []client.Tenant {
 	tenants := make([]client.Tenant, 0, len(e.snap.Tenants))
 	for _, t := range e.snap.Tenants {
 		tenant := client.Tenant{ID: string(t.ID), Counts: map[string]int{}, Units: []client.BusinessUnit{}}
+		tenant.Calls = e.calls(t.ID)
 		if sum := tallies[tenant.ID]; sum != nil {
 			tenant.SuccessRate = sum.rate()
 		}

@@ -65,6 +65,7 @@ type Snapshot struct {
 	Plans       map[keepwatch.CredentialID]Plan
 	Zone        func(keepwatch.CredentialID) *time.Location  // of its calendar; nil: UTC
 	Ladder      func(keepwatch.CredentialID) []time.Duration // of warnings before the end; nil: none
+	Effects     func(keepwatch.TenantID) EffectsCost         // nil: nothing is looked at
 	Watched     []Named                                      // subjects that are looked at because somebody named them
 	// Depends are the subjects that the credentials of a tenant name, with the ways on
 	// which they hang on them; nil: none are known.
@@ -78,6 +79,12 @@ type Plan struct {
 	Off          time.Duration // and outside of them
 	CallsPerYear int64
 	DetectWithin time.Duration // worst case in business hours
+}
+
+// EffectsCost is what looking at one tenant's counters asks of SFMC.
+type EffectsCost struct {
+	CallsPerYear int64
+	Allowance    int64 // of the edition; 0: nobody said
 }
 
 // Reader answers every question that a page or the API asks.

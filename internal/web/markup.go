@@ -50,7 +50,7 @@ func functions(a *assets) template.FuncMap {
 		// The title names the credential already; a message for elsewhere names it again.
 		"without":   func(message string, id *string) string { return strings.TrimPrefix(message, *id+": ") },
 		"triple":    func(a, b, c any) [3]any { return [3]any{a, b, c} },
-		"thousands": thousands,
+		"thousands": thousands, "calls": calls,
 		"say":       view.Say, "capital": view.Capital,
 		"sure": func(confidence any) string {
 			v, _ := confidence.(float64)
@@ -126,6 +126,15 @@ func ms(v float64) string {
 		return fmt.Sprintf("%.0f ms", v)
 	}
 	return fmt.Sprintf("%.1f ms", v)
+}
+
+// calls says what watching a tenant costs, against what its edition allows.
+func calls(c client.Calls) string {
+	all := c.Tests + c.Effects
+	if c.Allowance == nil || *c.Allowance <= 0 {
+		return "about " + thousands(all) + " calls a year"
+	}
+	return fmt.Sprintf("about %s calls a year, %.1f %% of %s", thousands(all), 100*float64(all)/float64(*c.Allowance), thousands(*c.Allowance))
 }
 
 func thousands(n int64) string {

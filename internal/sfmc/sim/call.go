@@ -75,6 +75,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.identify()
 
 	s.mu.Lock()
+	s.grow(c.now)
 	c.settings = s.settings
 	c.client = s.clients[c.clientID]
 	if c.client != nil && c.mid == 0 {
@@ -93,6 +94,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	s.wait(r, time.Duration(c.settings.Latency))
 	status = s.reply(w, c, fault, throttled)
+	s.pushSoon()
 }
 
 // reply answers by the first of: the fault, the meter, the real thing. It

@@ -95,6 +95,7 @@ func (s *Sim) AddClient(spec ClientSpec) Client {
 		secrets: secrets{active: secret{value: spec.Secret, generated: spec.Generated}},
 	}
 	s.mu.Lock()
+	s.grow(now)
 	defer s.mu.Unlock()
 	s.registered++
 	c.number = s.registered
@@ -166,8 +167,7 @@ func (s *Sim) Client(id string) (Client, error) {
 
 // change runs one verb on one client under the lock.
 func (s *Sim) change(id string, verb func(*client, time.Time) error) (Client, error) {
-	now := s.now()
-	s.mu.Lock()
+	now := s.lock()
 	defer s.mu.Unlock()
 	c, ok := s.clients[id]
 	if !ok {

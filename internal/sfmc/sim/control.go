@@ -101,6 +101,9 @@ func (s *Sim) command(method string, path []string, body []byte) (int, any, erro
 	case "GET clients", "POST clients", "PATCH clients":
 		return s.clientCommand(method, path[1:], body)
 	}
+	if path[0] == "world" {
+		return s.worldCommand(method, path[1:], body)
+	}
 	if status, v, err := s.accountCommand(method, path, body); !errors.Is(err, errNoRoute) {
 		return status, v, err
 	}
@@ -154,6 +157,9 @@ func (s *Sim) patchSettings(body []byte) (int, any, error) {
 	case 0, 400, 401, 403:
 	default:
 		return 0, nil, fmt.Errorf("ip_blocked_status %d: %w", next.IPBlockedStatus, keepwatch.ErrInvalid)
+	}
+	if err := next.check(); err != nil {
+		return 0, nil, err
 	}
 	return http.StatusOK, s.Configure(func(now *Settings) { *now = next }), nil
 }

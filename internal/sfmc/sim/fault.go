@@ -173,8 +173,7 @@ func (s *Sim) Inject(f Fault) (string, error) {
 	if err := f.check(kind); err != nil {
 		return "", fmt.Errorf("fault %q: %w", f.Name, err)
 	}
-	now := s.now()
-	s.mu.Lock()
+	now := s.lock()
 	defer s.mu.Unlock()
 	s.faults.sweep(now)
 	if len(s.faults.list) >= maxFaults {
@@ -207,7 +206,7 @@ func (f *Fault) check(kind faultKind) error {
 
 // Clear lifts one fault.
 func (s *Sim) Clear(id string) error {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	before := len(s.faults.list)
 	s.faults.list = slices.DeleteFunc(s.faults.list, func(a *activeFault) bool { return a.ID == id })
@@ -219,15 +218,14 @@ func (s *Sim) Clear(id string) error {
 
 // ClearAll lifts all faults.
 func (s *Sim) ClearAll() {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	s.faults.list = nil
 }
 
 // Faults returns what is in force.
 func (s *Sim) Faults() []Fault {
-	now := s.now()
-	s.mu.Lock()
+	now := s.lock()
 	defer s.mu.Unlock()
 	s.faults.sweep(now)
 	out := make([]Fault, 0, len(s.faults.list))

@@ -118,6 +118,12 @@ func (c *call) issuePair(scopes []string) answer {
 	return a
 }
 
+// legacyGranted judges the keys of a legacy package.
+func (c *call) legacyGranted() bool {
+	k := c.client
+	return k != nil && k.spec.Kind == keepwatch.LegacyPackage && k.enabled && k.installed && k.secrets.accepts(c.grant.ClientSecret, c.now, false)
+}
+
 // legacyToken serves POST /v1/requestToken for packages of before 2019. Its
 // tokens are as short-lived as the answer says and work like any other.
 func (c *call) legacyToken() answer {
@@ -127,8 +133,7 @@ func (c *call) legacyToken() answer {
 	switch {
 	case c.r.Method != http.MethodPost:
 		return restError(http.StatusMethodNotAllowed, 0, "Method Not Allowed")
-	case g.broken || k == nil || k.spec.Kind != keepwatch.LegacyPackage || !k.enabled || !k.installed,
-		!k.secrets.accepts(g.ClientSecret, c.now, false):
+	case g.broken || !c.legacyGranted():
 		return legacyUnauthorized()
 	}
 	t := ticket{

@@ -3,16 +3,13 @@ package sim
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
 	"strconv"
+
+	"keepwatch/internal/sfmc/sim/world"
 )
 
 // guidOf is a stable GUID for a thing that has none of its own.
-func guidOf(kind, id string) string {
-	b := sha256.Sum256([]byte(kind + "\x00" + id))
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:16])
-}
+func guidOf(kind, id string) string { return world.GUID(kind, id) }
 
 // userID is the number of the hidden user that every package owns.
 func userID(c *client) int64 {

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,8 +14,38 @@ import (
 type family struct {
 	route  string // as counters name it; * stands for one segment
 	scope  string
-	denied string // how it says that the scope is missing: "403", "401" or "messaging"
-	body   func(*call) any
+	denied string          // how it says that the scope is missing: "403", "401" or "messaging"
+	body   func(*call) any // without a world; nil: there is no such route
+
+	// With a world:
+	live    func(*call) (answer, bool) // false: nothing of the kind lives, and body answers
+	also    string                     // a second scope
+	write   string                     // the scope of all but GET, where it is another one
+	methods string                     // "" is GET
+	free    bool                       // live takes the lock by itself
+}
+
+// scopes are what a request needs.
+func (f *family) scopes(method string) []string {
+	need := []string{f.scope}
+	if f.write != "" && method != http.MethodGet && method != http.MethodHead {
+		need[0] = f.write
+	}
+	if f.also != "" {
+		need = append(need, f.also)
+	}
+	return need
+}
+
+func (f *family) takes(method string, living bool) bool {
+	methods := cmp.Or(f.methods, http.MethodGet)
+	if !living {
+		methods = http.MethodGet
+	}
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	return slices.Contains(strings.Fields(methods), method)
 }
 
 // families are the reads that a monitor makes. Bodies have the shapes that
@@ -44,9 +75,14 @@ var families = []family{
 
 // familyTable is families with their paths in lower case, split for matching.
 var familyTable = func() []familyPattern {
-	table := make([]familyPattern, len(families))
-	for i := range families {
-		f := &families[i]
+	all := append(append([]family(nil), families...), liveFamilies...)
+	table := make([]familyPattern, len(all))
+	for i := range all {
+		f := &all[i]
+		if f.live == nil {
+			f.live = liveBodies[f.route].live
+			f.methods, f.write, f.free = liveBodies[f.route].methods, liveBodies[f.route].write, liveBodies[f.route].free
+		}
 		table[i] = familyPattern{f, strings.Split(strings.Trim(strings.ToLower(f.route), "/"), "/")}
 	}
 	return table
@@ -86,24 +122,43 @@ func matches(have, want []string) bool {
 // read serves a family: the token first, then the scope, then the method; SFMC
 // checks authorisation before it looks at anything else.
 func (c *call) read() answer {
+	f := c.route.family
+	living := c.s.living()
+	if f.body == nil && !living {
+		return c.notFound()
+	}
 	if c.bearer == bearerMissing && c.r.URL.Query().Get("access_token") != "" {
 		return restError(http.StatusUnauthorized, 40004, "Authorization token invalid on URL or request body")
 	}
 	if refusal, ok := c.requireBearer(); !ok {
 		return refusal
 	}
-	f := c.route.family
+	if refusal, off := c.routeOff(); off {
+		return refusal
+	}
+	need := f.scopes(http.MethodGet)
+	if living {
+		need = f.scopes(c.r.Method)
+	}
 	c.s.mu.Lock()
-	allowed := c.s.scopes.holds(c.ticket.scopes, f.scope)
+	allowed := !slices.ContainsFunc(need, func(scope string) bool { return !c.s.scopes.holds(c.ticket.scopes, scope) })
 	c.s.mu.Unlock()
 	switch {
 	case !allowed:
 		return c.scopeMissing(f.denied)
-	case c.r.Method != http.MethodGet && c.r.Method != http.MethodHead:
+	case !f.takes(c.r.Method, living):
 		return restError(http.StatusMethodNotAllowed, 0, "Method Not Allowed")
 	}
 	if refusal, off := c.auditOff(); off {
 		return refusal
+	}
+	if f.live != nil && living {
+		if a, ok := c.alive(f); ok {
+			return a
+		}
+	}
+	if f.body == nil {
+		return c.notFound()
 	}
 	return jsonAnswer(http.StatusOK, f.body(c))
 }
@@ -118,8 +173,10 @@ func (c *call) segment(n int) string {
 }
 
 // paging reads $page and $pageSize, with or without the dollar, in any case.
-func (c *call) paging() (page, size int) {
-	page, size = 1, 50
+func (c *call) paging() (page, size int) { return c.pagingUpTo(50) }
+
+func (c *call) pagingUpTo(limit int) (page, size int) {
+	page, size = 1, min(50, limit)
 	for key, values := range c.r.URL.Query() {
 		n, err := strconv.Atoi(values[0])
 		if err != nil || n < 1 {
@@ -129,7 +186,7 @@ func (c *call) paging() (page, size int) {
 		case "page":
 			page = n
 		case "pagesize", "top":
-			size = min(n, 50)
+			size = min(n, limit)
 		}
 	}
 	return page, size
@@ -139,6 +196,10 @@ func (c *call) paging() (page, size int) {
 // routes of SFMC omit it, and clients must live with that.
 func (c *call) pageOf(items []object) object {
 	page, size := c.paging()
+	return pageOf(items, page, size)
+}
+
+func pageOf(items []object, page, size int) object {
 	from := min((page-1)*size, len(items))
 	if page > 1<<20 {
 		from = len(items)

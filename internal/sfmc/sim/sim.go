@@ -49,6 +49,8 @@ type Options struct {
 	// World is what lives: journeys, data extensions, automations, definitions and
 	// the integrations that feed them. nil keeps a handful of still answers.
 	World *world.Spec
+	// Push carries event notifications to callbacks; nil is http.DefaultTransport.
+	Push http.RoundTripper
 }
 
 // Settings are the knobs that may be turned while the Sim runs.
@@ -77,6 +79,29 @@ type Settings struct {
 	Latency Duration `json:"latency,omitempty"`
 	// Maintenance makes the whole platform answer as if in maintenance.
 	Maintenance bool `json:"maintenance"`
+	// RoutesOff switches routes off, by the names that counters show, with 404 or 403:
+	// what is undocumented is not offered by every tenant. "soap:" and an object's
+	// name switch that object off.
+	RoutesOff RoutesOff `json:"routes_off,omitempty"`
+	// StatsEvery is how often the counters of journeys are renewed: 0 always.
+	StatsEvery Duration `json:"stats_every,omitempty"`
+	// HistoryLag is how far journey history lies behind: 20 minutes (when 0).
+	HistoryLag Duration `json:"history_lag,omitempty"`
+	// ImportLag is how long after its end the result of an import shows.
+	ImportLag Duration `json:"import_lag,omitempty"`
+	// ImportByTask refuses filters of import results by anything but the task's number.
+	ImportByTask bool `json:"import_by_task"`
+	// SearchRequired refuses lists of data extensions without $search, as one tenant does.
+	SearchRequired bool `json:"search_required"`
+	// DetailBurst is how many details of automations one client may read in a minute
+	// before it gets 500: 100 (when 0).
+	DetailBurst int `json:"detail_burst,omitempty"`
+	// AsyncFlaps lets each asynchronous upsert say Error for a moment before it is Complete.
+	AsyncFlaps bool `json:"async_flaps"`
+	// AsyncDeadlocks is the share of its rows that report a deadlock, and land all the same.
+	AsyncDeadlocks float64 `json:"async_deadlocks,omitempty"`
+	// UnverifiedDomain is a From domain that may not send.
+	UnverifiedDomain string `json:"unverified_domain,omitempty"`
 }
 
 // Sim is a running simulator. All its methods may be called at any time from
@@ -101,6 +126,15 @@ type Sim struct {
 	trail      []AuditEntry
 	lastEntry  int64
 	closed     bool
+
+	// What lives, when anything does.
+	world *world.World
+	held  map[string]string     // the secrets that callers of the world hold, by their names
+	sure  map[sureKey]time.Time // grants, while the world is being advanced
+	jobs  jobs
+	ens   ens
+	burst map[string]*burst
+	clock clock
 }
 
 var _ http.Handler = (*Sim)(nil)
@@ -120,6 +154,8 @@ func New(opts Options) *Sim {
 		units:   map[keepwatch.MID]BusinessUnit{},
 		counts:  map[countKey]*count{},
 		users:   map[string]User{},
+		held:    map[string]string{},
+		burst:   map[string]*burst{},
 	}
 	rand.Read(s.key)
 	for _, unit := range opts.BusinessUnits {
@@ -130,6 +166,11 @@ func New(opts Options) *Sim {
 	}
 	for _, u := range opts.Users {
 		s.AddUser(u)
+	}
+	if opts.World != nil {
+		if err := s.AddWorld(*opts.World); err != nil {
+			panic("sim: " + err.Error()) // a literal in a test or a demonstration
+		}
 	}
 	return s
 }
@@ -151,11 +192,11 @@ func (s *Sim) Close() error {
 
 // Configure changes settings while the simulator runs.
 func (s *Sim) Configure(change func(*Settings)) Settings {
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	change(&s.settings)
 	return s.settings
 }
 
 // now is the instant at which a request or verb is decided.
-func (s *Sim) now() time.Time { return s.opts.Now().UTC() }
+func (s *Sim) now() time.Time { return s.clock.read(s.opts.Now().UTC()) }

@@ -86,7 +86,7 @@ func (c *call) retrieve(r *element) answer {
 			return c.retrieved("Error: The ContinueRequest "+id+" is not valid.", requestID, "")
 		}
 	}
-	kind, ok := objectKinds[q.object]
+	kind, ok := c.objectKind(q.object)
 	if !ok {
 		return c.retrieved("Error: Unable to find a handler for object type: "+q.object+". Object types are case-sensitive, check spelling.", requestID, "")
 	}
@@ -95,6 +95,9 @@ func (c *call) retrieve(r *element) answer {
 	}
 	if unknown := kind.unknown(q.properties); len(unknown) > 0 {
 		return c.retrieved("Error: The Request Property(s) "+strings.Join(unknown, ", ")+" do not match with the fields of "+q.object+" retrieve", requestID, "")
+	}
+	if refusal, off := c.unfilterable(q); off {
+		return c.retrieved(refusal, requestID, "")
 	}
 	rows := slices.DeleteFunc(kind.rows(c, q.allAccounts), func(r row) bool { return !r.passes(q.filter, 0) })
 	rows = rows[min(q.offset, len(rows)):]
@@ -106,6 +109,10 @@ func (c *call) retrieve(r *element) answer {
 	}
 	var b strings.Builder
 	for _, r := range rows {
+		if strings.HasPrefix(q.object, rowObject) {
+			r.writeRow(&b, q.properties)
+			continue
+		}
 		r.write(&b, q.object, q.properties)
 	}
 	return c.retrieved(status, requestID, b.String())

@@ -146,25 +146,34 @@ func (c *call) authenticate() (refusal answer, ok bool) {
 	return answer{}, true
 }
 
-// issue answers with a token for the business unit asked for. granted are the
-// scopes the grant may carry at most.
-func (c *call) issue(granted []string, refresh string) answer {
+// permit says for which business unit and with which scopes a token would be
+// issued. granted are the scopes the grant may carry at most.
+func (c *call) permit(granted []string) (mid keepwatch.MID, scopes []string, refusal answer, ok bool) {
 	k := c.client
-	mid := k.spec.MID
+	mid, scopes = k.spec.MID, granted
 	if c.grant.AccountID.given {
 		mid = c.grant.AccountID.mid
 	}
 	if mid != k.spec.MID && !slices.Contains(k.current(c.now).units, mid) {
-		return businessUnitRefused()
+		return 0, nil, businessUnitRefused(), false
 	}
-	scopes := granted
 	if c.grant.Scope != nil {
 		scopes = strings.Fields(*c.grant.Scope)
 		for _, scope := range scopes {
 			if !slices.Contains(granted, scope) {
-				return invalidScope()
+				return 0, nil, invalidScope(), false
 			}
 		}
+	}
+	return mid, scopes, answer{}, true
+}
+
+// issue answers with a token for the business unit asked for.
+func (c *call) issue(granted []string, refresh string) answer {
+	k := c.client
+	mid, scopes, refusal, ok := c.permit(granted)
+	if !ok {
+		return refusal
 	}
 	t := ticket{
 		clientID: k.spec.ClientID, mid: mid, epoch: k.epoch,

@@ -34,7 +34,7 @@ type Lot struct {
 	Done    time.Time // when it was; zero: not, or not yet
 	Count   int
 	Fate    Fate
-	Why     Reason // of what is not OnTime
+	Why     Reason // of what was held up, lost or rejected
 }
 
 // Fate is what became of a contact.
@@ -43,6 +43,7 @@ type Fate uint8
 // The fates.
 const (
 	OnTime   Fate = iota
+	Pending       // not due yet
 	Late          // taken in, after it was due
 	Waiting       // due and not yet taken in
 	Lost          // will never be taken in
@@ -50,7 +51,7 @@ const (
 )
 
 func (f Fate) String() string {
-	return [...]string{"on time", "late", "waiting", "lost", "rejected"}[f]
+	return [...]string{"on time", "pending", "late", "waiting", "lost", "rejected"}[f]
 }
 
 // Reason is why: the kind of cause, and who or what it was.
