@@ -57,13 +57,8 @@ func (a *App) serve() {
 func (a *App) handler(cfg *config.Config) http.Handler {
 	options := httpapi.Options{
 		Logger: a.opts.Logger, Version: a.opts.Version, Reader: a.reader, Check: a.CheckNow, Incidents: a.db,
-<<<<<<< HEAD
 		Tokens: Tokens{a.db}, Inventory: interfaceRecords{a}, Transfer: interfaceRecords{a}, Findings: findings{a}, Feeds: feeds{a}, Rotations: a.cockpit, Discover: a.Discover, Backtest: a.Backtest,
-		BaseURL: cfg.Server.BaseURL, Reload: a.Reload, Health: a.health,
-=======
-		Tokens: Tokens{a.db}, Inventory: interfaceRecords{a}, Transfer: interfaceRecords{a}, Findings: findings{a}, Feeds: feeds{a}, Rotations: a.cockpit, Discover: a.Discover,
 		BaseURL: cfg.Server.BaseURL, Reload: a.Reload, Health: a.health, Notified: a.notified,
->>>>>>> wiring
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),
 		Secure:  strings.HasPrefix(cfg.Server.BaseURL, "https://"),
 		Pages: web.New(web.Options{
