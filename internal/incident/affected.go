@@ -12,10 +12,14 @@ import (
 
 // effect is what an incident holds of a series, the newest episode of it.
 func (e *entry) effect(id keepwatch.SeriesID) *keepwatch.Effect {
-	for i := len(e.Effects) - 1; i >= 0; i-- {
-		if e.Effects[i].Series == id {
-			return &e.Effects[i]
+	if e.newest == nil {
+		e.newest = make(map[keepwatch.SeriesID]int, len(e.Effects))
+		for i := range e.Effects {
+			e.newest[e.Effects[i].Series] = i
 		}
+	}
+	if i, ok := e.newest[id]; ok {
+		return &e.Effects[i]
 	}
 	return nil
 }
@@ -66,6 +70,7 @@ func (l *ledger) affect(e *entry, ef keepwatch.Effect) {
 		x.Outcome, x.Evidence, x.EndedAt = ef.Outcome, ef.Evidence, time.Time{}
 		return
 	}
+	e.newest[ef.Series] = len(e.Effects)
 	e.Effects = append(e.Effects, ef)
 }
 
@@ -201,13 +206,12 @@ func (e *entry) about() string {
 
 // some names up to three effects by their subjects, and counts the others.
 func some(effects []keepwatch.Effect) string {
-	var list []string
+	list := make([]string, len(effects))
 	for i := range effects {
-		if name := clip(effects[i].Subject.String(), maxSubject); !slices.Contains(list, name) {
-			list = append(list, name)
-		}
+		list[i] = clip(effects[i].Subject.String(), maxSubject)
 	}
 	slices.Sort(list)
+	list = slices.Compact(list)
 	if over := len(list) - namedMembers; over > 0 {
 		return strings.Join(list[:namedMembers], ", ") + " and " + strconv.Itoa(over) + " more"
 	}

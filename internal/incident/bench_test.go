@@ -82,3 +82,72 @@ func TestHealthyProofsDoNotWriteTheNeighbourhood(t *testing.T) {
 }
 
 var start = time.Date(2026, time.November, 2, 9, 0, 0, 0, time.UTC) // a Monday
+
+// wellRead is a group of readings that say that all is well, of a tenant with an open
+// incident.
+func wellRead(n int) incident.View {
+	at := start.Add(time.Hour)
+	v := incident.View{Series: map[keepwatch.SeriesID]keepwatch.Series{}}
+	for i := range n {
+		o := read(fmt.Sprintf("journey/%04d", i), at, from("crm"))
+		before := read(fmt.Sprintf("journey/%04d", i), at.Add(-15*time.Minute), from("crm"))
+		v.Series[o.Series] = keepwatch.Series{ID: o.Series, Check: o.Check, Tenant: "emea", Place: keepwatch.Local, State: keepwatch.StateHealthy, Outcome: keepwatch.OK,
+			LastSlot: before.Slot, LastAt: before.At, LastProvenAt: before.At, PlannedGap: 15 * time.Minute, NextProofAt: at, Watch: before.Watch}
+		v.Observations = append(v.Observations, o)
+	}
+	return v
+}
+
+func BenchmarkStepWellRead(b *testing.B) {
+	const n = 100
+	v := wellRead(n)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := incident.Step(v, incident.Policy{}, start.Add(time.Hour+time.Second)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/observation")
+}
+
+// BenchmarkStepHit is the worst of it: everything of a tenant hangs on one credential
+// and has stopped, and another hundred are judged.
+func BenchmarkStepHit(b *testing.B) {
+	for _, effects := range []int{100, 1000, 7000} {
+		b.Run(fmt.Sprint(effects), func(b *testing.B) {
+			w := newWorld(b, incident.Policy{})
+			w.tell2(append([]keepwatch.Observation{seen("crm", at(-14, 0), keepwatch.OK)}, refuses("crm", 0)...)...)
+			var obs []keepwatch.Observation
+			for i := range effects {
+				o := stops(fmt.Sprintf("journey/%05d", i), at(5, 0), from("crm"))
+				w.tenants["emea"] = append(w.tenants["emea"], o.Series)
+				obs = append(obs, o)
+			}
+			w.apply(at(5, 1), obs...)
+			again := make([]keepwatch.Observation, 100)
+			for i := range again {
+				again[i] = stops(fmt.Sprintf("journey/%05d", i), at(20, 0), from("crm"))
+			}
+			v := w.view(again)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := incident.Step(v, incident.Policy{}, at(20, 1)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func TestReadingsThatAreWellCostLittle(t *testing.T) {
+	v := wellRead(100)
+	allocs := testing.AllocsPerRun(20, func() {
+		c, err := incident.Step(v, incident.Policy{}, start.Add(time.Hour+time.Second))
+		if err != nil || len(c.Series) != 100 || len(c.Incidents)+len(c.Neighbourhoods)+len(c.Plans) != 0 {
+			t.Fatalf("%d series, %d incidents, %v", len(c.Series), len(c.Incidents), err)
+		}
+	})
+	if allocs > 50 {
+		t.Errorf("a group of 100 readings allocates %.0f times, want at most 50", allocs)
+	}
+}

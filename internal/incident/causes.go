@@ -18,6 +18,10 @@ const confirmedAbove = 0.9
 // maxCauses is how many candidates an incident names.
 const maxCauses = 8
 
+// maxAsked is how many effects are asked for the causes of their incident: more of them
+// say nothing new.
+const maxAsked = 50
+
 // kinds of evidence, as bits. One counter that falls silent may be wrong; two that have
 // nothing to do with each other are not wrong at the same time.
 type kinds uint8
@@ -423,12 +427,14 @@ func (q *inquiry) around(ef *keepwatch.Effect, tenant keepwatch.TenantID) []cand
 // kinds.
 func (q *inquiry) causesOf(e *entry) []keepwatch.Cause {
 	var found []candidate
+	asked := 0
 	for i := range e.Effects {
 		ef := &e.Effects[i]
 		s := q.watches[ef.Series]
-		if s == nil || !lasts(ef) {
+		if s == nil || !lasts(ef) || asked == maxAsked {
 			continue
 		}
+		asked++
 		for _, c := range q.rank(ef, s) {
 			at := slices.IndexFunc(found, func(x candidate) bool { return sameCause(&x.Cause, &c.Cause) })
 			switch {

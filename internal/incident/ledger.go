@@ -33,7 +33,8 @@ type entry struct {
 	gone     []departure
 	loud     keepwatch.Severity // of the loudest effect, and what that is
 	loudOf   keepwatch.Outcome
-	text     string // the sentence without what it says about effects
+	newest   map[keepwatch.SeriesID]int // where the newest effect of a series stands; made when it is asked for
+	text     string                     // the sentence without what it says about effects
 }
 
 func newLedger(open []keepwatch.Incident, now time.Time) *ledger {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"strings"
 	"time"
 
@@ -28,10 +29,10 @@ func counted(o *keepwatch.Observation) (read, amount, watched int64) {
 	if read == 0 {
 		read = millis(o.At)
 	}
-	if r.Window <= 0 {
+	if r.Window < time.Millisecond {
 		return read, 0, 0
 	}
-	return read, r.Amount, micros(r.Window)
+	return read, max(r.Amount, 0), micros(r.Window)
 }
 
 // storableWatch checks the names of a reading. The rest of it is only ever part of a
@@ -137,26 +138,24 @@ func collectCounted(ctx context.Context, q querier, ts tallies, width, lo, hi in
 // reaches over, by time: a reading once an hour at half past belongs to two of them.
 // The parts add up to the whole.
 func spread(read, amount, watched int64, add func(hour, amount, watched int64)) {
-	begin, given, spent := read-watched/1000, int64(0), int64(0)
-	whole := read - begin
+	begin := read - watched/1000
+	whole, given := read-begin, int64(0)
 	if whole <= 0 {
-		return
+		return // of the time before nothing is known
 	}
 	for hour := floor(begin, hourMS); hour < read; hour += hourMS {
-		share := min(read, hour+hourMS) - begin // of the window so far
-		part, time := portion(amount, share, whole)-given, portion(watched, share, whole)-spent
-		given, spent = given+part, spent+time
-		add(hour, part, time)
+		end := min(read, hour+hourMS)
+		part := portion(amount, end-begin, whole) - given
+		given += part
+		add(hour, part, (end-max(begin, hour))*1000)
 	}
 }
 
-// portion is v × share / whole, rounded down. Counts stay far below the point where
-// a float no longer tells neighbours apart.
+// portion is v × share / whole, rounded down.
 func portion(v, share, whole int64) int64 {
-	if share == whole {
-		return v
-	}
-	return int64(float64(v) * (float64(share) / float64(whole)))
+	hi, lo := bits.Mul64(uint64(v), uint64(share))
+	q, _ := bits.Div64(hi, lo, uint64(whole))
+	return int64(q)
 }
 
 var upsertModel = &shape{
