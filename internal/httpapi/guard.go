@@ -126,6 +126,8 @@ func (a *api) bound(next http.Handler) http.Handler {
 			limit, body = importTimeout, maxUpload
 		case strings.HasPrefix(p, ensPath):
 			limit, body = ensTimeout, ensBody
+		case p == "/api/v1/backtest":
+			limit, body = checkTimeout, maxUpload
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
