@@ -26,10 +26,10 @@ func countedBy(kind keepwatch.SubjectKind) keepwatch.Aspect {
 		return keepwatch.AspectEntry
 	case keepwatch.SubjectDataExtension:
 		return keepwatch.AspectRows
-	case keepwatch.SubjectAutomation:
-		return ""
+	case keepwatch.SubjectTriggeredSend:
+		return keepwatch.AspectVolume
 	}
-	return keepwatch.AspectVolume
+	return ""
 }
 
 // closely is how long before the present looks were as close as they are now: how events
