@@ -120,9 +120,16 @@ func (s *Sim) Pace(speed float64, skip time.Duration) error {
 	return nil
 }
 
+// sureKey and verdict are what is remembered of a caller's judgement.
 type sureKey struct {
 	caller string
 	need   world.Need
+}
+
+type verdict struct {
+	why   world.Reason
+	ok    bool
+	until time.Time
 }
 
 // needs are the routes by which callers do what they do.
@@ -137,21 +144,16 @@ var needs = map[world.Need]string{
 // the faults and settings in force; nothing is judged here a second time.
 func (s *Sim) granted(c world.Caller, need world.Need, at time.Time) (world.Reason, bool) {
 	key := sureKey{c.Name, need}
-	if until, ok := s.sure[key]; ok && at.Before(until) {
-		return world.Reason{}, true
+	if v, met := s.sure[key]; met && at.Before(v.until) {
+		return v.why, v.ok
 	}
 	k := s.clients[c.ClientID]
 	q := &question{s: s, at: at, need: need, caller: c, client: k, secret: s.secretOf(c, k)}
-	if why, ok := q.answer(); !ok {
-		return why, false
-	}
-	if s.sure == nil {
-		s.sure = map[sureKey]time.Time{}
-	}
+	why, ok := q.answer()
 	if until := s.horizon(k, at); until.After(at) {
-		s.sure[key] = until
+		s.sure[key] = verdict{why, ok, until}
 	}
-	return world.Reason{}, true
+	return why, ok
 }
 
 // secretOf is what a caller sends: its own, or what the client had when it was met.
@@ -165,20 +167,33 @@ func (s *Sim) secretOf(c world.Caller, k *client) string {
 	return s.held[c.Name]
 }
 
-// horizon is until when a grant at an instant is sure to last.
+// horizon is until when a judgement of an instant is sure to hold: until something
+// ends or begins by itself. Where chance or counting has a say, and where a bad try
+// changes the account, it does not hold at all.
 func (s *Sim) horizon(k *client, at time.Time) time.Time {
-	if slices.ContainsFunc(s.faults.list, func(f *activeFault) bool { return f.Probability > 0 && f.Probability < 1 }) {
-		return time.Time{}
-	}
-	ends := []time.Time{k.pendingAt, k.secrets.active.ends()}
-	if staged := k.secrets.staged; staged != nil {
-		ends = append(ends, staged.ends(), staged.generated.Add(secretDelay))
-	}
 	until := at.Add(1000 * time.Hour)
-	for _, end := range ends {
+	ends := func(end time.Time) {
 		if end.After(at) && end.Before(until) {
 			until = end
 		}
+	}
+	for _, f := range s.faults.list {
+		if f.Times > 0 || f.Probability > 0 && f.Probability < 1 {
+			return time.Time{}
+		}
+		ends(f.until)
+	}
+	if k == nil {
+		return until
+	}
+	if k.spec.Kind == keepwatch.APIUser {
+		return time.Time{}
+	}
+	ends(k.pendingAt)
+	ends(k.secrets.active.ends())
+	if staged := k.secrets.staged; staged != nil {
+		ends(staged.ends())
+		ends(staged.generated.Add(secretDelay))
 	}
 	return until
 }

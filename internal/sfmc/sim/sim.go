@@ -129,8 +129,8 @@ type Sim struct {
 
 	// What lives, when anything does.
 	world *world.World
-	held  map[string]string     // the secrets that callers of the world hold, by their names
-	sure  map[sureKey]time.Time // grants, while the world is being advanced
+	held  map[string]string   // the secrets that callers of the world hold, by their names
+	sure  map[sureKey]verdict // judgements, while the world is being advanced
 	jobs  jobs
 	ens   ens
 	burst map[string]*burst
@@ -155,6 +155,7 @@ func New(opts Options) *Sim {
 		counts:  map[countKey]*count{},
 		users:   map[string]User{},
 		held:    map[string]string{},
+		sure:    map[sureKey]verdict{},
 		burst:   map[string]*burst{},
 	}
 	rand.Read(s.key)

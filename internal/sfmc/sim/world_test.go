@@ -25,7 +25,7 @@ func newAlive(t *testing.T, spec world.Spec) *alive {
 	t.Helper()
 	a := &alive{now: monday}
 	a.rig = newRig(t, Options{
-		Now:     func() time.Time { return a.now },
+		Now: func() time.Time { return a.now }, TokenLife: 1000 * time.Hour,
 		Clients: []ClientSpec{{ClientID: shopID, Secret: "open", MID: germany, EID: eid, BusinessUnits: []keepwatch.MID{france}}},
 		World:   &spec,
 	})

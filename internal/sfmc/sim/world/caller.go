@@ -85,7 +85,6 @@ func (s *stream) step(w *World, m minute) {
 		if s.why = why; m >= s.retryAt && s.caller != nil {
 			s.retryAt = m + max(1, minutes(s.caller.spec.Retry))
 		}
-		hold(s.backlog, m, why)
 		for _, l := range fresh {
 			s.fail(w, l, why)
 		}

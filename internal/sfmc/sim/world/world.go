@@ -82,7 +82,10 @@ func New(spec Spec, now time.Time, ask Judge) (*World, error) {
 		return nil, err
 	}
 	w.zone = zone
-	return w, w.Add(spec)
+	if err := w.Add(spec); err != nil {
+		return nil, err
+	}
+	return w, nil
 }
 
 // Advance lives every whole minute that is over.
