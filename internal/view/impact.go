@@ -37,11 +37,13 @@ func (r *Reader) caseOf(ctx context.Context, now time.Time, inc keepwatch.Incide
 	known := counts{from: r.from.Watches}
 	tenants := tenantsOf(inc, r.inventory())
 	c.Unit = currencyOf(r.inventory(), tenants)
+	seen := map[subjectKey]bool{} // an effect without a name of its own would count in each tenant
 	for _, t := range tenants {
 		for _, s := range r.hanging(inc, t) {
-			if len(c.Subjects) == mostSubjects {
-				break
+			if len(c.Subjects) == mostSubjects || seen[keyOf("", s.Subject)] {
+				continue
 			}
+			seen[keyOf("", s.Subject)] = true
 			if err := known.look(ctx, &s, t, inc, now); err != nil {
 				return c, reading("what is known of "+s.Subject.String(), err)
 			}
