@@ -1,7 +1,13 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,8 +42,13 @@ const welcomeCheck keepwatch.CheckID = "effects:emea:7:journeys"
 // newWatcher is a daemon that is not started: its parts are called by hand.
 func newWatcher(t *testing.T) *App {
 	t.Helper()
+	return newWatcherWith(t, watchedFile)
+}
+
+func newWatcherWith(t *testing.T, text string) *App {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "keepwatch.yaml")
-	if err := os.WriteFile(file, []byte(watchedFile), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	lookup := func(name string) (string, bool) {
@@ -272,5 +283,40 @@ func TestCostsAndNamesAreShown(t *testing.T) {
 	gone := a.run(t.Context(), keepwatch.Slot{Check: keepwatch.Check{ID: "effects:emea:1:sends", Kind: keepwatch.CheckEffects}})
 	if len(gone) != 1 || gone[0].Outcome != keepwatch.MonitorFault || !strings.Contains(gone[0].Message, "removed") {
 		t.Errorf("%+v", gone)
+	}
+}
+
+// What SFMC pushes is believed only with its signature; then the look at what it tells
+// of is due at once.
+func TestPushedEventsAreSigned(t *testing.T) {
+	a := newWatcher(t)
+	now := time.Now()
+	if err := a.db.SyncChecks(t.Context(), now, a.estate.Load().checks()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.db.ClaimDue(t.Context(), now.Add(2*time.Minute), 100, func(keepwatch.Check, time.Time) time.Time { return now.Add(time.Hour) }, nil); err != nil {
+		t.Fatal(err)
+	}
+	body := []byte(`[{"eventCategoryType":"SendEvents.AutomationInstanceErrored","timestampUTC":1700000000000,"mid":7,"eid":1,"automationName":"Nightly","automationCustomerKey":"nightly","automationType":"Schedule","automationInstanceID":"g","automationInstanceStatus":"Errored"}]`)
+	post := func(path, key string) int {
+		mac := hmac.New(sha256.New, []byte(key))
+		mac.Write(body)
+		req := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8484"+path, bytes.NewReader(body))
+		req.Header.Set("x-sfmc-ens-signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+		w := httptest.NewRecorder()
+		a.Handler().ServeHTTP(w, req)
+		return w.Code
+	}
+	due := func() bool {
+		at, some, err := a.db.NextDue(t.Context())
+		return err == nil && some && at.Before(now.Add(10*time.Minute))
+	}
+	for path, key := range map[string]string{"/ens/cb-1": "wrong", "/ens/cb-2": "k3y"} {
+		if status := post(path, key); status != http.StatusUnauthorized || due() {
+			t.Errorf("%s signed with %s: %d, a look is due: %v", path, key, status, due())
+		}
+	}
+	if status := post("/ens/CB-1", "k3y"); status != http.StatusNoContent || !due() {
+		t.Errorf("%d, a look is due: %v", status, due())
 	}
 }

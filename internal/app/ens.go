@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -49,15 +50,20 @@ func (a *App) notified(ctx context.Context, callback string, header http.Header,
 func (a *App) callback(ctx context.Context, cfg *config.Config, id string) (collect.Callback, bool, error) {
 	for _, t := range cfg.Tenants {
 		e, watched := cfg.Effects(t.ID)
-		ref, known := e.ENS[id]
-		if !watched || !known {
+		ref := e.ENS[id]
+		for name, other := range e.ENS {
+			if strings.EqualFold(name, id) { // it is a GUID, and SFMC writes it in either case
+				ref, id = other, name
+			}
+		}
+		if !watched || ref == "" {
 			continue
 		}
 		key, err := a.secrets.Resolve(ctx, ref)
 		if err != nil {
 			return collect.Callback{}, false, err
 		}
-		cb := collect.Callback{Tenant: t, Keys: []keepwatch.Secret{key}}
+		cb := collect.Callback{ID: id, Tenant: t, Keys: []keepwatch.Secret{key}}
 		if readers := cfg.Readers(t.ID); len(readers) > 0 {
 			cb.Reader = &readers[0]
 		}

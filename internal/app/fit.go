@@ -92,6 +92,18 @@ func (t *fitter) round(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+// all fits everything that is due, however long it takes.
+func (t *fitter) all(ctx context.Context, now time.Time) error {
+	for {
+		if err := t.round(ctx, now); err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(t.list, func(f fitting) bool { return f.due(now) }) {
+			return nil
+		}
+	}
+}
+
 // relist works out anew what has a baseline, and which times teach nothing.
 func (t *fitter) relist(ctx context.Context, now time.Time) error {
 	var list []fitting

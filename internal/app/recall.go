@@ -23,7 +23,10 @@ func (a *App) Recall(ctx context.Context, past []keepwatch.Observation) error {
 	if err := a.settlePast(ctx); err != nil {
 		return err
 	}
-	return a.db.Fold(ctx, time.Now())
+	if err := a.db.Fold(ctx, time.Now()); err != nil {
+		return err
+	}
+	return (&fitter{app: a}).all(ctx, time.Now()) // what was counted is a baseline at once
 }
 
 // togetherWith is how many observations may share a transaction: an hour of good

@@ -64,6 +64,7 @@ type commands struct {
 	Effects   effectsCmd   `cmd:"" help:"What is watched in SFMC for the effects of credentials, and how it stands."`
 	Ack       ackCmd       `cmd:"" help:"Acknowledge an incident."`
 	Report    reportCmd    `cmd:"" help:"What an incident, or a month, cost."`
+	Backtest  backtestCmd  `cmd:"" help:"What another configuration would have alerted in the past."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at store, clock, egress address, proxy, secrets and channels."`
 	Sim       simCmd       `cmd:"" help:"Run the SFMC simulator alone."`
 	Token     tokenCmd     `cmd:"" help:"Create, list and revoke API tokens."`

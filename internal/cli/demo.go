@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,13 +19,14 @@ import (
 	"keepwatch/internal/incident"
 	"keepwatch/internal/scenario"
 	"keepwatch/internal/sfmc/sim"
+	"keepwatch/internal/sfmc/sim/world"
 )
 
 type demoCmd struct {
 	Listen string `default:"127.0.0.1:8484" help:"Address of the page; a loopback address, for the demo has no sign-in."`
 }
 
-const demoBanner = "This is the demo: a simulated estate, tested every few seconds, with thresholds shortened so that a failure is confirmed within seconds instead of minutes."
+const demoBanner = "This is the demo: a simulated estate, tested every few seconds and looked at every minute, with thresholds shortened so that a failure is confirmed within seconds instead of minutes."
 
 // demoPolicy shortens what a real estate has minutes for. Nothing else may.
 var demoPolicy = incident.Policy{
@@ -53,7 +55,7 @@ func (c demoCmd) Run(e *env) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	d := &demo{env: e, dir: dir, listen: c.Listen, estate: scenario.DemoEstate(time.Now()), secrets: map[string]string{}}
+	d := &demo{env: e, dir: dir, listen: c.Listen, estate: scenario.DemoEstate(time.Now().Add(time.Hour)), secrets: map[string]string{}}
 	stop, err := d.startSimulator()
 	if err != nil {
 		return err
@@ -85,6 +87,9 @@ func (d *demo) startSimulator() (stop func(), err error) {
 		}
 	}
 	d.sim.AddClient(forgotten(time.Now()))
+	if err := d.sim.AddWorld(d.estate.World(time.Now())); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /demo-inbox", d.inbox)
 	mux.Handle("/", d.sim.Handler())
@@ -104,7 +109,23 @@ func (d *demo) register(c keepwatch.Credential) {
 	if c.Kind == keepwatch.APIUser {
 		spec.ClientID = c.Username
 	}
+	if slices.Contains(d.estate.Readers(c.Tenant), c.ID) {
+		spec.BusinessUnits = d.units(c.Tenant) // it looks at all of them
+	}
 	d.keep(c.ID, d.sim.AddClient(spec).Secret)
+}
+
+// units are the business units of a tenant.
+func (d *demo) units(id keepwatch.TenantID) []keepwatch.MID {
+	var out []keepwatch.MID
+	for _, t := range d.estate.Tenants {
+		for _, u := range t.BusinessUnits {
+			if t.ID == id {
+				out = append(out, u.MID)
+			}
+		}
+	}
+	return out
 }
 
 // enterprise is the account above all business units of a tenant: the first one.
@@ -158,19 +179,15 @@ routes:
 }
 
 func (d *demo) play() error {
-	quiet := slog.New(slog.DiscardHandler)
-	if d.env.Verbose {
-		quiet = d.env.log
-	}
-	daemon, err := app.New(d.env.ctx, app.Options{
-		Load: d.load, LookupEnv: d.lookup, Version: Version(), Logger: quiet, Policy: demoPolicy, Banner: demoBanner,
-	})
-	if err != nil {
+	if err := d.remember(); err != nil {
 		return err
 	}
-	d.env.progress("writing %d days of history …", scenario.HistoryDays)
-	if err := daemon.Recall(d.env.ctx, d.estate.History(time.Now(), pastSchedule())); err != nil {
-		return errors.Join(err, daemon.Stop())
+	if err := d.begin(); err != nil {
+		return err
+	}
+	daemon, err := d.daemon()
+	if err != nil {
+		return err
 	}
 	d.env.progress("the page is at %s (stop with Ctrl-C)", daemon.URL())
 	ctx, cancel := context.WithCancel(d.env.ctx)
@@ -180,6 +197,74 @@ func (d *demo) play() error {
 	cancel()
 	script.Wait()
 	return err
+}
+
+func (d *demo) daemon() (*app.App, error) {
+	quiet := slog.New(slog.DiscardHandler)
+	if d.env.Verbose {
+		quiet = d.env.log
+	}
+	return app.New(d.env.ctx, app.Options{
+		Load: d.load, LookupEnv: d.lookup, Version: Version(), Logger: quiet, Policy: demoPolicy, Banner: demoBanner,
+	})
+}
+
+// remember writes the history, with a daemon that never starts.
+func (d *demo) remember() error {
+	d.env.progress("writing %d days of history …", scenario.HistoryDays)
+	daemon, err := d.daemon()
+	if err != nil {
+		return err
+	}
+	past, err := d.past(time.Now())
+	if err == nil {
+		err = daemon.Recall(d.env.ctx, past)
+	}
+	return errors.Join(err, daemon.Stop())
+}
+
+// begin winds the clock of the secret that ends: however long the history took, the
+// story begins when somebody can look.
+func (d *demo) begin() error {
+	d.mu.Lock()
+	d.estate.Begin(time.Now())
+	d.mu.Unlock()
+	return d.renew(scenario.DemoDies)
+}
+
+// renew gives a credential a new secret, made at the date that its record has, and
+// tells everybody who holds it.
+func (d *demo) renew(id keepwatch.CredentialID) error {
+	d.mu.Lock()
+	var renewed keepwatch.Credential
+	for _, c := range d.estate.Credentials {
+		if c.ID == id {
+			renewed = c
+		}
+	}
+	d.mu.Unlock()
+	d.register(renewed)
+	return d.sim.Do(world.Deed{Subject: "caller/" + string(id), Verb: "learn", By: "the demo"})
+}
+
+// past is what the daemon would have seen in the days before: its tests, and its looks
+// at what lives in the simulator.
+func (d *demo) past(now time.Time) ([]keepwatch.Observation, error) {
+	cfg, err := d.load()
+	if err != nil {
+		return nil, err
+	}
+	var subjects []scenario.Looked
+	for _, p := range cfg.EffectsPlans() {
+		for _, w := range p.Subjects {
+			subjects = append(subjects, scenario.Looked{Check: p.Check, Tenant: p.Tenant, Subject: w.Subject, Upstream: w.Upstream, Expect: w.Expect})
+		}
+	}
+	tests := d.estate.History(now, pastSchedule())
+	looks := scenario.Readings(d.sim.Truth(), subjects, now.Add(-scenario.HistoryDays*24*time.Hour), now)
+	all := slices.Concat(tests, looks)
+	slices.SortStableFunc(all, func(a, b keepwatch.Observation) int { return a.Slot.Compare(b.Slot) })
+	return all, nil
 }
 
 // pastSchedule is the schedule that the estate would have had: the default tiers.
@@ -260,16 +345,16 @@ func (d *demo) clientID(id keepwatch.CredentialID) string {
 func (d *demo) rotate(ctx context.Context, daemon *app.App, id keepwatch.CredentialID) error {
 	d.mu.Lock()
 	now := time.Now().UTC().Truncate(time.Second)
-	var rotated keepwatch.Credential
 	for i := range d.estate.Credentials {
 		if c := &d.estate.Credentials[i]; c.ID == id {
 			c.SecretGenerated = keepwatch.Exactly(now)
 			c.Deadline = keepwatch.SecretDeadline(c.SecretGenerated)
-			rotated = *c
 		}
 	}
 	d.mu.Unlock()
-	d.register(rotated)
+	if err := d.renew(id); err != nil {
+		return err
+	}
 	_, err := daemon.Reload(ctx)
 	return err
 }

@@ -49,6 +49,37 @@ func Validate(ctx context.Context, path string, lookupEnv func(string) (string, 
 	return c, nil
 }
 
+// Source is one file of a configuration that is not on this machine's disk.
+type Source struct {
+	Name string // for faults
+	Text []byte
+}
+
+// Parse is Load of files that somebody sent, to be tried and not to be used. Env is
+// what the sender says that ${env:NAME} stands for: our own environment is not the
+// sender's to read.
+func Parse(sources []Source, env map[string]string) (*Config, error) {
+	faults, m := &Faults{}, &merger{}
+	m.faults = faults
+	decoder := fileKind()
+	names := make([]string, len(sources))
+	for i, s := range sources {
+		names[i] = s.Name
+		w := &walk{file: s.Name, faults: faults, refs: &m.refs, lookup: func(name string) (string, bool) {
+			v, ok := env[name]
+			return v, ok
+		}}
+		if d, ok := w.decode(s.Text, decoder); ok {
+			m.add(d)
+		}
+	}
+	c := m.config(strings.Join(names, ", "), names)
+	if err := faults.err(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
 // load always returns a Config, which is whole only without faults.
 func load(path string, lookupEnv func(string) (string, bool)) (*Config, *Faults) {
 	if lookupEnv == nil {

@@ -26,16 +26,14 @@ type Notifications func(ctx context.Context, callback string, header http.Header
 // configured is refused like a bad signature, so that nobody learns which there are.
 func (a *api) ens(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
+	status := http.StatusUnauthorized
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		writeError(w, http.StatusRequestEntityTooLarge, client.ErrorDetail{Code: "too_large", Message: "the batch is too large", Hint: "a callback has at most 1,000 events in a batch"})
-		return
+		status = http.StatusRequestEntityTooLarge
 	case err != nil:
 		return // it is gone
-	}
-	status := http.StatusUnauthorized
-	if a.Notified != nil {
+	case a.Notified != nil:
 		status = a.Notified(r.Context(), r.PathValue("callback"), r.Header, body)
 	}
 	switch {
@@ -43,6 +41,8 @@ func (a *api) ens(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 	case status == http.StatusUnauthorized:
 		writeError(w, status, client.ErrorDetail{Code: "unauthorized", Message: "the signature of this request is not good", Hint: "name the callback and its signature key in the tenant's effects.ens"})
+	case status == http.StatusRequestEntityTooLarge:
+		writeError(w, status, client.ErrorDetail{Code: "too_large", Message: "the batch is too large", Hint: "a callback has at most 1,000 events in a batch"})
 	case status == http.StatusBadRequest:
 		writeError(w, status, client.ErrorDetail{Code: "invalid", Message: "this is no batch of events"})
 	default:

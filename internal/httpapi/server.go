@@ -58,6 +58,7 @@ type Options struct {
 	Feeds     Feeds
 	Rotations Rotations
 	Discover  Discoverer
+	Backtest  Backtester
 	BaseURL   string // for addresses in answers; "" where nobody set it
 	Reload    func(ctx context.Context) (client.Reloaded, error)
 	Health    func(ctx context.Context) client.Health
@@ -95,6 +96,7 @@ func New(o Options) http.Handler {
 	a.expiringRoutes()
 	a.effectRoutes()
 	a.reportRoutes()
+	a.backtestRoutes()
 	a.feedRoutes()
 	a.rotationRoutes()
 	a.healthRoutes()

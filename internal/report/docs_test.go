@@ -24,7 +24,7 @@ func manual(t *testing.T, name string) string {
 
 // The examples of the page are parts of the documents.
 func TestExamplesAreReports(t *testing.T) {
-	into := map[string]any{"incident": &client.IncidentReport{}, "month": &client.MonthReport{}}
+	into := map[string]any{"incident": &client.IncidentReport{}, "month": &client.MonthReport{}, "backtest": &client.Backtest{}}
 	for _, m := range regexp.MustCompile("(?s)```json (\\w+)\n(.*?)```").FindAllStringSubmatch(manual(t, "reports.md"), -1) {
 		d := json.NewDecoder(bytes.NewReader([]byte(m[2])))
 		d.DisallowUnknownFields()

@@ -13,16 +13,17 @@ import (
 // The instants of the demo's story, after its start.
 const (
 	demoSecretEnds = 12 * time.Second
-	demoRotated    = 105 * time.Second
+	demoRotated    = 5 * time.Minute // what stops with it takes a few minutes to be sure of
 	// DemoCycle is after how long the demo's story begins again, with what repeats.
-	DemoCycle = 5 * time.Minute
+	DemoCycle = 8 * time.Minute
 )
 
 // DemoDies is the credential whose secret ends while one looks.
 const DemoDies keepwatch.CredentialID = "crm-sync"
 
-// DemoStory is what happens in the demo: a secret ends by itself and is rotated, a
-// tenant is throttled, another has an outage, a scope goes missing and stays so.
+// DemoStory is what happens in the demo: a secret ends by itself, what hangs on it
+// stops, and it is rotated; a tenant is throttled, another has an outage, a scope goes
+// missing for a while.
 func DemoStory() []Event {
 	return []Event{
 		// First runs are spread over a minute; whoever looks should not wait for one.
@@ -31,29 +32,36 @@ func DemoStory() []Event {
 		{At: 65 * time.Second, Do: Clear},
 		{At: 70 * time.Second, Do: Inject, Tenant: "americas", Fault: "token_unavailable"},
 		{At: 100 * time.Second, Do: Clear},
-		{At: demoRotated, Do: Rotate, Credential: DemoDies},
 		{At: 115 * time.Second, Do: Inject, Credential: "br-loyalty", Fault: "scope_missing", Variant: "403"},
 		{At: 200 * time.Second, Do: Inject, Credential: "au-carts", Fault: "bad_secret"},
 		{At: 260 * time.Second, Do: Clear},
+		{At: demoRotated, Do: Rotate, Credential: DemoDies},
 	}
 }
 
-// DemoEstate is the estate as it stands when the demo begins at now: the secret of
-// DemoDies ends a little later, to the second.
+// DemoEstate is the estate as it stands when the demo begins at now.
 func DemoEstate(now time.Time) Estate {
 	e := Demo(now)
+	e.Begin(now)
 	for i := range e.Credentials {
 		c := &e.Credentials[i]
-		if c.ID == DemoDies {
-			c.SecretGenerated = keepwatch.Exactly(now.Add(demoSecretEnds - keepwatch.ClientSecretLife).Truncate(time.Second))
-			c.Deadline = keepwatch.SecretDeadline(c.SecretGenerated)
-		}
 		if c.SecretRef == "" {
 			continue
 		}
 		c.ClientID = "demo" + keepwatch.Digest("demo", string(c.ID))[:16] + "0000"
 	}
 	return e
+}
+
+// Begin lets the story begin at now: the secret of DemoDies ends a little later, to
+// the second.
+func (e Estate) Begin(now time.Time) {
+	for i := range e.Credentials {
+		if c := &e.Credentials[i]; c.ID == DemoDies {
+			c.SecretGenerated = keepwatch.Exactly(now.Add(demoSecretEnds - keepwatch.ClientSecretLife).Truncate(time.Second))
+			c.Deadline = keepwatch.SecretDeadline(c.SecretGenerated)
+		}
+	}
 }
 
 // demoPast is what went wrong in the 30 days before, so that history has a shape.

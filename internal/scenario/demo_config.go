@@ -22,6 +22,9 @@ func (e Estate) Config(head string, hosts func(keepwatch.TenantID) Hosts) string
 		for _, u := range t.BusinessUnits {
 			fmt.Fprintf(&b, "      - {mid: %d, name: %q}\n", u.MID, u.Name)
 		}
+		if readers := e.Readers(t.ID); len(readers) > 0 {
+			fmt.Fprintf(&b, "    effects: %s\n", effectsOf(readers))
+		}
 	}
 	b.WriteString("credentials:\n")
 	for _, c := range e.Credentials {
@@ -63,8 +66,32 @@ func writeCredential(b *strings.Builder, c keepwatch.Credential) {
 		if i == 0 {
 			b.WriteString("    dependents:\n")
 		}
-		fmt.Fprintf(b, "      - {kind: %s, key: %q}\n", d.Kind, d.Key)
+		writeDependent(b, d)
 	}
+}
+
+// effectsOf looks at everything each minute: a demo is short. What the looks may cost
+// is no question with a simulator.
+func effectsOf(readers []keepwatch.CredentialID) string {
+	var every []string
+	for _, f := range keepwatch.Families {
+		every = append(every, string(f)+": 60s")
+	}
+	return fmt.Sprintf("{readers: [%s], every: {%s}, allowance: 100000000}", readers[0], strings.Join(every, ", "))
+}
+
+func writeDependent(b *strings.Builder, d keepwatch.Dependent) {
+	fmt.Fprintf(b, "      - {kind: %s, key: %q", d.Kind, d.Key)
+	if d.ContactsPerDay > 0 {
+		fmt.Fprintf(b, ", contacts_per_day: %g, value_per_contact: %g", d.ContactsPerDay, d.ValuePerContact)
+	}
+	if d.OnOutage != "" {
+		fmt.Fprintf(b, ", on_outage: %s", d.OnOutage)
+	}
+	if d.MaxQueueAge > 0 {
+		fmt.Fprintf(b, ", max_queue_age: %s", keepwatch.FormatDuration(d.MaxQueueAge))
+	}
+	b.WriteString("}\n")
 }
 
 func writeSignIn(b *strings.Builder, c keepwatch.Credential) {

@@ -107,11 +107,15 @@ var demoRows = []demoRow{
 }
 
 // Demo is the estate of `keepwatch demo`: three tenants, a dozen business units,
-// forty credentials of several teams, and a few things that only have dates.
+// forty credentials of several teams, one more a tenant that counters are read with,
+// and a few things that only have dates.
 func Demo(now time.Time) Estate {
 	e := Estate{Tenants: append([]keepwatch.Tenant(nil), demoTenants...)}
 	today := now.UTC().Truncate(24 * time.Hour)
 	for _, row := range demoRows {
+		e.Credentials = append(e.Credentials, row.credential(today))
+	}
+	for _, row := range demoReaders {
 		e.Credentials = append(e.Credentials, row.credential(today))
 	}
 	for _, row := range datedRows {
@@ -123,6 +127,9 @@ func Demo(now time.Time) Estate {
 			c.Renewal = keepwatch.Renewal{Planned: keepwatch.DayOf(today.AddDate(0, 0, in), time.UTC), By: c.Owner.Team}
 		}
 		c.Discover = c.ID == looker
+		if c.ID == DemoDies {
+			c.Dependents = demoDependents
+		}
 	}
 	return e
 }
@@ -147,8 +154,9 @@ func (r demoRow) credential(today time.Time) keepwatch.Credential {
 	for _, h := range strings.Split(r.holders, ",") {
 		c.Holders = append(c.Holders, keepwatch.Holder{Name: h, Contact: h + "@example.com"})
 	}
-	kind, key, _ := strings.Cut(r.dependon, ":")
-	c.Dependents = []keepwatch.Dependent{{Kind: kind, Key: key}}
+	if kind, key, some := strings.Cut(r.dependon, ":"); some {
+		c.Dependents = []keepwatch.Dependent{{Kind: kind, Key: key}}
+	}
 	return c
 }
 

@@ -51,7 +51,7 @@ func functions(a *assets) template.FuncMap {
 		"without":   func(message string, id *string) string { return strings.TrimPrefix(message, *id+": ") },
 		"triple":    func(a, b, c any) [3]any { return [3]any{a, b, c} },
 		"thousands": thousands, "calls": calls,
-		"say":       view.Say, "capital": view.Capital,
+		"say": view.Say, "capital": view.Capital,
 		"sure": func(confidence any) string {
 			v, _ := confidence.(float64)
 			return fmt.Sprintf("%.0f %% sure", v*100)

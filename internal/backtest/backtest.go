@@ -1,0 +1,175 @@
+package backtest
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/notify"
+)
+
+// Rules are what a configuration decides about alerts.
+type Rules struct {
+	Routes      notify.Routes
+	Directory   notify.Directory
+	Credentials []keepwatch.Credential
+	FailAfter   func(keepwatch.CredentialID) int
+	Gap         func(keepwatch.CredentialID, time.Time) time.Duration // between two proofs
+	Ladder      func(keepwatch.CredentialID) []time.Duration
+	Zone        func(keepwatch.CredentialID) *time.Location
+	Expect      func(keepwatch.TenantID, keepwatch.Subject) keepwatch.Expectation
+}
+
+// Past is what is stored of a span of time.
+type Past struct {
+	From, To time.Time
+	// RunsSince is how far back single runs are kept.
+	RunsSince time.Time
+	Incidents []Episode
+	// Runs are those of credentials that failed softly, oldest first.
+	Runs map[keepwatch.CredentialID][]keepwatch.Observation
+}
+
+// Episode is one incident with what was to be told of it.
+type Episode struct {
+	Incident keepwatch.Incident
+	Opened   keepwatch.Transition
+	Notices  []keepwatch.Notice // oldest first
+	// Readings are those of its effects, by series, oldest first.
+	Readings map[keepwatch.SeriesID][]keepwatch.Watch
+}
+
+// The ids of what no store knows.
+const (
+	rungPrefix     = "rung "
+	inventedPrefix = "backtest."
+)
+
+// mostMessages is how many changed messages are listed.
+const mostMessages = 500
+
+// run is one comparison.
+type run struct {
+	Past
+	old, new  Rules
+	parts     map[string]*client.BacktestPart
+	incidents []client.BacktestIncident
+}
+
+// Compare tries two configurations on the same past.
+func Compare(old, next Rules, past Past, now time.Time) client.Backtest {
+	r := &run{Past: past, old: old, new: next, parts: map[string]*client.BacktestPart{}}
+	r.describe()
+	before, after := map[message]told{}, map[message]told{}
+	for _, e := range past.Incidents {
+		r.foresee(before, e.Notices, old)
+		r.foresee(after, r.reshaped(e), next)
+	}
+	for _, notices := range r.unopened() {
+		r.foresee(after, notices, next)
+	}
+	r.ladders(before, after)
+	out := client.Backtest{
+		SchemaVersion: 1, At: now.UTC(), From: past.From.UTC(), To: past.To.UTC(),
+		Parts: []client.BacktestPart{}, Incidents: append([]client.BacktestIncident{}, r.incidents...),
+	}
+	for _, name := range partNames {
+		out.Parts = append(out.Parts, *r.parts[name])
+	}
+	slices.SortStableFunc(out.Incidents, func(a, b client.BacktestIncident) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Title, b.Title))
+	})
+	r.differences(&out, before, after)
+	return out
+}
+
+// message names one message under both configurations.
+type message struct {
+	receiver, incident, credential string
+	kind                           keepwatch.TransitionKind
+	seq                            int
+}
+
+// told is when it goes out, and how often it is repeated.
+type told struct {
+	at        time.Time
+	reminders int
+}
+
+func (r *run) foresee(into map[message]told, notices []keepwatch.Notice, rules Rules) {
+	for _, m := range notify.Foresee(notices, rules.Routes, rules.Directory, r.To) {
+		if m.At.Before(r.From) || m.At.After(r.To) {
+			continue
+		}
+		key := message{receiver: m.Receiver, incident: string(m.Notice.Incident.ID), credential: string(m.Notice.Incident.Credential), kind: m.Kind}
+		if m.Kind != keepwatch.Opened {
+			key.seq = m.Notice.Seq
+		}
+		into[key] = told{m.At, m.Reminders}
+	}
+}
+
+// differences lists what is in one world and not in the other, or at another time.
+func (r *run) differences(out *client.Backtest, before, after map[message]told) {
+	sums := map[string]*client.BacktestReceiver{}
+	of := func(receiver string) *client.BacktestReceiver {
+		if sums[receiver] == nil {
+			sums[receiver] = &client.BacktestReceiver{Receiver: receiver}
+		}
+		return sums[receiver]
+	}
+	for key, was := range before {
+		s := of(key.receiver)
+		s.Before, s.RemindersBefore = s.Before+1, s.RemindersBefore+was.reminders
+		if is, ok := after[key]; !ok {
+			s.Removed++
+			out.Messages = append(out.Messages, changed(key, was.at, "removed", 0))
+		} else if d := is.at.Sub(was.at); d > 0 {
+			s.Later++
+			out.Messages = append(out.Messages, changed(key, is.at, "later", d))
+		} else if d < 0 {
+			s.Sooner++
+			out.Messages = append(out.Messages, changed(key, is.at, "sooner", -d))
+		}
+	}
+	for key, is := range after {
+		s := of(key.receiver)
+		s.After, s.RemindersAfter = s.After+1, s.RemindersAfter+is.reminders
+		if _, ok := before[key]; !ok {
+			s.Added++
+			out.Messages = append(out.Messages, changed(key, is.at, "added", 0))
+		}
+	}
+	slices.SortFunc(out.Messages, func(a, b client.BacktestMessage) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Receiver, b.Receiver), cmp.Compare(a.Incident, b.Incident), cmp.Compare(a.Credential, b.Credential), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Change, b.Change))
+	})
+	if out.More = max(0, len(out.Messages)-mostMessages); out.More > 0 {
+		out.Messages = out.Messages[:mostMessages]
+	}
+	if out.Messages == nil {
+		out.Messages = []client.BacktestMessage{}
+	}
+	out.Receivers = []client.BacktestReceiver{}
+	for _, name := range slices.Sorted(maps.Keys(sums)) {
+		out.Receivers = append(out.Receivers, *sums[name])
+	}
+}
+
+// changed is a message as it is shown. What no store knows has no incident: a rung
+// is named in its place, and an incident that would have been opened has none.
+func changed(m message, at time.Time, change string, by time.Duration) client.BacktestMessage {
+	kind := string(m.kind)
+	switch {
+	case strings.HasPrefix(m.incident, rungPrefix):
+		m.incident, kind = "", m.incident
+	case strings.HasPrefix(m.incident, inventedPrefix):
+		m.incident = ""
+	}
+	return client.BacktestMessage{
+		Receiver: m.receiver, Incident: m.incident, Credential: m.credential, Kind: kind, At: at.UTC(), Change: change, BySeconds: by.Seconds(),
+	}
+}
