@@ -126,10 +126,13 @@ func TestClientReadsJourneys(t *testing.T) {
 		t.Errorf("history %+v", moved)
 	}
 	a.do2("journey/welcome", "stop")
-	audit, v := c.caller.JourneyAudit(ctx, c.endpoints, c.token, welcome.ID, 0)
-	good(t, "audit", v)
-	if audit[0].Action != "Stop" || audit[0].By != "jane" || !audit[0].At.Equal(a.now) {
-		t.Errorf("audit %+v", audit)
+	for _, capitals := range []bool{false, true} {
+		a.sim.Configure(func(s *Settings) { s.AuditCapitals = capitals })
+		audit, v := c.caller.JourneyAudit(ctx, c.endpoints, c.token, welcome.ID, 0)
+		good(t, "audit", v)
+		if len(audit) == 0 || audit[0].Action != "Stop" || audit[0].By != "jane" || !audit[0].At.Equal(a.now) {
+			t.Errorf("audit %+v", audit)
+		}
 	}
 }
 

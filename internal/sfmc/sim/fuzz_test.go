@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"keepwatch"
+	"keepwatch/internal/sfmc/sim/world"
 )
 
 // Whatever a caller posts to the SOAP endpoint is answered in well-formed XML or
@@ -48,8 +51,22 @@ func FuzzControl(f *testing.F) {
 	f.Add("POST", "users", `{"package":true,"name":"x","eid":1,"business_units":[2],"last_login":"2026-01-01T00:00:00Z"}`)
 	f.Add("POST", "units", `{"mid":3,"eid":1,"inactive":true}`)
 	f.Add("POST", "audit", `{"kind":"Component","operation":"Modify","at":"2026-01-01T00:00:00Z"}`)
+	f.Add("POST", "world", `{"callers":[{"name":"n","client_id":"c"}],"journeys":[{"key":"k","entry":{"caller":"n","volume":{"per_day":10,"shape":"day","dates":{"2026-01-01":0}}},"steps":[{"name":"s","dwell":"1h"}]}]}`)
+	f.Add("POST", "world", `{"since":"2026-01-01T00:00:00Z","extensions":[{"key":"e","rows":5,"retention":"30d"}],"automations":[{"key":"x","schedule":{"rule":"FREQ=WEEKLY;BYDAY=MO","at":"06:00","zone":"Europe/Berlin"},"steps":[{"kind":"import","target":"e","blank":"skip"}]}]}`)
+	f.Add("POST", "world/deeds", `{"subject":"journey/j","verb":"pause","by":"x","days":3,"then":"Stop"}`)
+	f.Add("POST", "world/deeds", `{"subject":"automation/a","verb":"truncate","share":0.5,"files":2}`)
+	f.Add("POST", "world/deeds", `{"subject":"transactional_email/t","verb":"inactivate"}`)
+	f.Add("PATCH", "world/clock", `{"speed":60,"skip":"4h"}`)
+	f.Add("PATCH", "settings", `{"routes_off":{"/x":404},"stats_every":"15m","async_deadlocks":0.1}`)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
-		s := New(Options{Clients: []ClientSpec{{ClientID: "c", Secret: "s"}}})
+		now := time.Now()
+		s := New(Options{Now: func() time.Time { return now }, Clients: []ClientSpec{{ClientID: "c", Secret: "s"}}, World: &world.Spec{
+			Callers:     []world.Caller{{Name: "n0", ClientID: "c"}},
+			Extensions:  []world.Extension{{Key: "e0", Rows: 10}},
+			Journeys:    []world.Journey{{Key: "j", Entry: world.Entry{Caller: "n0", Volume: world.Volume{PerDay: 1000}}, Steps: []world.Step{{Name: "s"}}}},
+			Automations: []world.Automation{{Key: "a", Schedule: world.Schedule{Rule: "FREQ=HOURLY"}, Steps: []world.Activity{{Kind: "import", Target: "e0", File: world.File{Volume: world.Volume{PerDay: 100}}}}}},
+			Sends:       []world.Send{{Kind: keepwatch.SubjectTransactionalEmail, Key: "t", Caller: "n0", Volume: world.Volume{PerDay: 100}}},
+		}})
 		status, v, err := s.command(method, strings.Split(strings.Trim(path, "/"), "/"), []byte(body))
 		if err != nil {
 			status, v = controlError(err)
@@ -59,6 +76,13 @@ func FuzzControl(f *testing.F) {
 		}
 		if a := jsonAnswer(status, v); a.kind == "text/plain" {
 			t.Fatalf("cannot be written: %s", a.body)
+		}
+		now = now.Add(2 * time.Hour)
+		if a := jsonAnswer(200, s.State()); a.kind == "text/plain" {
+			t.Fatalf("cannot be written: %s", a.body)
+		}
+		if v, _, _ := s.worldCommand("GET", nil, nil); v != 200 {
+			t.Fatal("the world is gone")
 		}
 		s.ClearAll()
 		s.Configure(func(now *Settings) { *now = Settings{} })
@@ -84,6 +108,44 @@ func FuzzToken(f *testing.F) {
 			if w.Code >= 500 {
 				t.Fatalf("%s: %d %s", path, w.Code, w.Body)
 			}
+		}
+	})
+}
+
+// The living routes read foreign bodies, paths and parameters.
+func FuzzLiveRoutes(f *testing.F) {
+	spec := estate()
+	spec.Since = time.Time{}
+	now := monday
+	s := New(Options{Now: func() time.Time { return now }, TokenLife: 10_000 * time.Hour, Clients: []ClientSpec{{ClientID: shopID, Secret: "s", MID: germany, EID: eid, Scopes: AllScopes()}}, World: &spec})
+	token := s.mint(ticket{clientID: shopID, mid: germany, expires: now.Add(10_000 * time.Hour), scopes: s.scopes.set(AllScopes())}, &s.clients[shopID].spec)
+	now = now.Add(8 * time.Hour)
+	f.Add("POST", "/interaction/v1/events", `{"ContactKey":"c","EventDefinitionKey":"APIEvent-welcome"}`)
+	f.Add("POST", "/interaction/v1/async/events", `{"eventDefinitionKey":"APIEvent-basket","members":[{"contactKey":"a"}]}`)
+	f.Add("POST", "/interaction/v1/interactions/journeyhistory/search?$pageSize=9&$page=2", `{"start":"2026-03-02T00:00:00Z","activityTypes":["trigger"]}`)
+	f.Add("POST", "/interaction/v1/interactions/journeyhistory/download?columns=,,x&format=tsv", `{}`)
+	f.Add("GET", "/interaction/v1/interactions/key:welcome?versionNumber=-1&extras=all", ``)
+	f.Add("GET", "/data/v1/customobjectdata/key/Orders/rowset?$filter=ModifiedDate%20gt%202026-03-02T00:00:00&$pageSize=3", ``)
+	f.Add("POST", "/data/v1/async/dataextensions/key:Orders/rows", `{"items":[{"a":1}]}`)
+	f.Add("POST", "/platform/v1/ens-subscriptions", `[{"callbackId":"x","eventCategoryTypes":["y"]}]`)
+	f.Add("POST", "/messaging/v1/email/messages", `{"definitionKey":"receipt","recipients":[{}]}`)
+	f.Add("GET", "/messaging/v1/email/messages/?type=notSent&lastEventId=-9", ``)
+	f.Add("GET", "/legacy/v1/beta/bulk/automations/automation/definition/?$skip=-5&$top=-1", ``)
+	f.Fuzz(func(t *testing.T, method, target, body string) {
+		r, err := http.NewRequest(method, "http://x.test", strings.NewReader(body))
+		if err != nil {
+			return
+		}
+		path, query, _ := strings.Cut(target, "?")
+		r.URL.Path, r.URL.RawQuery, r.RemoteAddr = "/"+strings.TrimPrefix(path, "/"), query, "192.0.2.1:1"
+		if strings.HasPrefix(r.URL.Path, ControlPath) || strings.Contains(path, "ens-callbacks") {
+			return // it would call the address that it is given
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code >= 500 && w.Code != 596 && !strings.Contains(r.URL.Path, "automations") && !strings.HasSuffix(strings.ToLower(r.URL.Path), "service.asmx") {
+			t.Fatalf("%s %s: %d %s", method, target, w.Code, w.Body)
 		}
 	})
 }

@@ -212,7 +212,15 @@ func liveAudit(c *call) (answer, bool) {
 		}
 		items = append(items, item)
 	}
-	return ok(c.pageOf(items))
+	page := c.pageOf(items)
+	if !c.settings.AuditCapitals {
+		return ok(page)
+	}
+	capital := object{}
+	for key, value := range page {
+		capital[strings.ToUpper(key[:1])+key[1:]] = value
+	}
+	return ok(capital)
 }
 
 // events are the event definitions: journeys may share one.
@@ -475,15 +483,8 @@ func historyEstimate(c *call) (answer, bool) {
 const historyMost = 10_000
 
 func (c *call) historyRows(f world.HistoryFilter, most int) []world.HistoryRow {
-	var rows []world.HistoryRow
-	of := map[string]int{}
-	for r := range c.s.world.History(f) {
-		if of[r.Journey]++; of[r.Journey] <= most {
-			rows = append(rows, r)
-		} else if len(rows) > 100*most {
-			break
-		}
-	}
+	f.Most = most
+	rows := slices.Collect(c.s.world.History(f))
 	slices.SortStableFunc(rows, func(a, b world.HistoryRow) int { return b.At.Compare(a.At) })
 	return rows[:min(most, len(rows))]
 }
@@ -493,16 +494,18 @@ func historySearch(c *call) (answer, bool) {
 	if !fine {
 		return badBody()
 	}
+	rows := c.historyRows(f, historyMost)
+	page, size := c.pagingUpTo(500)
+	from := min(min(page-1, historyMost)*size, len(rows))
 	items := []object{}
-	for i, r := range c.historyRows(f, historyMost) {
+	for i, r := range rows[from:min(from+size, len(rows))] {
 		items = append(items, object{
-			"id": guidOf("history", r.ContactKey+r.Activity+strconv.Itoa(i)), "mid": c.mid, "eventId": guidOf("event", r.ContactKey), "eventName": r.ActivityName,
+			"id": guidOf("history", r.ContactKey+r.Activity+strconv.Itoa(from+i)), "mid": c.mid, "eventId": guidOf("event", r.ContactKey), "eventName": r.ActivityName,
 			"definitionId": r.DefinitionID, "definitionName": r.Name, "contactKey": r.ContactKey, "transactionTime": centralTime(r.At), "status": r.Status, "clientStatus": r.Status,
 			"activityId": r.Activity, "activityName": r.ActivityName, "activityType": r.ActivityType, "result": object{"status": r.Status}, "message": r.Message,
 		})
 	}
-	page, size := c.pagingUpTo(500)
-	return ok(pageOf(items, page, size))
+	return ok(object{"count": len(rows), "page": page, "pageSize": size, "links": object{}, "items": items})
 }
 
 // historyDownload is a file of rows, the newest of each journey first.

@@ -96,6 +96,9 @@ type Settings struct {
 	// DetailBurst is how many details of automations one client may read in a minute
 	// before it gets 500: 100 (when 0).
 	DetailBurst int `json:"detail_burst,omitempty"`
+	// AuditCapitals writes the envelope of a journey's audit log with capitals, as the
+	// documentation does and recorded answers do not.
+	AuditCapitals bool `json:"audit_capitals"`
 	// AsyncFlaps lets each asynchronous upsert say Error for a moment before it is Complete.
 	AsyncFlaps bool `json:"async_flaps"`
 	// AsyncDeadlocks is the share of its rows that report a deadlock, and land all the same.

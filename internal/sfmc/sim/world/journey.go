@@ -451,11 +451,9 @@ func (j *journey) dueFor(due minute) minute {
 // takeAudience lets the rows that came since the last time enter.
 func (j *journey) takeAudience(w *World, m minute) {
 	v := j.running()
-	if v.status == Paused && j.pause.drop || !oneOf(v.status, Published, Paused) {
+	if !oneOf(v.status, Published, Paused) {
 		hold(j.fresh, m, w.reason(j.closed()))
-		if v.status != Paused {
-			return // the rows wait for a version that takes them
-		}
+		return // the rows wait for a version that takes them
 	}
 	kept := j.fresh
 	j.fresh = nil

@@ -1,6 +1,8 @@
 package world
 
 import (
+	"fmt"
+	"hash/fnv"
 	"iter"
 	"slices"
 	"strconv"
@@ -82,6 +84,7 @@ type HistoryFilter struct {
 	Definitions []string  // ids of versions or journeys
 	Types       []string  // activity types; "trigger" is the entry
 	Statuses    []string
+	Most        int // rows of one journey; 0: all
 }
 
 // HistoryRow is what one activity did for one contact.
@@ -155,6 +158,7 @@ func (j *journey) activityType(t tally) string {
 }
 
 func (j *journey) rows(f HistoryFilter, yield func(HistoryRow) bool) bool {
+	given := 0
 	for n, t := range slices.Backward(j.history) {
 		if !j.wanted(t, f) {
 			continue
@@ -176,13 +180,23 @@ func (j *journey) rows(f HistoryFilter, yield func(HistoryRow) bool) bool {
 			if row.At = t.at(i); row.At.Before(f.From) || !row.At.Before(f.To) {
 				continue
 			}
-			row.ContactKey = "C-" + GUID(j.spec.Key, strconv.Itoa(n)+"."+strconv.Itoa(int(i)))[:8]
+			if given++; f.Most > 0 && given > f.Most {
+				return true
+			}
+			row.ContactKey = contactKey(j.spec.Key, n, int(i))
 			if !yield(row) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// contactKey is a name for a contact; the same contact has another in each activity.
+func contactKey(journey string, tally, n int) string {
+	h := fnv.New32a()
+	_, _ = fmt.Fprint(h, journey, tally, ".", n)
+	return fmt.Sprintf("C-%08x", h.Sum32())
 }
 
 // Errored are batch events that failed, newest last.

@@ -122,6 +122,7 @@ func (w *World) nightly(m minute) {
 	for _, e := range w.order.extensions {
 		e.retain(m)
 		e.ledger.trim(m - remembered)
+		e.syncs = newer(e.syncs, func(s syncEntry) bool { return s.at < m-remembered })
 	}
 	for _, j := range w.order.journeys {
 		j.trim(m)
@@ -129,7 +130,24 @@ func (w *World) nightly(m minute) {
 	}
 	for _, d := range w.order.sends {
 		d.ledger.trim(m - remembered)
+		d.depths = newer(d.depths, func(q depth) bool { return q.at < m-remembered })
 	}
+	for _, a := range w.order.automations {
+		for _, in := range a.intakes {
+			if in != nil {
+				in.results = newer(in.results, func(i Import) bool { return minuteOf(i.Ended) < m-remembered })
+			}
+		}
+	}
+}
+
+// newer cuts the old ones off the front of what is in order.
+func newer[T any](list []T, old func(T) bool) []T {
+	n := 0
+	for n < len(list) && old(list[n]) {
+		n++
+	}
+	return list[n:]
 }
 
 // now is the minute that is being lived: what deeds are stamped with.
