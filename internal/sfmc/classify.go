@@ -2,6 +2,7 @@ package sfmc
 
 import (
 	"bytes"
+	"cmp"
 	"mime"
 	"net/url"
 	"strconv"
@@ -24,14 +25,17 @@ type Reply struct {
 	Now         time.Time // for Retry-After as a date
 	Hide        [][]byte  // secrets of the request, never to be shown
 	Promise     []string  // REST: one of these keys has to be there; nil takes any object or array
+	Limit       int64     // of the body; 0 is maxBody
 }
+
+func (r Reply) limit() int64 { return cmp.Or(r.Limit, maxBody) }
 
 // Classify names an answer: by what it says first, by its status second. It is
 // ok only when the fields that the surface promises are there.
 func Classify(r Reply) Verdict {
 	switch {
 	case r.TooLarge:
-		return r.wire("huge", "more than "+strconv.Itoa(maxBody)+" bytes")
+		return r.wire("huge", "more than "+strconv.FormatInt(r.limit(), 10)+" bytes")
 	case r.Status < 200 || r.Status > 599:
 		return r.wire("unknown_status", "")
 	case r.Status >= 300 && r.Status < 400:

@@ -132,11 +132,11 @@ func (c *Client) do(ctx context.Context, limit time.Duration, request *http.Requ
 	r.Status, r.ContentType = response.StatusCode, response.Header.Get("Content-Type")
 	r.RetryAfter, r.Location = response.Header.Get("Retry-After"), response.Header.Get("Location")
 	// The limit stands behind the decompression that the transport does.
-	n, err := buffer.ReadFrom(io.LimitReader(response.Body, maxBody+1))
-	if n <= maxBody && err != nil {
+	n, err := buffer.ReadFrom(io.LimitReader(response.Body, r.limit()+1))
+	if n <= r.limit() && err != nil {
 		return broken(ctx, err, r, response.StatusCode)
 	}
-	r.Body, r.TooLarge, r.Now = buffer.Bytes(), n > maxBody, time.Now()
+	r.Body, r.TooLarge, r.Now = buffer.Bytes(), n > r.limit(), time.Now()
 	if r.TooLarge || r.Status < 200 || r.Status > 299 {
 		return Classify(r)
 	}

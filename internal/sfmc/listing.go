@@ -1,8 +1,10 @@
 package sfmc
 
 import (
+	"bytes"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,6 +87,29 @@ type veil struct {
 	short  []string // whole: secrets too short to be cut
 }
 
+type veiled struct{}
+
+type cutVeil struct {
+	veil
+	of int // how many secrets it was cut from
+}
+
+// Veiling returns a context under which the names in answers are compared with what
+// is hidden in it so far, cut into its pieces once and not for each call.
+func Veiling(ctx context.Context) context.Context {
+	return context.WithValue(ctx, veiled{}, cutVeil{newVeil(hiddenBy(ctx)), len(hiddenBy(ctx))})
+}
+
+// veilOf is the veil of a call that carries access: the context's, when it was made
+// with it.
+func veilOf(ctx context.Context, access keepwatch.Secret) veil {
+	hide := hiddenBy(ctx)
+	if v, ok := ctx.Value(veiled{}).(cutVeil); ok && v.of == len(hide) && slices.ContainsFunc(hide, func(h []byte) bool { return bytes.Equal(h, access.Reveal()) }) {
+		return v.veil
+	}
+	return newVeil(append([][]byte{access.Reveal()}, hide...))
+}
+
 func newVeil(hide [][]byte) veil {
 	v := veil{pieces: map[string]struct{}{}}
 	for _, secret := range hide {
@@ -103,6 +128,14 @@ func newVeil(hide [][]byte) veil {
 		}
 	}
 	return v
+}
+
+// veil is that of a SOAP request.
+func (l Login) veil(ctx context.Context) veil {
+	if !l.Token.Empty() && l.Legacy.Empty() {
+		return veilOf(ctx, l.Token)
+	}
+	return newVeil(l.hides(ctx))
 }
 
 // name is s as one short line; one that repeats a piece of a secret is withheld.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/xml"
 	"net/http"
+	"time"
 	"unicode/utf8"
 
 	"keepwatch"
@@ -29,6 +30,7 @@ func (l Login) surface() Surface {
 type Filter struct {
 	Property, Operator string
 	Values             []string
+	Date               time.Time // instead of a value
 }
 
 // Retrieve is a read of SOAP objects.
@@ -161,6 +163,9 @@ func (q Retrieve) open() []byte {
 		element(&b, "SimpleOperator", q.Filter.Operator)
 		for _, v := range q.Filter.Values {
 			element(&b, "Value", v)
+		}
+		if !q.Filter.Date.IsZero() {
+			element(&b, "DateValue", q.Filter.Date.In(central).Format("2006-01-02T15:04:05"))
 		}
 		b.WriteString("</Filter>")
 	}

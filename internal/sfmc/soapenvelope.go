@@ -42,7 +42,7 @@ type envelope struct {
 	overallOn bool
 	requestID string
 	system    string              // SystemStatus
-	results   []map[string]string // children of each Results and theirs, as Name and Parent.Name
+	results   []map[string]string // children of each Results and theirs, as Name and Parent.Name; columns of a row as Properties.Property.name
 }
 
 // parseEnvelope reads tokens instead of unmarshalling: prefixes, order of header
@@ -75,6 +75,7 @@ type walker struct {
 	chars  strings.Builder
 	bodies int
 	row    map[string]string
+	column string // of the property that is being read
 	faults int
 }
 
@@ -141,8 +142,20 @@ func (w *walker) closing(value string) error {
 		w.row[name] = value
 	case len(w.path) == 6 && w.row != nil:
 		w.row[w.path[4]+"."+name] = value
+	case len(w.path) == 7 && w.row != nil && w.path[5] == "Property":
+		w.property(name, value)
 	}
 	return nil
+}
+
+// property reads the columns of a row of a data extension: pairs of Name and Value.
+func (w *walker) property(name, value string) {
+	switch name {
+	case "Name":
+		w.column = strings.ToLower(value)
+	case "Value":
+		w.row[w.path[4]+".Property."+w.column] = value
+	}
 }
 
 // fault reads SOAP 1.1 (faultcode, faultstring) and 1.2 (Code/Value, Reason/Text).
