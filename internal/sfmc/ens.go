@@ -134,7 +134,7 @@ func isGUIDLike(s string) bool {
 
 // VerifyENS answers a verification. It is the one call here that changes something in
 // the account: the callback counts as verified afterwards. Source: Salesforce, "POST
-// /platform/v1/ens-verify"; scope event_notification_callback_update.
+// /platform/v1/ens-verify"; scope event_notification_callback_create.
 func (c *Client) VerifyENS(ctx context.Context, e Endpoints, access keepwatch.Secret, verification Verification) Verdict {
 	body := append([]byte(`{"callbackId":`), appendString(nil, []byte(verification.Callback))...)
 	body = append(body, `,"verificationKey":`...)

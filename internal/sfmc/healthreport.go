@@ -60,7 +60,9 @@ func parseHealth(r Reply, names veil) (rows []AutomationHealth, unread int, v Ve
 	case looksHTML(body):
 		return nil, 0, r.wire("html", r.mediaType())
 	case body[0] == '{':
-		if v := classifyREST(r); !v.OK() {
+		said := r
+		said.ContentType = ""
+		if v := classifyREST(said); !v.OK() {
 			return nil, 0, v
 		}
 		return nil, 0, r.wire("wrong_type", r.mediaType())

@@ -220,10 +220,10 @@ func classifyREST(r Reply) Verdict {
 	if body[0] == '[' {
 		return r.ok() // some routes answer with a bare list
 	}
-	want := make([]field, len(r.Promise)+1, 8)
-	want[0].key = "errorcode"
-	for i, key := range r.Promise {
-		want[i+1].key = key
+	var room [8]field // enough for a proof, which then allocates nothing
+	want := append(room[:0], field{key: "errorcode"})
+	for _, key := range r.Promise {
+		want = append(want, field{key: key})
 	}
 	switch err := pick(body, want); {
 	case err != nil:
