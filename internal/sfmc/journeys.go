@@ -78,7 +78,7 @@ func (c *Client) Journey(ctx context.Context, e Endpoints, access keepwatch.Secr
 		}
 		var ok bool
 		if j, ok = journeyOf(r.trimmed(), names); !ok {
-			return r.wire("missing_fields", "id, key, status")
+			return r.wire("missing_fields", "key, status")
 		}
 		return v
 	}, "interaction/v1/interactions/%s", id)
@@ -132,5 +132,5 @@ func journeyOf(entry []byte, names veil) (Journey, bool) {
 	for _, a := range item.Activities[:min(len(item.Activities), maxParts)] {
 		j.Activities = append(j.Activities, JourneyActivity{names.key(a.ID), names.key(a.Key), names.name(a.Name), names.name(a.Type)})
 	}
-	return j, j.ID != "" && j.Key != "" && j.Status != ""
+	return j, j.Key != "" && j.Status != ""
 }
