@@ -1,7 +1,8 @@
 package collect
 
 import (
-	"math"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,25 +74,35 @@ func (a *allowances) note(job *Job, every time.Duration, fixed, sweep int) {
 	x.wishes[job.Check] = now
 }
 
-// stretch is how many looks share one sweep, so that all looks together stay within
-// the day's calls: 1 while there is room.
+// stretch is how many looks of a job share one sweep, so that all looks together stay
+// within the day's calls: 1 while there is room. The dearest sweep is made rarer first.
 func (a *allowances) stretch(job *Job) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	x, limit := a.of(job)
-	var fixed, sweep float64
-	for _, w := range x.wishes {
-		fixed, sweep = fixed+w.fixed, sweep+w.sweep
-	}
+	checks := slices.Sorted(maps.Keys(x.wishes))
+	times := map[keepwatch.CheckID]int{}
 	// A tenth is left for what is read by need.
-	room := float64(limit)*0.9 - fixed
-	switch {
-	case sweep <= room:
-		return 1
-	case room < sweep/maxStretch:
-		return maxStretch
+	room := float64(limit) * 0.9
+	for _, id := range checks {
+		times[id] = 1
+		room -= x.wishes[id].fixed
 	}
-	return int(math.Ceil(sweep / room))
+	cost := func(id keepwatch.CheckID) float64 { return x.wishes[id].sweep / float64(times[id]) }
+	for range maxStretch * len(checks) {
+		total, dearest := 0.0, keepwatch.CheckID("")
+		for _, id := range checks {
+			total += cost(id)
+			if times[id] < maxStretch && (dearest == "" || cost(id) > cost(dearest)) {
+				dearest = id
+			}
+		}
+		if total <= room || dearest == "" {
+			break
+		}
+		times[dearest]++
+	}
+	return max(times[job.Check], 1)
 }
 
 // maxStretch keeps a sweep from becoming so rare that it says nothing.

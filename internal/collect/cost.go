@@ -180,10 +180,13 @@ func (c *coster) queues(known Sizes) {
 		if c.job.All {
 			wanted = cmp.Or(size, wanted)
 		}
-		if wanted == 0 {
+		if wanted == 0 && !c.job.All {
 			continue
 		}
 		c.add(ch.definitions, c.at(definitionsKept)*pagesOf(size, sfmc.DefinitionPage))
+		if wanted == 0 {
+			continue
+		}
 		c.add(ch.queue, c.looks*float64(min(wanted, maxQueues)))
 		c.add(ch.notSent, c.at(notSentEvery))
 	}

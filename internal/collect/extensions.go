@@ -180,9 +180,14 @@ func (l *look) retentions(wanted map[string]Wanted) {
 		found, list, v = l.c.client.ExtensionDefinitions(s.ctx, l.endpoints, s.login, unknown)
 		return list, v
 	}))
+	if v.OK() {
+		for _, key := range unknown {
+			l.unit.retention.put(key, false, l.job.At.Add(detailKept))
+		}
+	}
 	for _, d := range found {
 		l.unit.retention.put(d.Key, d.Retention, l.job.At.Add(detailKept))
-		if v.OK() && d.ID != "" {
+		if d.ID != "" {
 			l.unit.keys.put(strings.ToLower(d.ID), d.Key, l.job.At.Add(2*day))
 		}
 	}

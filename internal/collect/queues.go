@@ -70,7 +70,10 @@ func (l *look) queues() {
 		if l.stopped != nil {
 			return
 		}
-		counts := l.notSent(ch)
+		var counts map[string]*unsent
+		if len(definitions) > 0 {
+			counts = l.notSent(ch)
+		}
 		for _, d := range definitions {
 			w, named := wanted[d.Key]
 			if !named && !l.job.All {
@@ -98,7 +101,7 @@ func (l *look) definitions(ch channel, wanted map[string]Wanted) (list []sfmc.De
 	}
 	ok := false
 	if l.offered(ch.definitions) {
-		ok = pages(l, request{route: ch.definitions, sweep: true}, "the definitions of "+string(ch.name), func(s *session, page int) (sfmc.Paged[sfmc.Definition], sfmc.Verdict) {
+		ok = pages(l, request{route: ch.definitions}, "the definitions of "+string(ch.name), func(s *session, page int) (sfmc.Paged[sfmc.Definition], sfmc.Verdict) {
 			return l.c.client.Definitions(s.ctx, l.endpoints, s.access, ch.name, page)
 		}, func(d sfmc.Definition) { list = append(list, d) })
 	}

@@ -148,6 +148,9 @@ func (a *account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.log = append(a.log, r.Method+" "+r.URL.RequestURI())
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	if f, broken := a.fail[route]; broken {
+		if strings.HasPrefix(route, "soap:") {
+			w.Header().Set("Content-Type", "text/xml")
+		}
 		w.WriteHeader(f.status)
 		_, _ = io.WriteString(w, f.body)
 		return

@@ -16,7 +16,7 @@ func (l *look) sends() {
 	}
 	var definitions []sfmc.TriggeredSend
 	var listed sfmc.Listing
-	v := l.ask(request{route: RouteTriggeredSends, sweep: true}, rows(func(s *session) (_ sfmc.Listing, v sfmc.Verdict) {
+	v := l.ask(request{route: RouteTriggeredSends}, rows(func(s *session) (_ sfmc.Listing, v sfmc.Verdict) {
 		definitions, listed, v = l.c.client.TriggeredSends(s.ctx, l.endpoints, s.login)
 		return listed, v
 	}))
@@ -61,7 +61,7 @@ func alive(d sfmc.TriggeredSend, s sfmc.SendSummary) bool {
 
 func (l *look) summaries() (map[string]sfmc.SendSummary, bool) {
 	var list []sfmc.SendSummary
-	v := l.ask(request{route: RouteSendSummary, sweep: true}, rows(func(s *session) (listed sfmc.Listing, v sfmc.Verdict) {
+	v := l.ask(request{route: RouteSendSummary}, rows(func(s *session) (listed sfmc.Listing, v sfmc.Verdict) {
 		list, listed, v = l.c.client.SendSummaries(s.ctx, l.endpoints, s.login)
 		return listed, v
 	}))
