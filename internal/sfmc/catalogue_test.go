@@ -122,6 +122,7 @@ func facts() string {
 		fmt.Fprintf(&b, "| %s | `%s` | %s |\n", f.Name, f.Test, code(f.Scope))
 	}
 	scopeFacts(&b)
+	counterText(&b)
 	fmt.Fprintf(&b, "\n## Limits\n\nAn answer may have %d bytes after decompression. A token request may take %s, a REST call %s, a SOAP call %s with all its pages, a connection %s.\n"+
 		"A wait that SFMC asks for is taken as at most %s.\n", maxBody, TokenTimeout, RESTTimeout, SOAPTimeout, ConnectTimeout, maxRetryAfter)
 	return b.String()
