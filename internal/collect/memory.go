@@ -67,7 +67,7 @@ type unit struct {
 
 	versions    cache[sfmc.Journey] // details, by id and version
 	sources     cache[sfmc.EventDefinition]
-	changes     cache[sfmc.JourneyChange] // newest by journey
+	lag         cache[time.Duration] // of the history of journeys
 	automations cache[feeder]             // by GUID
 	schedules   cache[sfmc.Automation]    // details, by id
 	ids         cache[string]             // of automations in the old interface, by key
