@@ -21,6 +21,7 @@ type Collector struct {
 	log     *slog.Logger
 
 	units      sync.Map // unitKey -> *unit
+	turns      sync.Map // keepwatch.CheckID -> *sync.Mutex: one look at a time
 	allowances allowances
 }
 
@@ -40,6 +41,11 @@ const lookLimit = 10 * time.Minute
 
 // Look makes one look. It always finds something: at least how the look itself went.
 func (c *Collector) Look(ctx context.Context, job Job) (found []keepwatch.Observation, calls int) {
+	turn, _ := c.turns.LoadOrStore(job.Check, &sync.Mutex{})
+	if mine, ok := turn.(*sync.Mutex); ok {
+		mine.Lock()
+		defer mine.Unlock()
+	}
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
 	if job.At.IsZero() {

@@ -270,6 +270,7 @@ func TestADayOfALargeAccountIsBounded(t *testing.T) {
 	a.queues["welcome"] = row{"count": 0, "ageSeconds": 0}
 	a.feed, a.health = `{"lastEventID":0,"count":0}`, "MID,AutomationName\n"
 	a.soap["TriggeredSendDefinition"] = "<Results><CustomerKey>s</CustomerKey><TriggeredSendStatus>Active</TriggeredSendStatus></Results>"
+	a.frozen = map[string][]byte{}
 	jobs := map[keepwatch.Family]collect.Job{}
 	for _, family := range keepwatch.Families {
 		job := account.job

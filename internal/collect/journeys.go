@@ -391,10 +391,10 @@ func (l *look) closely(j *journey, r *keepwatch.JourneyReading, needs *int) {
 		since = l.job.At.Add(-l.every)
 	}
 	r.HistoryLag = l.historyLag()
-	if j.lead.Definition != "" {
+	if query := l.history(j, since); len(query.Definitions) > 0 {
 		var n int64
 		v := l.ask(request{route: RouteHistory, thing: j.lead.Key}, one(func(s *session) (v sfmc.Verdict) {
-			n, v = l.c.client.HistoryEstimate(s.ctx, l.endpoints, s.access, sfmc.HistoryQuery{Start: since, End: l.job.At, Definitions: []string{j.lead.Definition}})
+			n, v = l.c.client.HistoryEstimate(s.ctx, l.endpoints, s.access, query)
 			return v
 		}))
 		if v.OK() {
@@ -430,8 +430,16 @@ func (l *look) triggers(r *keepwatch.JourneyReading, since time.Time) {
 	}
 }
 
-// historyLag is asked once an hour for the whole business unit.
+// usualLag is how far the history lies behind where SFMC was not asked: the example of
+// its documentation.
+const usualLag = 20 * time.Minute
+
+// historyLag is asked once an hour for the whole business unit, while something is
+// silent. A look that does not ask takes the last answer.
 func (l *look) historyLag() *time.Duration {
+	if lag, known := l.unit.lag.get(RouteFreshness, l.job.At); known {
+		return &lag
+	}
 	if !l.oncePer(RouteFreshness, time.Hour) {
 		return nil
 	}
@@ -443,7 +451,24 @@ func (l *look) historyLag() *time.Duration {
 	if !v.OK() {
 		return nil
 	}
+	l.unit.lag.put(RouteFreshness, lag, l.job.At.Add(time.Hour))
 	return &lag
+}
+
+// history asks for what happened in the versions that are live, as far back as the
+// history lies behind: what is newer is not in it yet, and would read as nothing.
+func (l *look) history(j *journey, since time.Time) sfmc.HistoryQuery {
+	lag, known := l.unit.lag.get(RouteFreshness, l.job.At)
+	if !known {
+		lag = usualLag
+	}
+	q := sfmc.HistoryQuery{Start: since.Add(-lag), End: l.job.At.Add(-lag)}
+	for _, v := range j.versions {
+		if v.Definition != "" && slices.Contains(liveStates, v.Status) {
+			q.Definitions = append(q.Definitions, v.Definition)
+		}
+	}
+	return q
 }
 
 // changes of state that the audit log may explain.
@@ -481,7 +506,7 @@ const activityEvery = time.Hour
 
 // activities counts what the steps inside a wanted journey did since the last time.
 func (l *look) activities(j *journey, r keepwatch.JourneyReading, needs *int) {
-	if !j.named || r.Quicksend || j.lead.Definition == "" || !slices.Contains(liveStates, r.Status) || !l.offered(RouteActivities) || *needs <= 0 {
+	if !j.named || r.Quicksend || !slices.Contains(liveStates, r.Status) || !l.offered(RouteActivities) || *needs <= 0 {
 		return
 	}
 	if !l.oncePer("activities:"+j.lead.Key, activityEvery) {
@@ -492,9 +517,13 @@ func (l *look) activities(j *journey, r keepwatch.JourneyReading, needs *int) {
 	if prev := l.previous(j.wanted.Subject, keepwatch.AspectActivities); prev != nil && l.job.At.Sub(prev.Reading.At) < day && prev.Reading.At.Before(l.job.At) {
 		since = prev.Reading.At
 	}
+	query := l.history(j, since)
+	if len(query.Definitions) == 0 {
+		return
+	}
 	var moved []sfmc.Moved
 	v := l.ask(request{route: RouteActivities}, one(func(s *session) (v sfmc.Verdict) {
-		moved, _, v = l.c.client.History(s.ctx, l.endpoints, s.access, sfmc.HistoryQuery{Start: since, End: l.job.At, Definitions: []string{j.lead.Definition}})
+		moved, _, v = l.c.client.History(s.ctx, l.endpoints, s.access, query)
 		return v
 	}))
 	if !v.OK() {

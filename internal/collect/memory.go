@@ -67,10 +67,10 @@ type unit struct {
 
 	versions    cache[sfmc.Journey] // details, by id and version
 	sources     cache[sfmc.EventDefinition]
-	changes     cache[sfmc.JourneyChange] // newest by journey
-	automations cache[feeder]             // by GUID
-	schedules   cache[sfmc.Automation]    // details, by id
-	ids         cache[string]             // of automations in the old interface, by key
+	lag         cache[time.Duration]   // of the history of journeys
+	automations cache[feeder]          // by GUID
+	schedules   cache[sfmc.Automation] // details, by id
+	ids         cache[string]          // of automations in the old interface, by key
 	details     cache[sfmc.AutomationDetail]
 	imports     cache[sfmc.Import]
 	results     cache[map[string]sfmc.ImportResult] // newest by import

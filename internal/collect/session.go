@@ -143,6 +143,10 @@ func (l *look) spend() (sfmc.Verdict, bool) {
 func (l *look) halt(v sfmc.Verdict) {
 	switch v.Outcome.Info().Category {
 	case keepwatch.CategoryThrottle, keepwatch.CategoryNetwork:
+	case keepwatch.CategoryMonitor:
+		if l.ctx.Err() == nil {
+			return // a reader whose secret is not to be had; the next one may be
+		}
 	case keepwatch.CategoryPlatform:
 		if l.faults++; l.faults < 2 && v.Outcome != keepwatch.Maintenance {
 			return

@@ -40,13 +40,13 @@ type AutomationStep struct {
 	Kinds  []int // object types of its activities
 }
 
-// Failing names the first step that is in error, with what it does.
+// Failing names the first step that is in error, with what it does: "2 (import)".
 func (a Automation) Failing() string {
 	for _, s := range a.Steps {
 		if !strings.EqualFold(s.Status, "Error") && !strings.EqualFold(s.Status, "Errored") {
 			continue
 		}
-		name := "step " + strconv.Itoa(s.Number)
+		name := strconv.Itoa(s.Number)
 		for i, kind := range s.Kinds {
 			if what := ActivityKind(kind); what != "" && i == 0 {
 				name += " (" + what + ")"

@@ -34,7 +34,7 @@ func TestAutomations(t *testing.T) {
 		t.Fatalf("%+v %+v", p, v)
 	}
 	a := p.Items[0]
-	if a.GUID != "0fc2ac96-14ba-495a-8db9-3ddd4f8ac444" || a.Failing() != "step 2 (import)" || a.LastStatus != "Error" || !a.EndedAt.IsZero() || a.Triggered() || a.PausedBy != "Ada" {
+	if a.GUID != "0fc2ac96-14ba-495a-8db9-3ddd4f8ac444" || a.Failing() != "2 (import)" || a.LastStatus != "Error" || !a.EndedAt.IsZero() || a.Triggered() || a.PausedBy != "Ada" {
 		t.Errorf("%+v", a)
 	}
 	if a.Recurrence == nil || !a.Recurrence.Next(a.LastRunAt).Equal(time.Date(2026, 11, 24, 22, 45, 0, 0, time.UTC)) {
