@@ -74,8 +74,8 @@ type Past struct {
 	At    time.Time `json:"at,omitzero"`
 	Good  time.Time `json:"good,omitzero"` // newest result without fault
 	Sizes []int64   `json:"s,omitempty"`   // rows that the newest good results brought
-	Fault string    `json:"f,omitzero"`    // what is wrong with the newest
-	Empty bool      `json:"e,omitzero"`    // the newest brought nothing
+	Fault string    `json:"f,omitzero"`    // what is wrong with the newest, in a word …
+	Last  int64     `json:"l,omitzero"`    // … and the rows that it brought
 }
 
 // Model is the weekly baseline of one count, fitted once a day from its hours.

@@ -91,7 +91,8 @@ func (j *judge) standing(r *keepwatch.JourneyReading) {
 	ticket, _ := j.bars()
 	open := m.Alarm == alarmSilent && m.Back < backAfter
 	if !open && s < ticket {
-		j.quiet(who + fmt.Sprintf(" %s enrolments were expected since.", figure(m.Due)))
+		m.Alarm = ""
+		v.Outcome, v.Evidence = keepwatch.OK, who+fmt.Sprintf(" %s enrolments were expected since.", figure(m.Due))
 		return
 	}
 	j.raise(alarmSilent, keepwatch.JourneyStalled)

@@ -94,10 +94,8 @@ func (f *fit) choose(hours []keepwatch.Hour, now time.Time, except []Span, holid
 		if within(h.Start, except) {
 			continue
 		}
-		s := seen{
-			at: h.Start, n: float64(min(h.Amount, 1e12)), part: min(h.Observed.Hours(), 1),
-			cell: cellOf(h.Start, f.zone), day: dayOf(h.Start, f.zone), week: int(now.Sub(h.Start) / week),
-		}
+		s := seen{at: h.Start, n: float64(min(h.Amount, 1e12)), part: min(h.Observed.Hours(), 1), week: int(now.Sub(h.Start) / week)}
+		s.cell, s.day = placeOf(h.Start, f.zone)
 		watched += s.part
 		f.model.Events += int64(s.n)
 		if holiday != nil && holiday(h.Start) {

@@ -12,14 +12,23 @@ import (
 
 const (
 	alarmImport   = "import"
-	importsKept   = 6   // of one automation; the rest are judged without a memory
-	importSizes   = 5   // of one import
+	importsKept   = 5   // of one automation; the rest are judged without a memory
+	importSizes   = 8   // of one import: a week of nights, and one more
 	importUsual   = 3   // sizes that make a usual one
 	importFar     = 0.2 // of the usual is far below it
 	importErrors  = 10  // rows with errors that are worth a word …
 	importShare   = 0.1 // … as a share …
 	importPaging  = 0.5 // … and that wake somebody
 	zeroesAsUsual = 2   // of the kept sizes: an empty file is ordinary here
+)
+
+// What can be wrong with a result.
+const (
+	faultFailed  = "failed"
+	faultEmptied = "emptied"
+	faultEmpty   = "empty"
+	faultErrors  = "errors"
+	faultFar     = "far"
 )
 
 // imports judges what the imports of an automation brought. "Completed" says
@@ -31,7 +40,7 @@ func (j *judge) imports() {
 		return
 	}
 	m := j.mem
-	var worst *keepwatch.Past
+	var worst keepwatch.Past
 	var at keepwatch.ImportReading
 	bad, known := 0, false
 	for _, i := range r.Imports {
@@ -41,18 +50,21 @@ func (j *judge) imports() {
 			continue
 		}
 		bad++
-		if worst == nil || past.Good.Before(worst.Good) {
+		if worst.Fault == "" || past.Good.Before(worst.Good) {
 			worst, at = past, i
 		}
 	}
 	v := &j.w.Verdict
 	switch {
-	case worst != nil:
+	case worst.Fault != "":
 		j.mem.LastSign, j.mem.Span = worst.Good, 0
 		j.raise(alarmImport, keepwatch.ImportEmpty)
 		v.Since = sinceGood(worst.Good, m.Since, at.At)
 		v.Confidence, v.Page = 0.95, importPages(at)
-		v.Evidence, v.Hint = worst.Fault, importHint(at)
+		v.Evidence, v.Hint = faultEvidence(worst, at), importHint(at)
+		if !at.At.Equal(worst.At) && j.was.Outcome == v.Outcome {
+			v.Evidence, v.Hint, v.Page = j.was.Evidence, j.was.Hint, j.was.Page // the next one is on its way
+		}
 		if bad > 1 {
 			v.Evidence += fmt.Sprintf(" %d imports of this automation are like that.", bad)
 		}
@@ -71,53 +83,69 @@ func (j *judge) imports() {
 
 // past is what is remembered of an import, with its newest result judged and added.
 // Where there is no room to remember it, only what needs no memory is judged.
-func (j *judge) past(i keepwatch.ImportReading) (p *keepwatch.Past, seen bool) {
+func (j *judge) past(i keepwatch.ImportReading) (keepwatch.Past, bool) {
 	name := hash(i.Key)
 	k := slices.IndexFunc(j.mem.Imports, func(p keepwatch.Past) bool { return p.Name == name })
 	if k < 0 {
 		if len(j.mem.Imports) >= importsKept {
-			return &keepwatch.Past{At: i.At, Fault: fault(keepwatch.Past{}, i)}, ended(i)
+			return keepwatch.Past{At: i.At, Fault: fault(keepwatch.Past{}, i)}, ended(i)
 		}
 		j.mem.Imports = append(j.mem.Imports, keepwatch.Past{Name: name})
 		k = len(j.mem.Imports) - 1
 	}
-	p = &j.mem.Imports[k]
-	if i.At.After(p.At) && ended(i) {
+	p := &j.mem.Imports[k]
+	if i.At.After(p.At) && !i.At.After(j.now) && ended(i) {
+		low, before := is(p.Fault, faultEmpty, faultFar), p.Last
 		p.At, p.Fault = i.At, fault(*p, i)
+		p.Last = max(i.Imported, 0)
 		if p.Fault == "" {
-			// An empty result is part of what is usual once rows have come after it: a
-			// feed that stays empty must not become ordinary.
-			if p.Empty {
-				p.Sizes = keep(p.Sizes, 0, importSizes)
+			// A result that was far too small is part of what is usual once a good one has
+			// come after it: a feed that stays empty must not become ordinary.
+			if low {
+				p.Sizes = keep(p.Sizes, before, importSizes)
 			}
-			p.Sizes, p.Good = keep(p.Sizes, max(i.Imported, 0), importSizes), i.At
+			p.Sizes, p.Good = keep(p.Sizes, p.Last, importSizes), i.At
 		}
-		p.Empty = p.Fault != "" && i.Total == 0
 	}
-	return p, !p.At.IsZero()
+	return *p, !p.At.IsZero()
 }
 
 func ended(i keepwatch.ImportReading) bool {
 	return !is(i.Status, "new", "processing", "iowork", "queued")
 }
 
-// fault says what is wrong with a result; "" where nothing is.
+// fault names what is wrong with a result; "" where nothing is.
 func fault(p keepwatch.Past, i keepwatch.ImportReading) string {
 	most := usual(p.Sizes)
-	name := "The import " + i.Key
 	switch {
 	case is(i.Status, "error", "failed"):
-		return fmt.Sprintf("%s failed at %s.", name, stamp(i.At))
+		return faultFailed
 	case i.Total == 0 && i.Overwrite && is(i.BlankFile, "process"):
-		return fmt.Sprintf("%s ran at %s with an empty file and the policy \"process\": its target%s was emptied.", name, stamp(i.At), target(i))
+		return faultEmptied
 	case i.Total == 0 && most > 0:
-		return fmt.Sprintf("%s succeeded at %s and brought no rows%s; usual are %s.", name, stamp(i.At), policy(i), figure(most))
+		return faultEmpty
 	case i.Errors >= importErrors && float64(i.Errors) >= importShare*float64(max(i.Total, 1)):
-		return fmt.Sprintf("%s turned away %s of %s rows at %s%s.", name, figure(float64(i.Errors)), figure(float64(i.Total)), stamp(i.At), allowed(i))
-	case most > 0 && float64(i.Imported) < importFar*most && float64(i.Imported) < float64(slices.Min(p.Sizes)):
-		return fmt.Sprintf("%s brought %s rows at %s; usual are %s.", name, figure(float64(i.Imported)), stamp(i.At), figure(most))
+		return faultErrors
+	case most > 0 && float64(i.Imported) < importFar*most && i.Imported < slices.Min(p.Sizes):
+		return faultFar
 	}
 	return ""
+}
+
+// faultEvidence says it in a sentence.
+func faultEvidence(p keepwatch.Past, i keepwatch.ImportReading) string {
+	name, most := "The import "+i.Key, figure(usual(p.Sizes))
+	switch p.Fault {
+	case faultFailed:
+		return fmt.Sprintf("%s failed at %s.", name, stamp(i.At))
+	case faultEmptied:
+		return fmt.Sprintf("%s ran at %s with an empty file and the policy \"process\": its target%s was emptied.", name, stamp(i.At), target(i))
+	case faultEmpty:
+		return fmt.Sprintf("%s succeeded at %s and brought no rows%s; usual are %s.", name, stamp(i.At), policy(i), most)
+	case faultErrors:
+		return fmt.Sprintf("%s turned away %s of %s rows at %s%s.", name, figure(float64(i.Errors)), figure(float64(i.Total)), stamp(i.At), allowed(i))
+	}
+	return fmt.Sprintf("%s brought %s rows at %s; usual are %s.", name, figure(float64(i.Imported)), stamp(i.At), most)
 }
 
 // usual is the median size, 0 while too few are known or none is a usual size, too.

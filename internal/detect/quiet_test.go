@@ -270,3 +270,62 @@ func TestQuietDataExtensions(t *testing.T) {
 		}
 	}
 }
+
+// An automation each hour and one each night, whose runs take longer now and then,
+// and whose files are empty on Sundays.
+func TestQuietAutomations(t *testing.T) {
+	for _, lost := range []float64{0, .5} {
+		runs, imports := newWatcher(t, 3, lost), newWatcher(t, 4, lost)
+		for at := quietBegin; at.Before(quietBegin.Add(12 * 7 * 24 * time.Hour)); at = at.Add(quarter) {
+			due := at.Truncate(time.Hour)
+			r := keepwatch.AutomationReading{Status: "Scheduled", Every: time.Hour, DueAt: due, NextAt: due.Add(time.Hour), LastRunAt: due.Add(time.Minute), LastEndAt: due.Add(20 * time.Minute), LastStatus: "Complete"}
+			if !at.After(due) { // it is about to begin
+				r.LastRunAt, r.LastEndAt = due.Add(-59*time.Minute), due.Add(-40*time.Minute)
+			} else if at.Before(r.LastEndAt) {
+				r.LastEndAt, r.LastStatus = time.Time{}, "Running"
+			}
+			if at.Hour() == 3 && at.Minute() == 30 {
+				r.Status = "Running"
+			}
+			night := at.Truncate(24 * time.Hour).Add(2 * time.Hour)
+			if at.Before(night.Add(time.Hour)) {
+				night = night.Add(-24 * time.Hour)
+			}
+			n := int64(9000 + night.YearDay()*37%4000)
+			if night.Weekday() == time.Sunday {
+				n = 600
+			}
+			r.Imports = []keepwatch.ImportReading{{Key: "orders", At: night, Status: "Completed", Total: n, Imported: n - 3, Errors: 3, AllowErrors: true, BlankFile: "skip"}}
+			next := keepwatch.Watch{Subject: keepwatch.Subject{Kind: keepwatch.SubjectAutomation, Key: "a"}, Reading: keepwatch.Reading{At: at, Automation: &r}}
+			next.Aspect = keepwatch.AspectRuns
+			runs.look(next)
+			next.Aspect = keepwatch.AspectImports
+			imports.look(next)
+		}
+		runs.calm()
+		for _, v := range imports.bad {
+			if v.Page || !strings.Contains(v.Evidence, "brought 597 rows") {
+				t.Errorf("%+v", v)
+			}
+		}
+		if n := len(imports.bad); n > 2 {
+			t.Errorf("%d tickets for files that are small every Sunday", n)
+		}
+	}
+}
+
+// A definition that a campaign fills for an hour each Tuesday, and that drains.
+func TestQuietQueues(t *testing.T) {
+	for _, lost := range []float64{0, .5} {
+		w := newWatcher(t, 8, lost)
+		for at := quietBegin; at.Before(quietBegin.Add(6 * 7 * 24 * time.Hour)); at = at.Add(5 * time.Minute) {
+			n, age := int64(w.chance.IntN(4)), time.Duration(w.chance.IntN(9))*time.Second
+			if at.Weekday() == time.Tuesday && at.Hour() == 9 {
+				n, age = int64(at.Minute()*200), time.Duration(30+at.Minute())*time.Second/2
+			}
+			w.look(keepwatch.Watch{Subject: keepwatch.Subject{Kind: keepwatch.SubjectTransactionalEmail, Key: "welcome"}, Aspect: keepwatch.AspectQueue,
+				Reading: keepwatch.Reading{At: at, Send: &keepwatch.SendReading{Status: "Active", Queued: &n, Oldest: &age}}})
+		}
+		w.calm()
+	}
+}

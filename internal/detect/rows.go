@@ -56,13 +56,13 @@ func (j *judge) came(before, now *keepwatch.ExtensionReading) {
 	grown := int64(0)
 	both := before.Rows != nil && now.Rows != nil
 	if both {
-		grown = *now.Rows - *before.Rows
+		grown = bounded(*now.Rows) - bounded(*before.Rows)
 	}
 	newer := !before.Newest.IsZero() && now.Newest.After(before.Newest)
 	loaded := now.Overwritten && (grown != 0 || !before.FedAt.IsZero() && now.FedAt.After(before.FedAt))
 	switch {
 	case loaded && now.Rows != nil && *now.Rows > 0:
-		j.delta = *now.Rows
+		j.delta = bounded(*now.Rows)
 	case loaded, newer && grown <= 0:
 		j.delta = 1
 	case grown > 0:
@@ -83,7 +83,7 @@ func (j *judge) emptied(r *keepwatch.ExtensionReading) bool {
 		return false
 	}
 	if *r.Rows > 0 {
-		m.Bad, m.RunSum = 0, *r.Rows
+		m.Bad, m.RunSum = 0, bounded(*r.Rows)
 		return false
 	}
 	if m.RunSum < emptiedFrom {

@@ -63,7 +63,7 @@ func (j *judge) runs() {
 func (j *judge) ran(r *keepwatch.AutomationReading) {
 	m := j.mem
 	good := is(r.LastStatus, "complete", "completed", "success")
-	fresh := r.LastRunAt.After(m.RunAt)
+	fresh := r.LastRunAt.After(m.RunAt) && !r.LastRunAt.After(j.now)
 	if fresh && !m.RunAt.IsZero() {
 		if r.Triggered {
 			m.Delay = max(m.Delay, r.LastRunAt.Sub(m.RunAt))
@@ -79,7 +79,7 @@ func (j *judge) ran(r *keepwatch.AutomationReading) {
 			m.Bad++
 		}
 	}
-	if end := laterOf(r.LastEndAt, r.LastRunAt); good && end.After(m.LastSign) {
+	if end := laterOf(r.LastEndAt, r.LastRunAt); good && end.After(m.LastSign) && !end.After(j.now) {
 		m.LastSign, m.Span = end, 0
 	}
 	if good {

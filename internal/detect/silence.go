@@ -252,15 +252,19 @@ func (j *judge) thin(window time.Duration, due float64) {
 	m.Counted, m.Awaited, m.Watched = 0, 0, 0
 }
 
-// thinned is the fraction to which the flow has fallen, as an index; -1 where it
-// has not.
+// thinned is the fraction that the flow has fallen to, as an index; -1 where it has
+// not. Of two that are sure it is the better one.
 func (j *judge) thinned() int {
+	best, most := -1, 0.0
 	for i, d := range j.mem.Drops {
-		if i < len(Fractions) && sum(d, j.model, Fractions[i]) >= thinThreshold(j.model, i) {
-			return i
+		if i >= len(Fractions) {
+			break
+		}
+		if c := sum(d, j.model, Fractions[i]); c >= max(thinThreshold(j.model, i), most) {
+			best, most = i, c
 		}
 	}
-	return -1
+	return best
 }
 
 // well reports whether a thin flow has come back.
@@ -323,6 +327,9 @@ func (j *judge) raise(alarm string, outcome keepwatch.Outcome) {
 			m.Drops[i].Well = 0
 		}
 	}
+	if v.Since.After(j.now) {
+		v.Since = j.now // a clock of SFMC's that goes before ours
+	}
 	if j.was.Outcome == outcome {
 		v.Noticed = j.was.Noticed
 		if v.Since.After(j.was.Since) {
@@ -357,7 +364,7 @@ func (j *judge) thinVerdict() {
 	}
 	v.Expected, _ = moments(j.model, j.zone, v.Since, j.now)
 	v.Confidence = 0.8
-	v.Evidence = j.thinEvidence(d, Fractions[i])
+	v.Evidence = j.thinEvidence(d)
 }
 
 // unlearned keeps what was said, or says what is missing for a verdict. Where the

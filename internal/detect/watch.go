@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -18,9 +19,9 @@ const Longest = 2 * time.Hour
 // verdicts, whenever they are judged.
 func Judge(prev *keepwatch.Watch, model *keepwatch.Model, next keepwatch.Watch) keepwatch.Watch {
 	if prev != nil && !next.Reading.At.After(prev.Reading.At) {
-		next.Memory, next.Verdict = prev.Memory, prev.Verdict
+		next.Reading, next.Memory, next.Verdict = prev.Reading, prev.Memory, prev.Verdict
 		next.Reading.Amount, next.Reading.Window = 0, 0
-		return next // looked at twice, or out of order: nothing new
+		return next // looked at twice, or out of order: nothing new, and nothing to count twice
 	}
 	j := judge{w: next, now: next.Reading.At, model: usable(model)}
 	j.w.Memory, j.w.Verdict = keepwatch.Memory{Since: j.now}, keepwatch.Verdict{}
@@ -79,7 +80,7 @@ func usable(m *keepwatch.Model) *keepwatch.Model {
 		}
 		sum += c
 	}
-	if sum <= 0 || !sound(m.Clump) || !sound(m.Slow) || !sound(m.Starts) || !sound(m.Tail) || !sound(m.Holiday) || !sound(m.Longest) {
+	if sum <= 0 || !sound(m.Clump) || !sound(m.Slow) || !sound(m.Starts) || !sound(m.Tail) || !sound(m.Holiday) || !sound(m.Longest) || !sound(m.Needs) || !sound(m.Wait) || !sound(m.Weeks) {
 		return nil
 	}
 	if b := m.Batch; b != nil {
@@ -99,8 +100,18 @@ func remembered(m keepwatch.Memory) keepwatch.Memory {
 	for i := range m.Imports {
 		m.Imports[i].Sizes = slices.Clone(m.Imports[i].Sizes)
 	}
+	for i, d := range m.Drops {
+		m.Drops[i].Base, m.Drops[i].Mean, m.Drops[i].Square, m.Drops[i].Well = bounds(d.Base), finite(d.Mean), finite(d.Square), finite(d.Well)
+	}
 	m.Score, m.Day, m.Hour, m.Due, m.Awaited = finite(m.Score), finite(m.Day), finite(m.Hour), finite(m.Due), finite(m.Awaited)
 	return m
+}
+
+func bounds(x float64) float64 {
+	if math.IsNaN(x) {
+		return 0
+	}
+	return min(max(x, -1e9), 1e9)
 }
 
 func finite(x float64) float64 {
@@ -116,7 +127,7 @@ func (j *judge) count(before, now *int64) {
 	if before == nil || now == nil || *now < *before {
 		return
 	}
-	j.delta = *now - *before
+	j.delta = bounded(*now - *before)
 	if gap := j.now.Sub(j.prev.At); gap <= Longest {
 		j.w.Reading.Amount, j.w.Reading.Window = j.delta, gap
 	}

@@ -25,18 +25,30 @@ const Budget = 0.1
 // logarithm, and 200 series wait for three expected events more than one does.
 func BudgetOf(series int) float64 { return min(Budget, 1/float64(max(series, 1))) }
 
-// cellOf is the hour of the local week of an instant, Sunday 00:00 first. Hours
-// are cut in UTC, where they are all of one length: the night in which the clock
-// is put back has the cell of 02:00 twice, the other one has it not at all.
-func cellOf(t time.Time, zone *time.Location) int {
-	local := t.Truncate(time.Hour).In(zone)
-	return int(local.Weekday())*24 + local.Hour()
+// placeOf is the hour of the local week of an instant, Sunday 00:00 first, and the
+// number of its local day. Hours are cut in UTC, where they are all of one length:
+// the night in which the clock is put back has the cell of 02:00 twice, the other
+// one has it not at all.
+func placeOf(t time.Time, zone *time.Location) (cell int, date int64) {
+	_, offset := t.Truncate(time.Hour).In(zone).Zone()
+	local := t.Truncate(time.Hour).Unix() + int64(offset)
+	date = local / 86400
+	if local%86400 < 0 {
+		date--
+	}
+	hour := (local - date*86400) / 3600
+	weekday := ((date+4)%7 + 7) % 7 // the first day of 1970 was a Thursday
+	return int(weekday*24 + hour), date
 }
 
-// dayOf numbers the local days.
+func cellOf(t time.Time, zone *time.Location) int {
+	cell, _ := placeOf(t, zone)
+	return cell
+}
+
 func dayOf(t time.Time, zone *time.Location) int64 {
-	y, m, d := t.Truncate(time.Hour).In(zone).Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400
+	_, date := placeOf(t, zone)
+	return date
 }
 
 var zones sync.Map // of locations that were loaded, by name
@@ -167,13 +179,16 @@ func silence(score float64, m *keepwatch.Model) float64 {
 	return mixed(score, 1/float64(max(m.Events, 1)))
 }
 
+// tiny is an expectation that counts as none.
+const tiny = 1e-9
+
 // Fractions are the partial drops that are looked for.
 var Fractions = [...]float64{0.25, 0.5}
 
 // thinner is the logarithm of how much likelier n events are when the flow has
 // fallen to a fraction of mean than when it has not; inv is the inverse shape.
 func thinner(n int64, mean, inv, fraction float64) float64 {
-	if mean <= 0 {
+	if mean < tiny {
 		return float64(n) * math.Log(fraction)
 	}
 	if mean*inv < 1e-9 {
@@ -186,7 +201,7 @@ func thinner(n int64, mean, inv, fraction float64) float64 {
 // blockShape is the inverse shape of the sum over a part of a day: the clumps of
 // its hours even out, the slowness of the day does not.
 func blockShape(m *keepwatch.Model, mean, square float64) float64 {
-	if mean <= 0 {
+	if mean < tiny {
 		return m.Slow
 	}
 	return m.Slow + square/(mean*mean)*m.Clump*(1+m.Slow)

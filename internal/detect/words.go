@@ -85,9 +85,12 @@ func (j *judge) confidence(s float64) float64 {
 	return min(max(1-j.byChance(s), 0.5), 0.99)
 }
 
-func (j *judge) thinEvidence(d keepwatch.Drop, fraction float64) string {
-	return fmt.Sprintf("Since %s far fewer %s come than at this time of the week: the count fits about %.0f %% of the usual %s a day much better than the usual.",
-		stamp(j.w.Verdict.Since), j.noun(2), 100*fraction, figure(perDay(j.model)))
+func (j *judge) thinEvidence(d keepwatch.Drop) string {
+	text := fmt.Sprintf("Since %s far fewer %s come than at this time of the week", stamp(j.w.Verdict.Since), j.noun(2))
+	if d.Mean < 1 {
+		return text + "."
+	}
+	return text + fmt.Sprintf(": %d where %s were expected, counted from the begin of the day or of the drop.", d.N, figure(d.Mean))
 }
 
 func (j *judge) configuredEvidence(due float64) string {
