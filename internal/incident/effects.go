@@ -61,15 +61,18 @@ func summary(o *keepwatch.Observation) bool {
 // summed lifts a summary. A look that could not be made twice is trouble of the monitor,
 // unless an open incident says already why nothing can be read.
 func (st *step) summed(s *keepwatch.Series, o *keepwatch.Observation, again bool) {
-	if o.Outcome != keepwatch.MonitorFault {
+	switch {
+	case o.Outcome == keepwatch.OK:
 		s.LastProvenAt = later(o.At, s.LastProvenAt)
 		setState(s, keepwatch.StateHealthy, keepwatch.OK, o.At)
 		return
-	}
-	if !again {
+	case o.Outcome == keepwatch.MonitorFault && !again:
 		return
 	}
 	setState(s, keepwatch.StateUnknown, o.Outcome, o.At)
+	if o.Outcome != keepwatch.MonitorFault {
+		return // not knowing is not healthy, whatever it is called
+	}
 	if key := KeyOf(o); st.book().byKey[key] == nil && !st.explained(o) {
 		g := grievance{observation: o, outcome: o.Outcome, provenAt: s.LastProvenAt, since: o.At}
 		st.book().open(key, g, ReasonCannotLook, "The counters could not be read twice in a row.")

@@ -498,7 +498,7 @@ func TestForgetEndsWhatIsNoLongerWatched(t *testing.T) {
 	w := story(t, stops("journey/a", at(0, 0), from("x")), stops("journey/b", at(0, 0), from("y")))
 	gone := w.opened[0].Effects[0].Series
 	w.write(incident.Forget(w.open, []keepwatch.SeriesID{gone}, at(1, 0)))
-	if got, want := w.lines(), "effect:emea:journey/a opened effect_judged\neffect:emea:journey/a resolved removed\neffect:emea:journey/b opened effect_judged"; got != want {
+	if got, want := w.lines(), "effect:emea:credential:x opened effect_judged\neffect:emea:credential:x resolved removed\neffect:emea:credential:y opened effect_judged"; got != want {
 		t.Errorf("timeline:\n%s\nwant:\n%s", got, want)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"keepwatch"
 )
@@ -50,8 +49,8 @@ func checkSubject(o *keepwatch.Observation, w *keepwatch.Watch) error {
 	switch {
 	case !slices.Contains(keepwatch.SubjectKinds, s.Kind):
 		return invalid("use a kind of the table of subjects", "a subject of kind %s is unknown", quote(string(s.Kind)))
-	case s.Key == "" || !utf8.ValidString(s.Key):
-		return invalid("name the subject as SFMC does", "the %s has no usable key", string(s.Kind))
+	case s.Key == "":
+		return invalid("name the subject as SFMC does", "the %s has no key", string(s.Kind))
 	case !slices.Contains(aspects, w.Aspect):
 		return invalid("use a name of the table of aspects", "aspect %s is unknown", quote(string(w.Aspect)))
 	case o.Series != keepwatch.SeriesOf(o.Check, keepwatch.SubjectSeries(s, w.Aspect)):

@@ -165,3 +165,119 @@ func writtenBy(b *testing.B) int64 {
 	}
 	return 0
 }
+
+// benchReading is a reading of one of many journeys of a tenant, as a look makes it.
+func benchReading(i int, slot time.Time, outcome keepwatch.Outcome) keepwatch.Observation {
+	check := keepwatch.EffectsCheck("tenant-0", 7, keepwatch.FamilyJourneys)
+	n := int64(1000 + i)
+	w := keepwatch.Watch{
+		Subject: keepwatch.Subject{Kind: keepwatch.SubjectJourney, Key: fmt.Sprintf("journey-%05d", i), Unit: 7, Name: "Welcome series"}, Aspect: keepwatch.AspectEntry,
+		Upstream: []keepwatch.Upstream{{Credential: "credential-0000"}},
+		Reading:  keepwatch.Reading{At: slot, Amount: 3, Window: 15 * time.Minute, Journey: &keepwatch.JourneyReading{Status: "Published", Version: 3, Versions: 3, Entered: &n, Inside: &n, Attempted: &n, Met: &n}},
+		Memory:   keepwatch.Memory{Since: slot, Events: n, LastSign: slot},
+		Verdict:  keepwatch.Verdict{Outcome: outcome, Evidence: "3 contacts entered in 15m; 4 were expected."},
+	}
+	if outcome != keepwatch.OK {
+		w.Verdict.Since, w.Verdict.Noticed, w.Verdict.Page = slot.Add(-time.Hour), slot, true
+	}
+	subject := keepwatch.SubjectSeries(w.Subject, w.Aspect)
+	return keepwatch.Observation{
+		Key: keepwatch.SlotKey(check, slot) + "#" + subject, Series: keepwatch.SeriesOf(check, subject), Check: check, Tenant: "tenant-0", Place: keepwatch.Local,
+		Source: keepwatch.SourceTest, Reason: keepwatch.ReasonScheduled, Slot: slot, At: slot, Gap: 15 * time.Minute, Outcome: outcome, Message: w.Verdict.Evidence, Watch: &w,
+	}
+}
+
+// BenchmarkApplyReadings is what a look at journeys that are well costs, a reading an op.
+func BenchmarkApplyReadings(b *testing.B) {
+	db := benchStore(b)
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	apply := func() {
+		now = now.Add(15 * time.Minute)
+		group := make([]keepwatch.Observation, benchGroup)
+		for i := range group {
+			group[i] = benchReading(i, now, keepwatch.OK)
+		}
+		benchApply(b, db, now.Add(time.Second), group...)
+	}
+	for range 3 {
+		apply()
+	}
+	written, cpu := writtenBy(b), cpuTime(b)
+	b.ResetTimer()
+	for n := 0; n < b.N; n += benchGroup {
+		apply()
+	}
+	groups := float64((b.N + benchGroup - 1) / benchGroup * benchGroup)
+	b.ReportMetric(float64(writtenBy(b)-written)/groups, "written-B/op")
+	b.ReportMetric(float64(cpuTime(b)-cpu)/groups, "cpu-ns/op")
+}
+
+// BenchmarkApplyBesideReadings is a failing test of a credential of a tenant that has
+// readings of 7,000 subjects, all of them well, and none.
+func BenchmarkApplyBesideReadings(b *testing.B) {
+	for _, subjects := range []int{0, 7000} {
+		b.Run(fmt.Sprint(subjects), func(b *testing.B) {
+			db := benchStore(b)
+			now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+			for i := 0; i < subjects; i += 1000 {
+				group := make([]keepwatch.Observation, 1000)
+				for j := range group {
+					group[j] = benchReading(i+j, now, keepwatch.OK)
+				}
+				benchApply(b, db, now, group...)
+			}
+			for i := range 300 {
+				benchApply(b, db, now, benchObservation(benchCheck(3*i), now))
+			}
+			cpu := cpuTime(b)
+			n := 0
+			for b.Loop() {
+				now = now.Add(10 * time.Second)
+				o := benchObservation(benchCheck(3*(n%300)), now)
+				o.Outcome = keepwatch.Timeout
+				benchApply(b, db, now.Add(time.Second), o)
+				n++
+			}
+			b.ReportMetric(float64(cpuTime(b)-cpu)/float64(n), "cpu-ns/op")
+		})
+	}
+}
+
+// BenchmarkApplyDuringOutage is a group of good tests of a tenant one of whose credentials
+// has 7,000 things stopped.
+func BenchmarkApplyDuringOutage(b *testing.B) {
+	for _, effects := range []int{0, 7000} {
+		b.Run(fmt.Sprint(effects), func(b *testing.B) {
+			db := benchStore(b)
+			now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+			dead := benchObservation(benchCheck(0), now)
+			dead.Outcome = keepwatch.LoginFailed
+			benchApply(b, db, now, dead)
+			for i := 0; i < effects; i += 1000 {
+				group := make([]keepwatch.Observation, 1000)
+				for j := range group {
+					group[j] = benchReading(i+j, now, keepwatch.JourneyStalled)
+				}
+				benchApply(b, db, now, group...)
+			}
+			cpu, n := cpuTime(b), 0
+			for b.Loop() {
+				now = now.Add(10 * time.Second)
+				group := make([]keepwatch.Observation, benchGroup)
+				for i := range group {
+					group[i] = benchObservation(benchCheck(3*(i+1)), now)
+				}
+				benchApply(b, db, now.Add(time.Second), group...)
+				n += benchGroup
+			}
+			b.ReportMetric(float64(cpuTime(b)-cpu)/float64(n), "cpu-ns/observation")
+		})
+	}
+}
+
+func benchApply(b *testing.B, db *store.DB, now time.Time, group ...keepwatch.Observation) {
+	b.Helper()
+	if _, err := db.Apply(b.Context(), group, now, func(v incident.View) (incident.Changes, error) { return incident.Step(v, incident.Policy{}, now) }); err != nil {
+		b.Fatal(err)
+	}
+}

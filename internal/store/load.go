@@ -238,7 +238,11 @@ func (db *DB) openIncidents(ctx context.Context, q querier, lock string, tenants
 	var open []keepwatch.Incident
 	rows, err := q.query(ctx, "SELECT doc FROM incidents WHERE status = 'open'"+where+" ORDER BY id"+lock, args...)
 	err = each(rows, err, func(r *sql.Rows) error {
-		in, err := scanIncident(r)
+		var doc sql.RawBytes
+		if err := r.Scan(&doc); err != nil {
+			return err
+		}
+		in, err := db.large.decode(doc)
 		open = append(open, in)
 		return err
 	})

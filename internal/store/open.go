@@ -44,6 +44,7 @@ type DB struct {
 	due     chan struct{}
 	outbox  chan struct{}
 	ring    ring
+	large   large
 	shed    shedding
 	folding folding
 	folded  atomic.Int64 // newest slot this process has folded, ms
