@@ -22,6 +22,7 @@ type Tenant struct {
 	RESTURL       string
 	SOAPURL       string
 	BusinessUnits []BusinessUnit
+	Currency      string // what a value per contact is counted in; "" where nobody said
 }
 
 // BusinessUnit is one account below a tenant.

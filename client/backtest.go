@@ -10,6 +10,8 @@ import (
 type BacktestRequest struct {
 	Days  int          `json:"days" minimum:"1" maximum:"90" default:"30"`
 	Files []ConfigFile `json:"files" minItems:"1" maxItems:"1000" doc:"the configuration to try; nothing of it comes into force"`
+	// Env is asked instead of the daemon's environment, which is not the caller's to read.
+	Env map[string]string `json:"env,omitempty" doc:"what ${env:NAME} stands for in the files"`
 }
 
 // ConfigFile is one file of a configuration.

@@ -24,7 +24,7 @@ func (a *App) Backtest(ctx context.Context, r client.BacktestRequest, now time.T
 	for i, f := range r.Files {
 		sources[i] = config.Source{Name: f.Name, Text: []byte(f.Text)}
 	}
-	tried, err := config.Parse(sources)
+	tried, err := config.Parse(sources, r.Env)
 	if err != nil {
 		return client.Backtest{}, err
 	}

@@ -42,8 +42,13 @@ const welcomeCheck keepwatch.CheckID = "effects:emea:7:journeys"
 // newWatcher is a daemon that is not started: its parts are called by hand.
 func newWatcher(t *testing.T) *App {
 	t.Helper()
+	return newWatcherWith(t, watchedFile)
+}
+
+func newWatcherWith(t *testing.T, text string) *App {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "keepwatch.yaml")
-	if err := os.WriteFile(file, []byte(watchedFile), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	lookup := func(name string) (string, bool) {

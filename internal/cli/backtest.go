@@ -4,11 +4,16 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"keepwatch"
 	"keepwatch/client"
 )
+
+// expanded finds what a file takes from the environment: from ours, since the daemon's
+// may be another.
+var expanded = regexp.MustCompile(`\$\{env:([^}]+)\}`)
 
 type backtestCmd struct {
 	Remote
@@ -23,11 +28,16 @@ func (c backtestCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	request := client.BacktestRequest{Days: c.Days}
+	request := client.BacktestRequest{Days: c.Days, Env: map[string]string{}}
 	for _, path := range cfg.Files {
 		text, err := os.ReadFile(path) //nolint:gosec // the files that -c names
 		if err != nil {
 			return err
+		}
+		for _, name := range expanded.FindAllSubmatch(text, -1) {
+			if value, ok := os.LookupEnv(string(name[1])); ok {
+				request.Env[string(name[1])] = value
+			}
 		}
 		request.Files = append(request.Files, client.ConfigFile{Name: path, Text: string(text)})
 	}

@@ -17,7 +17,7 @@ func (m *merger) tenants(c *Config) {
 			continue
 		}
 		t := keepwatch.Tenant{
-			ID: keepwatch.TenantID(d.v.id.v), Subdomain: d.v.subdomain.v,
+			ID: keepwatch.TenantID(d.v.id.v), Subdomain: d.v.subdomain.v, Currency: d.v.currency,
 			AuthURL: d.v.auth.v, RESTURL: d.v.rest.v, SOAPURL: d.v.soap.v,
 		}
 		mids := names{}

@@ -55,19 +55,20 @@ type Source struct {
 	Text []byte
 }
 
-// Parse is Load of files that somebody sent, to be tried and not to be used. What
-// ${env:NAME} stands for is not put in: the environment is not the sender's to read.
-func Parse(sources []Source) (*Config, error) {
+// Parse is Load of files that somebody sent, to be tried and not to be used. Env is
+// what the sender says that ${env:NAME} stands for: our own environment is not the
+// sender's to read.
+func Parse(sources []Source, env map[string]string) (*Config, error) {
 	faults, m := &Faults{}, &merger{}
 	m.faults = faults
 	decoder := fileKind()
 	names := make([]string, len(sources))
 	for i, s := range sources {
 		names[i] = s.Name
-		w := &walk{
-			file: s.Name, faults: faults, refs: &m.refs,
-			lookup: func(name string) (string, bool) { return "${env:" + name + "}", true },
-		}
+		w := &walk{file: s.Name, faults: faults, refs: &m.refs, lookup: func(name string) (string, bool) {
+			v, ok := env[name]
+			return v, ok
+		}}
 		if d, ok := w.decode(s.Text, decoder); ok {
 			m.add(d)
 		}

@@ -119,6 +119,7 @@ func tierKind() kind[tierDraft] {
 type tenantDraft struct {
 	id               at[string]
 	subdomain        at[string]
+	currency         string
 	auth, rest, soap at[string]
 	units            []at[unitDraft]
 	effects          at[effectsDraft]
@@ -145,6 +146,7 @@ func tenantKind() kind[tenantDraft] {
 		key("subdomain", "the 28 characters before .auth.marketingcloudapis.com", located(subdomain()), func(t *tenantDraft) *at[string] { return &t.subdomain }),
 		nested("endpoints", "only to override the hosts that follow from the subdomain", hosts, func(t *tenantDraft, e endpoints) { t.auth, t.rest, t.soap = e.auth, e.rest, e.soap }),
 		key("business_units", "the business units; once some are listed, credentials may only name these", list(located(unit), 0), func(t *tenantDraft) *[]at[unitDraft] { return &t.units }),
+		key("currency", "what value_per_contact is counted in, such as EUR", free(20), func(t *tenantDraft) *string { return &t.currency }),
 		key("effects", "how what stops in SFMC when a credential does is watched", located(effectsKind()), func(t *tenantDraft) *at[effectsDraft] { return &t.effects }),
 	)
 }

@@ -124,10 +124,10 @@ func (a *api) bound(next http.Handler) http.Handler {
 			limit = checkTimeout
 		case p == "/api/v1/import":
 			limit, body = importTimeout, maxUpload
-		case strings.HasPrefix(p, ensPath):
-			limit, body = ensTimeout, ensBody
 		case p == "/api/v1/backtest":
 			limit, body = checkTimeout, maxUpload
+		case strings.HasPrefix(p, ensPath):
+			limit, body = ensTimeout, ensBody
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()

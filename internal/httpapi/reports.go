@@ -18,7 +18,7 @@ import (
 )
 
 type incidentReportInput struct {
-	incidentInput
+	ID     string `path:"id" maxLength:"200"`
 	Format string `query:"format" enum:"md,html,csv,json" default:"md"`
 }
 

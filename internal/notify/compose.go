@@ -81,6 +81,10 @@ func subject(f Facts, kind keepwatch.TransitionKind) string {
 		return "tenant " + tenant
 	case keepwatch.ScopePlace:
 		return "tenant " + tenant + " seen from " + clean(string(inc.Place), 100)
+	case keepwatch.ScopeEffect:
+		if len(inc.Effects) > 0 {
+			return stopped(inc) + inParentheses(tenant)
+		}
 	case keepwatch.ScopeMonitor:
 		if id := f.credential(); id != "" {
 			return "Keepwatch's test of " + clean(id, 200)
@@ -88,6 +92,31 @@ func subject(f Facts, kind keepwatch.TransitionKind) string {
 		return "Keepwatch itself"
 	}
 	return clean(string(inc.Credential), 200) + inParentheses(where(f))
+}
+
+// stopped names what an incident's effects are about, those that still last first.
+func stopped(inc keepwatch.Incident) string {
+	var lasting, over []string
+	for _, e := range inc.Effects {
+		name := clean(e.Subject.String(), 200)
+		if e.EndedAt.IsZero() {
+			lasting = append(lasting, name)
+		} else {
+			over = append(over, name)
+		}
+	}
+	names := lasting
+	if len(names) == 0 {
+		names = over
+	}
+	slices.Sort(names)
+	switch names = slices.Compact(names); len(names) {
+	case 0:
+		return "something in SFMC"
+	case 1:
+		return names[0]
+	}
+	return names[0] + " and " + plural(len(names)-1, "other")
 }
 
 func inParentheses(s string) string {
@@ -118,6 +147,8 @@ func headline(inc keepwatch.Incident, kind keepwatch.TransitionKind) string {
 	switch kind {
 	case keepwatch.Resolved:
 		return "works again" + lasted(inc)
+	case keepwatch.Restored:
+		return "works again, and what hung on it is catching up"
 	case keepwatch.Merged:
 		return "now part of incident " + clean(string(inc.MergedInto), 100)
 	case KindTest:
@@ -214,6 +245,8 @@ func what(f Facts, m Message) string {
 			s += " It failed and recovered before anything could be told here; this is the one message about both."
 		}
 		return s
+	case keepwatch.Restored:
+		return about + " works again. What hung on it has not caught up yet: " + stopped(inc) + "."
 	case keepwatch.Merged:
 		return about + " shares its cause with others and is now part of incident " + clean(string(inc.MergedInto), 100) + "."
 	case keepwatch.Acknowledged:
@@ -291,6 +324,8 @@ func hint(f Facts, kind keepwatch.TransitionKind) string {
 			return "Nothing is left to do."
 		}
 		return "Nothing is left to repair. Check that what depends on it has caught up."
+	case keepwatch.Restored:
+		return "Open the incident for what is to be replayed, rerun or resumed, and until when."
 	case keepwatch.Merged:
 		return "Follow incident " + clean(string(f.Incident.MergedInto), 100) + " instead."
 	}

@@ -39,7 +39,9 @@ func messages() map[string]Message {
 	untold := func(f *Facts) { f.Untold = true }
 	costing := func(final bool) func(*Facts) {
 		return func(f *Facts) {
-			f.Incident.Effects = []keepwatch.Effect{{Outcome: keepwatch.JourneyStalled}, {Outcome: keepwatch.DataStale}}
+			if len(f.Incident.Effects) == 0 {
+				f.Incident.Effects = []keepwatch.Effect{{Outcome: keepwatch.JourneyStalled}, {Outcome: keepwatch.DataStale}}
+			}
 			f.Impact = keepwatch.Impact{Final: final, Figures: []keepwatch.Figure{
 				{Name: "contacts_delayed", Low: 450, Mid: 500, High: 550, Unit: "contacts"},
 				{Name: "contacts_lost", Low: 450, Mid: 500, High: 550, Unit: "contacts"},
@@ -65,6 +67,15 @@ func messages() map[string]Message {
 		RunbookURL: "javascript:alert(1)", Dependents: []keepwatch.Dependent{{Kind: "journey", Key: hostile}}}
 	evil.inc.Members = []keepwatch.Member{{Credential: hostile}}
 
+	quiet := newTale("quietjourney0000", t0)
+	quiet.inc.Scope, quiet.inc.Key, quiet.inc.Credential, quiet.inc.Members = keepwatch.ScopeEffect, "effect:emea:journey/welcome-series", "", nil
+	quiet.inc.Outcome, quiet.inc.Category, quiet.inc.Message = keepwatch.JourneyStalled, keepwatch.CategoryNone, "No contact entered for 53 min; 21 were to be expected by now."
+	quiet.inc.Hint, quiet.inc.Evidence = "Ask the holder of crm-sync whether it calls.", ""
+	quiet.inc.Effects = []keepwatch.Effect{{Subject: keepwatch.Subject{Kind: keepwatch.SubjectJourney, Key: "welcome-series", Unit: 510000123}, Outcome: keepwatch.JourneyStalled, Credential: "crm-sync"}}
+	back := newTale("7k2mq4c5vd3xhn6a", t0)
+	back.inc.RestoredAt, back.inc.Severity = t0.Add(time.Hour), keepwatch.SeverityWarning
+	back.inc.Effects = []keepwatch.Effect{{Subject: quiet.inc.Effects[0].Subject}, {Subject: keepwatch.Subject{Kind: keepwatch.SubjectDataExtension, Key: "Orders"}}}
+
 	test := keepwatch.Notice{ID: "test-1", Kind: KindTest, At: t0, Incident: keepwatch.Incident{ID: "test", Key: "test:ops", Scope: keepwatch.ScopeMonitor, Hint: "Nothing to do.", DetectedAt: t0}}
 	return map[string]Message{
 		"firing":   tell(opened, untold),
@@ -74,6 +85,8 @@ func messages() map[string]Message {
 		"reminder": tell(reminderAfter(opened, 30*time.Minute, t0), costing(false)),
 		"platform": tell(delivery(outage.next(keepwatch.Opened, t0)), untold),
 		"hostile":  tell(delivery(evil.next(keepwatch.Opened, t0)), untold),
+		"effect":   tell(delivery(quiet.next(keepwatch.Opened, t0)), untold),
+		"restored": tell(delivery(back.next(keepwatch.Restored, t0.Add(time.Hour))), costing(false)),
 		"test":     tell(delivery(test), nil),
 	}
 }

@@ -44,6 +44,9 @@ func FactsOf(inc keepwatch.Incident, dir Directory, baseURL string) Facts {
 	for _, m := range inc.Members {
 		add(m.Credential)
 	}
+	for _, e := range inc.Effects { // who owns what an effect hangs on is told of it
+		add(e.Credential)
+	}
 	tenant := inc.Tenant
 	if tenant == "" {
 		tenant = keepwatch.TenantID(only(f.tenants()))

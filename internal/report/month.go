@@ -85,8 +85,8 @@ func total(incidents []client.MonthIncident, name string) (client.Figure, bool) 
 			all = append(all, keepwatch.Figure{Name: name, Low: f.Low, Mid: f.Mid, High: f.High, Unit: f.Unit, Source: f.Source})
 		}
 	}
-	if len(all) == 0 {
-		return client.Figure{}, false
+	if len(all) == 0 || slices.ContainsFunc(all, func(f keepwatch.Figure) bool { return f.Unit != all[0].Unit }) {
+		return client.Figure{}, false // two currencies have no sum
 	}
 	f := impact.Range(all)
 	return client.Figure{Low: f.Low, Mid: f.Mid, High: f.High, Unit: f.Unit, Formula: f.Formula, Source: f.Source}, true

@@ -143,6 +143,12 @@ func TestMonth(t *testing.T) {
 	if m.Owners[0] != (client.Share{Name: "crm-platform", Incidents: 1, OutageHours: 4, Contacts: 1667}) || m.Owners[2].Name != "" || m.Tenants[0].Incidents != 2 {
 		t.Errorf("%+v %+v", m.Owners, m.Tenants)
 	}
+	for i, unit := range []string{"EUR", "USD"} {
+		m.Incidents[i].Impact["value"] = client.Figure{Mid: 7, Unit: unit}
+	}
+	if f, ok := Month(m.From, m.To, m.At, m.Incidents, nil).Totals["value"]; ok {
+		t.Errorf("euros and dollars make %+v", f)
+	}
 	empty := Month(m.From, m.To, m.At, nil, nil)
 	for _, f := range Formats {
 		text := written(t, func(w io.Writer) error { return WriteMonth(w, f, empty) })

@@ -35,11 +35,15 @@ const mostSubjects = 1000
 func (r *Reader) caseOf(ctx context.Context, now time.Time, inc keepwatch.Incident) (impact.Case, error) {
 	c := impact.Case{Now: now, Incident: inc}
 	known := counts{from: r.from.Watches}
-	for _, t := range tenantsOf(inc, r.inventory()) {
+	tenants := tenantsOf(inc, r.inventory())
+	c.Unit = currencyOf(r.inventory(), tenants)
+	seen := map[subjectKey]bool{} // an effect without a name of its own would count in each tenant
+	for _, t := range tenants {
 		for _, s := range r.hanging(inc, t) {
-			if len(c.Subjects) == mostSubjects {
-				break
+			if len(c.Subjects) == mostSubjects || seen[keyOf("", s.Subject)] {
+				continue
 			}
+			seen[keyOf("", s.Subject)] = true
 			if err := known.look(ctx, &s, t, inc, now); err != nil {
 				return c, reading("what is known of "+s.Subject.String(), err)
 			}
@@ -55,6 +59,21 @@ func (r *Reader) caseOf(ctx context.Context, now time.Time, inc keepwatch.Incide
 	var err error
 	c.LastFailedAt, err = r.lastFailed(ctx, inc)
 	return c, err
+}
+
+// currencyOf is what values are counted in; "" where tenants differ.
+func currencyOf(snap Snapshot, tenants []keepwatch.TenantID) string {
+	var units []string
+	for _, t := range snap.Tenants {
+		if slices.Contains(tenants, t.ID) {
+			units = append(units, t.Currency)
+		}
+	}
+	slices.Sort(units)
+	if units = slices.Compact(units); len(units) != 1 {
+		return ""
+	}
+	return units[0]
 }
 
 // tenantsOf are the tenants that an incident touches.
