@@ -50,17 +50,13 @@ func lastStarted(a world.AutomationView) time.Time {
 }
 
 func automationList(c *call) (answer, bool) {
-	all := c.s.world.Automations(c.mid)
-	if len(all) == 0 {
-		return answer{}, false
-	}
 	var items []object
-	for _, a := range all {
+	for _, a := range c.s.world.Automations(c.mid) {
 		kind, kindID := automationType(a)
 		status := shownStatus(a)
 		item := object{
 			"id": a.ID, "key": a.Key, "name": a.Name, "status": status, "statusId": statusIDs[status], "type": kind, "typeId": kindID,
-			"lastRunTime": central0(lastStarted(a)), "categoryId": 290937, "schedule": object{"scheduleStatus": scheduleStatus(a)},
+			"lastRunTime": centralOrNever(lastStarted(a)), "categoryId": 290937, "schedule": object{"scheduleStatus": scheduleStatus(a)},
 		}
 		if last := a.Last(); last != nil {
 			item["lastRunInstanceId"] = last.ID
@@ -287,7 +283,7 @@ func importItem(a world.AutomationView, i int, single bool) object {
 		age = 0
 	}
 	out := object{
-		"importDefinitionId": objectID(s), "customerKey": s.Key, "name": s.Name, "description": "", "allowErrors": s.AllowErrors, "createdDate": central0(a.Created), "modifiedDate": central0(a.Modified),
+		"importDefinitionId": objectID(s), "customerKey": s.Key, "name": s.Name, "description": "", "allowErrors": s.AllowErrors, "createdDate": centralOrNever(a.Created), "modifiedDate": centralOrNever(a.Modified),
 		"dateFormatLocale": "en-US", "deleteFile": false, "destinationObjectTypeId": 310, "destinationId": 0, "fieldMappingType": "InferFromColumnHeadings", "fileNamingPattern": s.Key + "_%%Year%%%%Month%%%%Day%%.csv",
 		"fileType": "CSV", "hasColumnHeader": true, "isOrderedImport": true, "isSequential": true, "maxFileAgeHours": age, "maxImportFrequencyHours": 0, "maxFileAgeScheduleOffsetHours": 0,
 		"sendEmailNotification": false, "standardQuotedStrings": true, "subscriberImportTypeId": 255, "updateTypeId": updateTypes[s.Mode],

@@ -179,7 +179,7 @@ func (c *call) bursting() bool {
 // never is how a time that never was is written.
 const never = "0001-01-01T00:00:00"
 
-func central0(t time.Time) string {
+func centralOrNever(t time.Time) string {
 	if t.IsZero() {
 		return never
 	}

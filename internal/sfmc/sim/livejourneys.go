@@ -25,9 +25,6 @@ func journeyNotFound() answer {
 // liveInteractions is the list: one item for each version that the filters leave.
 func liveInteractions(c *call) (answer, bool) {
 	journeys := c.s.world.Journeys(c.mid)
-	if len(journeys) == 0 {
-		return answer{}, false
-	}
 	type item struct {
 		j world.JourneyView
 		v world.VersionView
@@ -83,7 +80,7 @@ func (c *call) interaction(j world.JourneyView, v world.VersionView) object {
 	extras := strings.ToLower(c.query("extras"))
 	out := object{
 		"id": j.ID, "key": j.Key, "name": j.Name, "description": "", "version": v.Number, "workflowApiVersion": 1.0,
-		"createdDate": central0(v.Created), "modifiedDate": central0(v.Modified), "lastPublishedDate": central0(v.Published),
+		"createdDate": centralOrNever(v.Created), "modifiedDate": centralOrNever(v.Modified), "lastPublishedDate": centralOrNever(v.Published),
 		"goals": []object{}, "exits": []object{}, "notifiers": []object{},
 		"entryMode": j.EntryMode, "definitionType": j.Kind, "channel": "", "metaData": object{}, "executionMode": "Production", "categoryId": 6298,
 		"status": v.Status, "definitionId": v.DefinitionID, "scheduledStatus": "Draft", "tags": []object{},
@@ -305,9 +302,6 @@ func localStart(s world.Schedule, since time.Time) string {
 
 func liveEventDefinitions(c *call) (answer, bool) {
 	all := c.events()
-	if len(all) == 0 {
-		return answer{}, false
-	}
 	if name := strings.ToLower(c.query("name")); name != "" {
 		all = slices.DeleteFunc(all, func(e object) bool { return !strings.Contains(strings.ToLower(e["name"].(string)), name) })
 	}

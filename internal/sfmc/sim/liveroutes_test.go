@@ -323,7 +323,7 @@ func TestUnits(t *testing.T) {
 	contains(t, a.do("GET", "interaction/v1/interactions", own, ""), `"key":"de"`)
 	contains(t, a.do("GET", "interaction/v1/interactions", other, ""), `"key":"fr"`)
 	contains(t, a.do("GET", "interaction/v1/interactions", other, ""), `"count":1`)
-	contains(t, a.do("GET", "automation/v1/automations", own, ""), "nightly-orders") // nothing of the kind lives here
+	contains(t, a.do("GET", "automation/v1/automations", own, ""), `"count":0`)
 	contains(t, a.soap(oauth(other), retrieve("Program", "CustomerKey Name ObjectID", "")), "<CustomerKey>auto</CustomerKey>")
 	if strings.Contains(a.soap(oauth(own), retrieve("Automation", "CustomerKey Status IsActive", "")).body, "auto") {
 		t.Error("another unit's automation shows")

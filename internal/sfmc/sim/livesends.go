@@ -25,14 +25,10 @@ func definitionItem(d world.SendView) object {
 // liveDefinitions lists definitions; its count is that of the page.
 func liveDefinitions(kind keepwatch.SubjectKind) func(*call) (answer, bool) {
 	return func(c *call) (answer, bool) {
-		all := c.s.world.Sends(c.mid, kind)
-		if len(all) == 0 {
-			return answer{}, false
-		}
 		filter := strings.ToLower(c.query("filter"))
 		_, wanted, _ := strings.Cut(filter, "status eq ")
 		var items []object
-		for _, d := range all {
+		for _, d := range c.s.world.Sends(c.mid, kind) {
 			if wanted == "" || strings.EqualFold(d.Status, strings.Trim(wanted, "' ")) {
 				items = append(items, definitionItem(d))
 			}

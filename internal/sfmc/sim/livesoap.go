@@ -107,13 +107,9 @@ func (c *call) seenBy(all bool) func(keepwatch.MID) (keepwatch.MID, bool) {
 }
 
 func liveDataExtensions(c *call, all bool) []row {
-	extensions := c.s.world.Extensions(0)
-	if len(extensions) == 0 {
-		return dataExtensions(c, all)
-	}
 	seen := c.seenBy(all)
 	var out []row
-	for _, e := range extensions {
+	for _, e := range c.s.world.Extensions(0) {
 		mid, ok := seen(e.Unit)
 		if !ok {
 			continue

@@ -18,7 +18,7 @@ type family struct {
 	body   func(*call) any // without a world; nil: there is no such route
 
 	// With a world:
-	live    func(*call) (answer, bool) // false: nothing of the kind lives, and body answers
+	live    func(*call) (answer, bool) // false: body answers
 	also    string                     // a second scope
 	write   string                     // the scope of all but GET, where it is another one
 	methods string                     // "" is GET

@@ -44,7 +44,6 @@ func (w *World) Add(spec Spec) error {
 func (w *World) stream(name, id string, need Need, v Volume, every Duration, to target) *stream {
 	return &stream{
 		caller: w.callers[name], need: need, flow: newFlow(v, w.zone, w.seed, id), every: minutes(every), to: to,
-		random: source(w.seed, "stream "+id),
 	}
 }
 

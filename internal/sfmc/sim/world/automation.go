@@ -112,12 +112,13 @@ func (a *automation) length() minute { return a.offset(len(a.spec.Steps) - 1) }
 func (a *automation) dueAfter(m minute, step int) minute {
 	offset := a.offset(step)
 	if a.plan == nil {
-		return a.intakes0().landing(m-offset) + offset
+		return a.fileIntake().landing(m-offset) + offset
 	}
 	return a.plan.after(m-offset-1) + offset
 }
 
-func (a *automation) intakes0() *intake {
+// fileIntake is the first step that reads a file.
+func (a *automation) fileIntake() *intake {
 	for _, in := range a.intakes {
 		if in != nil && in.source != nil {
 			return in
@@ -297,7 +298,7 @@ func (a *automation) begin(w *World, planned, m minute) {
 		a.start(w, r, m)
 	}
 	if r.Status != RunRunning {
-		a.held(w, w.reason(r.Why), planned)
+		a.held(w.reason(r.Why), planned)
 	}
 	a.add(r)
 }
@@ -338,7 +339,7 @@ func (a *automation) halted() Reason {
 }
 
 // held marks what a run should have brought.
-func (a *automation) held(_ *World, why uint16, planned minute) {
+func (a *automation) held(why uint16, planned minute) {
 	due := planned + a.length()
 	for _, in := range a.intakes {
 		if in != nil {
@@ -377,7 +378,7 @@ func (a *automation) progress(w *World, m minute) {
 func (a *automation) failed(w *World, r *run, why Reason, m minute) {
 	r.Status, r.ended, r.Failed, r.Why, a.current = RunError, m, r.step+1, why, nil
 	a.announce(w, r, "Errored", m)
-	a.held(w, w.reason(why), r.planned)
+	a.held(w.reason(why), r.planned)
 	if a.fails++; a.fails == 1 {
 		a.failsFrom = m
 	}

@@ -1,7 +1,6 @@
 package world
 
 import (
-	"math/rand/v2"
 	"time"
 
 	"keepwatch"
@@ -49,7 +48,6 @@ type stream struct {
 	flow   *flow
 	every  minute // synchronises so often; 0: at once
 	to     target
-	random *rand.Rand
 
 	fresh   []lot // since the last synchronisation
 	backlog []lot // could not be delivered

@@ -189,7 +189,7 @@ func (a *automation) do(w *World, d Deed) error {
 		}
 		r := a.current
 		r.Status, r.ended, r.Why, a.current = Stopped, m, Reason{Kind: keepwatch.CauseStopped, By: d.By, Detail: "stop"}, nil
-		a.held(w, w.reason(r.Why), r.planned)
+		a.held(w.reason(r.Why), r.planned)
 		a.announce(w, r, "Stopped", m)
 	case "hang":
 		a.hang = minutes(d.Duration)

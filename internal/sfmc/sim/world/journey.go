@@ -64,8 +64,7 @@ type version struct {
 
 // stage is one activity with the contacts in it, by when they leave.
 type stage struct {
-	queue  []lot // due is the minute in which they leave
-	credit float64
+	queue []lot // due is the minute in which they leave
 }
 
 // entryCounts are the trigger statistics: one sum per day.
@@ -91,7 +90,6 @@ func (c *entryCounts) at(m minute) *entryDay {
 type tally struct {
 	from     minute
 	n        int32
-	number   int32 // of the first
 	version  int16
 	activity int8
 	result   Result
@@ -105,18 +103,17 @@ type Result uint8
 
 // The results, in the words of journey history.
 const (
-	Complete         Result = iota
-	Hollow                  // refused by what it calls, and counted as done
-	Failed                  // broke
-	NotMet                  // DidNotMeetEntryCriteria
-	AlreadyIn               // ContactPreviouslyInSameInteraction
-	ContactInvalid          // ErrorValidatingContact
-	NotPublishedThen        // InteractionNotPublished
+	Complete       Result = iota
+	Hollow                // refused by what it calls, and counted as done
+	Failed                // broke
+	NotMet                // DidNotMeetEntryCriteria
+	AlreadyIn             // ContactPreviouslyInSameInteraction
+	ContactInvalid        // ErrorValidatingContact
 )
 
 // String is the status of a history row.
 func (r Result) String() string {
-	return [...]string{"Complete", "Complete", "Failed", "DidNotMeetEntryCriteria", "ContactPreviouslyInSameInteraction", "ErrorValidatingContact", "InteractionNotPublished"}[r]
+	return [...]string{"Complete", "Complete", "Failed", "DidNotMeetEntryCriteria", "ContactPreviouslyInSameInteraction", "ErrorValidatingContact"}[r]
 }
 
 type erroredEvent struct {
@@ -144,7 +141,6 @@ func (j *journey) count(m minute, v *version, activity int, r Result, n int) {
 		return
 	}
 	from := m - m%tallySpan
-	number := int32(0)
 	for i := len(j.history) - 1; i >= 0 && j.history[i].from == from; i-- {
 		t := &j.history[i]
 		if t.activity == int8(activity) && t.result == r && t.version == int16(v.number) {
@@ -152,7 +148,7 @@ func (j *journey) count(m minute, v *version, activity int, r Result, n int) {
 			return
 		}
 	}
-	j.history = append(j.history, tally{from, int32(n), number, int16(v.number), int8(activity), r})
+	j.history = append(j.history, tally{from, int32(n), int16(v.number), int8(activity), r})
 }
 
 // offer takes events: the door is open while a version is published or paused.
