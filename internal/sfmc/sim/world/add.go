@@ -9,7 +9,7 @@ import (
 )
 
 // maxSubjects bounds what the control API can pile up.
-const maxSubjects = 2000
+const maxSubjects = 10_000
 
 // Add lets more live, from now on. Either all of a spec is added or nothing.
 func (w *World) Add(spec Spec) error {
