@@ -18,11 +18,8 @@ import (
 
 	"keepwatch"
 	"keepwatch/internal/impact"
-	"keepwatch/internal/incident"
-	"keepwatch/internal/intake"
 	"keepwatch/internal/scenario"
 	"keepwatch/internal/sfmc/sim/world"
-	"keepwatch/internal/store"
 )
 
 const (
@@ -52,24 +49,27 @@ func TestEffectStories(t *testing.T) {
 	})
 }
 
-// living is a stage on which an account lives.
-func living(t *testing.T, shop scenario.Living, from, start time.Time, db string) *stage {
+// inhabited is a stage on which an account lives. A database that is not there yet gets
+// the past that the account had before from.
+func inhabited(t *testing.T, shop scenario.Living, from, start time.Time, db string) *stage {
 	time.Sleep(time.Until(from))
 	s := newSet(t, scenario.Story{Estate: shop.Estate})
 	s.readers = shop.Readers
 	spec := shop.World
 	spec.Since = start.Add(-watchedFor)
 	s.must(s.sim.AddWorld(spec))
-	if _, err := os.Stat(db); errors.Is(err, fs.ErrNotExist) {
-		s.remember(db, spec.Since, from)
+	_, err := os.Stat(db)
+	s.build(filepath.Dir(db), db)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.must(s.app.Recall(t.Context(), scenario.Readings(s.sim.Truth(), lookedAt(s.app.config.Load()), spec.Since, from)))
 	}
-	s.raise(filepath.Dir(db), db)
+	s.must(s.app.Start(t.Context()))
 	return s
 }
 
 // live is the past of all stories: the counters of weeks, and then days of looks.
 func live(t *testing.T, shop scenario.Living, start time.Time, db string) {
-	s := living(t, shop, start.Add(-livedFor), start, db)
+	s := inhabited(t, shop, start.Add(-livedFor), start, db)
 	defer s.close()
 	time.Sleep(time.Until(start.Add(-time.Minute)))
 	for _, in := range s.incidents() {
@@ -77,69 +77,10 @@ func live(t *testing.T, shop scenario.Living, start time.Time, db string) {
 	}
 }
 
-// remember records the counts of a span by the hour, as looks would have found them.
-func (s *stage) remember(file string, from, to time.Time) {
-	db, err := store.Open(s.t.Context(), "sqlite:"+file, store.Options{Synchronous: "NORMAL"})
-	s.must(err)
-	defer db.Close()
-	in := intake.New(db, incident.DefaultPolicy)
-	truth := s.sim.Truth()
-	counts := map[string]map[time.Time]int64{}
-	for _, id := range truth.Subjects() {
-		hours := map[time.Time]int64{}
-		for _, lot := range truth.Of(id).Lots {
-			if !lot.Done.IsZero() && lot.Fate != world.Rejected {
-				hours[lot.Done.Truncate(time.Hour)] += int64(lot.Count)
-			}
-		}
-		counts[id] = hours
-	}
-	for at := from; at.Before(to); at = at.Add(time.Hour) {
-		var all []keepwatch.Observation
-		for id, hours := range counts {
-			if o, ok := counted(id, at, hours[at]); ok {
-				all = append(all, o)
-			}
-		}
-		if len(all) == 0 {
-			continue
-		}
-		slices.SortFunc(all, func(a, b keepwatch.Observation) int { return strings.Compare(a.Key, b.Key) })
-		_, err := in.Record(s.t.Context(), all, at.Add(time.Hour))
-		s.must(err)
-	}
-}
-
-// counted is one hour of a count.
-func counted(id string, at time.Time, amount int64) (keepwatch.Observation, bool) {
-	kind, key, _ := strings.Cut(id, "/")
-	subject := keepwatch.Subject{Kind: keepwatch.SubjectKind(kind), Key: key, Unit: 510000123}
-	var family keepwatch.Family
-	var aspect keepwatch.Aspect
-	switch subject.Kind {
-	case keepwatch.SubjectJourney:
-		family, aspect = keepwatch.FamilyJourneys, keepwatch.AspectEntry
-	case keepwatch.SubjectDataExtension:
-		family, aspect = keepwatch.FamilyDataExtensions, keepwatch.AspectRows
-	case keepwatch.SubjectTriggeredSend:
-		family, aspect = keepwatch.FamilySends, keepwatch.AspectVolume
-	default:
-		return keepwatch.Observation{}, false
-	}
-	check := keepwatch.EffectsCheck("emea", subject.Unit, family)
-	end := at.Add(time.Hour - time.Second) // counts to the hour in which its slot is
-	return keepwatch.Observation{
-		Key: keepwatch.SlotKey(check, end) + "#" + keepwatch.SubjectSeries(subject, aspect), Series: keepwatch.SeriesOf(check, keepwatch.SubjectSeries(subject, aspect)),
-		Check: check, Tenant: "emea", Place: keepwatch.Local, Source: keepwatch.SourceTest, Reason: keepwatch.ReasonScheduled, Slot: end, At: end, Gap: time.Hour,
-		Outcome: keepwatch.OK,
-		Watch:   &keepwatch.Watch{Subject: subject, Aspect: aspect, Reading: keepwatch.Reading{At: end, Window: time.Hour, Amount: amount}, Verdict: keepwatch.Verdict{Outcome: keepwatch.OK}},
-	}, true
-}
-
 func playEffects(t *testing.T, shop scenario.Living, story scenario.EffectStory, start time.Time, past string) {
 	db := filepath.Join(memoryDir(t), "keepwatch.db")
 	copyFile(t, past, db)
-	s := living(t, shop, start, start, db)
+	s := inhabited(t, shop, start, start, db)
 	defer s.close()
 	for _, turn := range story.Turns {
 		s.until(turn.At + afterSecond)

@@ -59,7 +59,8 @@ func newStage(t *testing.T, story scenario.Story) *stage {
 	time.Sleep(time.Until(story.Start))
 	s := newSet(t, story)
 	dir := memoryDir(t)
-	s.raise(dir, filepath.Join(dir, "keepwatch.db"))
+	s.build(dir, filepath.Join(dir, "keepwatch.db"))
+	s.must(s.app.Start(t.Context()))
 	return s
 }
 
@@ -83,8 +84,8 @@ func newSet(t *testing.T, story scenario.Story) *stage {
 	return s
 }
 
-// raise starts the program over a database that may have a past.
-func (s *stage) raise(dir, db string) {
+// build makes the program over a database that may have a past.
+func (s *stage) build(dir, db string) {
 	s.t.Helper()
 	s.config = filepath.Join(dir, "keepwatch.yaml")
 	s.configure()
@@ -99,7 +100,6 @@ func (s *stage) raise(dir, db string) {
 	s.must(err)
 	// The same door, with somebody who writes down what passes.
 	s.app.intake = intake.New(observed{s.db, s.record}, s.app.policy)
-	s.must(s.app.Start(s.t.Context()))
 }
 
 func (s *stage) must(err error) {
