@@ -82,7 +82,7 @@ func (s Looked) readings(record *world.Record, from, now time.Time) []keepwatch.
 		all = append(all, keepwatch.Observation{
 			Key: keepwatch.SlotKey(s.Check, at) + "#" + part, Series: series, Check: s.Check, Tenant: s.Tenant,
 			Place: keepwatch.Local, Source: keepwatch.SourceTest, Reason: keepwatch.ReasonScheduled, Slot: at, At: at, Gap: step,
-			Outcome: keepwatch.OK, Message: next.Verdict.Evidence, Watch: &next,
+			Outcome: cmp.Or(next.Verdict.Outcome, keepwatch.OK), Message: next.Verdict.Evidence, Watch: &next,
 		})
 		if !at.Before(now) {
 			return all
@@ -115,11 +115,12 @@ func rowsOf(syncs []world.Sync) func(time.Time) keepwatch.Reading {
 	if len(syncs) > 0 {
 		total = syncs[0].Total - int64(syncs[0].Rows)
 	}
+	var newest time.Time
 	return func(at time.Time) keepwatch.Reading {
 		for len(syncs) > 0 && !syncs[0].At.After(at) {
-			total = syncs[0].Total
+			total, newest = syncs[0].Total, syncs[0].At
 			syncs = syncs[1:]
 		}
-		return keepwatch.Reading{Extension: &keepwatch.ExtensionReading{Rows: new(total)}}
+		return keepwatch.Reading{Extension: &keepwatch.ExtensionReading{Rows: new(total), Newest: newest}}
 	}
 }
