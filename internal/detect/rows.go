@@ -26,7 +26,7 @@ func (j *judge) rows() {
 	}
 	j.vague = r.Retention // what comes and what is deleted make one number
 	j.flow()
-	if newest := r.Newest; !newest.IsZero() && !newest.After(j.now) && newest.After(j.mem.LastSign) && j.mem.Quiet == 0 {
+	if newest := r.Newest; !newest.IsZero() && !newest.After(j.now) && newest.After(j.mem.LastSign.Add(-j.mem.Span)) && j.mem.Quiet == 0 {
 		j.mem.LastSign, j.mem.Span = newest, 0
 	}
 	switch {

@@ -134,7 +134,11 @@ func ownCauses(s *keepwatch.Series, before *keepwatch.Watch) []candidate {
 		add(journeyStopped(r))
 		add(eventsRefused(r.Journey, before))
 	case r.Automation != nil:
-		add(automationStopped(r))
+		if c, ok := automationStopped(r); ok {
+			add(c, ok)
+		} else {
+			add(automationItself(s))
+		}
 	case r.Send != nil:
 		add(definitionInactive(r.Send))
 	}
@@ -230,6 +234,19 @@ func automationStopped(r *keepwatch.Reading) (candidate, bool) {
 	return candidate{}, false
 }
 
+// automationItself: where nothing above it explains more, its own run is the cause.
+func automationItself(s *keepwatch.Series) (candidate, bool) {
+	c := candidate{by: byAutomations, Cause: keepwatch.Cause{Kind: keepwatch.CauseAutomation, At: s.Watch.Verdict.Since, Confidence: 0.7, Evidence: s.Watch.Verdict.Evidence}}
+	switch s.Outcome {
+	case keepwatch.ImportEmpty:
+		c.Kind = keepwatch.CauseEmptyImport
+	case keepwatch.AutomationMissed, keepwatch.AutomationFailed:
+	default:
+		return c, false
+	}
+	return c, c.Evidence != ""
+}
+
 func idle(status string) bool {
 	return strings.Contains(status, "pause") || strings.Contains(status, "stop") || strings.Contains(status, "inactive")
 }
@@ -252,7 +269,7 @@ func definitionInactive(r *keepwatch.SendReading) (candidate, bool) {
 func (q *inquiry) upstream(ef *keepwatch.Effect, s *keepwatch.Series) (candidate, bool) {
 	id := q.above(ef, s)
 	if id == "" {
-		return candidate{}, false
+		return q.restingAbove(s)
 	}
 	up := q.watches[id]
 	w := up.Watch
@@ -278,6 +295,22 @@ func (q *inquiry) upstream(ef *keepwatch.Effect, s *keepwatch.Series) (candidate
 		c.by |= own.by
 	}
 	return c, true
+}
+
+// restingAbove: what feeds the subject was stopped by somebody, so that nothing is missed
+// there, only here.
+func (q *inquiry) restingAbove(s *keepwatch.Series) (candidate, bool) {
+	for _, id := range way(s.Watch) {
+		up := q.resting[onTheWay(s.Tenant, id)]
+		if up == nil || id == s.Watch.Subject.ID() {
+			continue
+		}
+		c := ownCauses(up, nil)[0]
+		c.Subject, c.Evidence = id, fmt.Sprintf("%s: %s", up.Watch.Subject, c.Evidence)
+		c.by |= kindOf(s.Watch.Subject.Kind)
+		return c, true
+	}
+	return candidate{}, false
 }
 
 func hangs(up *keepwatch.Watch, what string, since time.Time, down *keepwatch.Watch) string {

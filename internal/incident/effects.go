@@ -13,8 +13,11 @@ import (
 func isEffect(o keepwatch.Outcome) bool { return o.Info().Confirm == keepwatch.ConfirmJudged }
 
 // Peer reports whether a series is among those that rules compare with each other. A
-// reading that says that all is well is not: a tenant may have thousands.
-func Peer(s *keepwatch.Series) bool { return s.Watch == nil || isEffect(s.Outcome) }
+// reading that says that all is well is not: a tenant may have thousands. One that says
+// that somebody stopped the thing is, because what hangs on it will miss it.
+func Peer(s *keepwatch.Series) bool {
+	return s.Watch == nil || isEffect(s.Outcome) || selfMade(s)
+}
 
 // watched lifts a reading of a subject's counters. The judge has waited by itself until
 // chance was ruled out, so nothing is confirmed here, and a reading is neither proof nor

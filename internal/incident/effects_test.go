@@ -320,7 +320,7 @@ func TestCauses(t *testing.T) {
 		{"and what hangs on it", one(stops("automation/n", at(0, 0), automation(keepwatch.AutomationReading{Status: "PausedSchedule", PausedBy: "ada"})), stops("data_extension/x", at(1, 0), from("sftp", "automation/n"))), "stopped_by_person automation/n 0.98, unknown 0.10"},
 		{"an automation that is late", one(stops("automation/n", at(0, 0)), stops("data_extension/x", at(1, 0), from("sftp", "automation/n"))), "automation_late automation/n 0.93, unknown 0.10"},
 		{"an import that brought nothing", one(stops("automation/n", at(0, 0), outcome(keepwatch.ImportEmpty, keepwatch.AspectImports), automation(keepwatch.AutomationReading{Imports: []keepwatch.ImportReading{{Key: "i", Target: "x"}}})),
-			stops("data_extension/x", at(1, 0), from("sftp", "automation/n"))), "import_empty automation/n 0.93, unknown 0.10"},
+			stops("data_extension/x", at(1, 0), from("sftp", "automation/n"))), "import_empty automation/n 0.98, unknown 0.10"},
 		{"an import of something else", one(stops("automation/n", at(0, 0), outcome(keepwatch.ImportEmpty, keepwatch.AspectImports)), stops("data_extension/x", at(1, 0), from("sftp", "automation/n"))), "import_empty automation/n 0.75, unknown 0.10"},
 		{"what it reads is stale", one(stops("data_extension/x", at(0, 0)), stops("journey/a", at(1, 0), from("sftp", "automation/n", "data_extension/x"))), "upstream_stale data_extension/x 0.85, unknown 0.10"},
 		{"a definition that only queues", one(stops("triggered_send/a", at(0, 0), send(keepwatch.SendReading{Status: "Inactive"}))), "definition_inactive triggered_send/a 0.90, unknown 0.10"},

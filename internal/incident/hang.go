@@ -19,6 +19,7 @@ type inquiry struct {
 	watches map[keepwatch.SeriesID]*keepwatch.Series // of effects that last
 	outages map[keepwatch.CredentialID][]outage
 	stopped map[string][]keepwatch.SeriesID // by tenant and subject
+	resting map[string]*keepwatch.Series    // the same; of what somebody stopped while nothing is missed
 
 	placed  bool // an effect that was not known before
 	doubted map[*entry]bool
@@ -56,7 +57,7 @@ func (st *step) inquire(book *ledger) *inquiry {
 	q := &inquiry{st: st, book: book,
 		own: map[keepwatch.CredentialID]*keepwatch.Series{}, traffic: map[keepwatch.CredentialID]*keepwatch.Series{},
 		tenants: map[keepwatch.CredentialID]keepwatch.TenantID{}, watches: map[keepwatch.SeriesID]*keepwatch.Series{}, outages: map[keepwatch.CredentialID][]outage{},
-		stopped: map[string][]keepwatch.SeriesID{}, doubted: map[*entry]bool{},
+		stopped: map[string][]keepwatch.SeriesID{}, resting: map[string]*keepwatch.Series{}, doubted: map[*entry]bool{},
 	}
 	for i := range st.series {
 		q.learn(&st.series[i])
@@ -86,6 +87,8 @@ func (q *inquiry) learn(s *keepwatch.Series) {
 		if q.book.byEffect[s.ID] != nil {
 			q.stop(s)
 		}
+	case s.Watch != nil && selfMade(s):
+		q.resting[onTheWay(s.Tenant, s.Watch.Subject.ID())] = s
 	case s.Watch != nil || s.Credential == "":
 	case s.Check == keepwatch.CheckID(s.Credential):
 		q.own[s.Credential] = s
@@ -98,11 +101,14 @@ func (q *inquiry) learn(s *keepwatch.Series) {
 
 // stop notes that a subject has stopped, for those that hang on it.
 func (q *inquiry) stop(s *keepwatch.Series) {
-	id := string(s.Tenant) + "\x00" + s.Watch.Subject.ID()
+	id := onTheWay(s.Tenant, s.Watch.Subject.ID())
 	if !slices.Contains(q.stopped[id], s.ID) {
 		q.stopped[id] = append(q.stopped[id], s.ID)
 	}
 }
+
+// onTheWay is what a subject is known by to those that hang on it.
+func onTheWay(tenant keepwatch.TenantID, subject string) string { return string(tenant) + "\x00" + subject }
 
 // remember notes the outages that an incident tells of.
 func (q *inquiry) remember(in *keepwatch.Incident, e *entry) {
@@ -332,7 +338,7 @@ func (q *inquiry) above(ef *keepwatch.Effect, s *keepwatch.Series) keepwatch.Ser
 			continue
 		}
 		var best *keepwatch.Series
-		for _, other := range q.stopped[string(s.Tenant)+"\x00"+id] {
+		for _, other := range q.stopped[onTheWay(s.Tenant, id)] {
 			e, up := q.book.byEffect[other], q.watches[other]
 			if e == nil || up == nil || e.effect(other).Since.After(ef.NoticedAt) {
 				continue
@@ -390,8 +396,16 @@ func (q *inquiry) conclude() {
 		}
 		if e.Scope == keepwatch.ScopeEffect && len(e.affected)+len(e.gone) > 0 && e.lasting() > 0 {
 			e.touch()
-			e.Causes = q.causesOf(e)
+			e.blame(q.causesOf(e))
 		}
+	}
+}
+
+// blame names the causes. What was known is not forgotten when the evidence passes: a
+// definition that is active again was inactive.
+func (e *entry) blame(causes []keepwatch.Cause) {
+	if len(e.Causes) == 0 || causes[0].Kind != keepwatch.CauseUnknown {
+		e.Causes = causes
 	}
 }
 
@@ -405,7 +419,7 @@ func (q *inquiry) doubt(e *entry) {
 	causes := q.causesOf(e)
 	if len(e.Causes) == 0 || !sameCause(&causes[0], &e.Causes[0]) {
 		e.touch()
-		e.Causes = causes
+		e.blame(causes)
 		e.tell()
 	}
 }

@@ -477,7 +477,7 @@ func (in *intake) write(w *World, bad int, m minute) {
 		in.pour(w, lots, m, spec.Mode == "update")
 		return
 	}
-	if in.full += int64(total(lots)); spec.SameSize {
+	if in.full += int64(total(lots)); spec.SameSize && in.target.rows > 0 {
 		in.full = in.target.rows
 	}
 	rows := in.full
