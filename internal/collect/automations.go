@@ -111,13 +111,13 @@ func (l *look) automationsByID(found map[string]sfmc.Automation, wanted map[stri
 	}
 	for _, key := range sortedKeys(wanted) {
 		id, _ := l.unit.ids.get(key, l.job.At)
-		if a, v := l.schedule(id); v.OK() {
-			found[key] = a
-		} else {
+		a, v := l.schedule(id)
+		if !v.OK() {
 			l.unit.ids.drop(key)
 			clear(found)
 			return false
 		}
+		found[key] = a
 	}
 	return true
 }

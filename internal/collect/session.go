@@ -22,9 +22,6 @@ type session struct {
 	v      sfmc.Verdict
 }
 
-// usable reports that the session has a token.
-func (s *session) usable() bool { return s.tried && s.v.OK() }
-
 // routeLog is how a route went in this look.
 type routeLog struct {
 	name    string

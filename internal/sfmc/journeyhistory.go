@@ -150,7 +150,7 @@ func (c *Client) History(ctx context.Context, e Endpoints, access keepwatch.Secr
 // one was found.
 func Failing(status string) bool {
 	s := strings.ToLower(status)
-	return s == "failed" || s == "unknown" || strings.HasPrefix(s, "error") || strings.HasPrefix(s, "couldnot") || strings.HasPrefix(s, "invalid")
+	return s == "failed" || s == "unknown" || strings.HasPrefix(s, "error") || strings.HasPrefix(s, "could") || strings.HasPrefix(s, "invalid")
 }
 
 // JourneyChange is an entry of a journey's audit log.
