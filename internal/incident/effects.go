@@ -30,8 +30,11 @@ func (st *step) watched(s *keepwatch.Series, o *keepwatch.Observation) {
 		}
 		s.OKStreak = 0
 		setState(s, o.Outcome.Info().State, o.Outcome, o.At)
-	case v.Learning != "":
+	case v.Outcome == "":
 		st.unjudged(s, o)
+	case v.Learning != "": // it flows, but that it stopped could not be said for a long time
+		s.FirstFailedAt = time.Time{}
+		setState(s, keepwatch.StateUnknown, keepwatch.OK, o.At)
 	default:
 		s.LastProvenAt, s.FirstFailedAt = later(o.At, s.LastProvenAt), time.Time{}
 		s.OKStreak++
@@ -92,22 +95,29 @@ func (st *step) explained(o *keepwatch.Observation) bool {
 			return true
 		}
 		return slices.ContainsFunc(e.Members, func(m keepwatch.Member) bool {
-			return m.EndedAt.IsZero() && blames(&e.Incident, &m) && reads(o, m.Credential)
+			return m.EndedAt.IsZero() && blames(&e.Incident, &m) && failedReader(o, m.Credential)
 		})
 	})
 }
 
-// reads reports whether a summary names a credential as its reader: by a step of its
-// own ("token:crm-sync"), or in its message.
-func reads(o *keepwatch.Observation, id keepwatch.CredentialID) bool {
-	if id == "" {
-		return false
+// readerStep begins the name of the step in which a look gets its reader's token.
+const readerStep = "token:"
+
+// failedReader reports whether a look failed because a credential could not read for it,
+// and no other could either.
+func failedReader(o *keepwatch.Observation, id keepwatch.CredentialID) bool {
+	failed := false
+	for i := range o.Steps {
+		reader, ok := strings.CutPrefix(o.Steps[i].Name, readerStep)
+		switch {
+		case !ok:
+		case o.Steps[i].Outcome == keepwatch.OK:
+			return false
+		case reader == string(id):
+			failed = true
+		}
 	}
-	if o.Credential == id || slices.ContainsFunc(o.Steps, func(x keepwatch.Step) bool { return strings.HasSuffix(x.Name, ":"+string(id)) }) {
-		return true
-	}
-	words := strings.FieldsFunc(o.Message, func(r rune) bool { return strings.ContainsRune(" ,;:()\"'", r) })
-	return slices.Contains(words, string(id)) || slices.Contains(words, string(id)+".")
+	return failed
 }
 
 // effectOf is a verdict as an incident holds it.
@@ -176,7 +186,7 @@ func (st *step) sort(book *ledger) []*keepwatch.Series {
 		case isEffect(s.Last.Outcome):
 			failing = append(failing, s)
 		case e == nil || isEffect(s.Outcome):
-		case s.State == keepwatch.StateUnknown:
+		case s.Watch.Verdict.Outcome == "":
 			book.part(e, s.ID, s.LastAt, ReasonUnjudged)
 		default:
 			book.part(e, s.ID, s.LastAt, ReasonCaughtUp)

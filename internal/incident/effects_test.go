@@ -41,7 +41,8 @@ func usual(kind keepwatch.SubjectKind) (keepwatch.Aspect, keepwatch.Outcome, kee
 func read(id string, when time.Time, change ...func(*keepwatch.Observation)) keepwatch.Observation {
 	s := thing(id)
 	aspect, _, family := usual(s.Kind)
-	w := keepwatch.Watch{Subject: s, Aspect: aspect, Reading: keepwatch.Reading{At: when, Window: 15 * time.Minute, Amount: 3}}
+	w := keepwatch.Watch{Subject: s, Aspect: aspect, Reading: keepwatch.Reading{At: when, Window: 15 * time.Minute, Amount: 3},
+		Verdict: keepwatch.Verdict{Outcome: keepwatch.OK, Evidence: "3 came."}}
 	o := keepwatch.Observation{
 		Check: keepwatch.EffectsCheck("emea", s.Unit, family), Tenant: "emea", Place: keepwatch.Local,
 		Source: keepwatch.SourceTest, Reason: keepwatch.ReasonScheduled, Slot: when, At: when, Gap: 15 * time.Minute, Outcome: keepwatch.OK, Watch: &w,
@@ -164,6 +165,8 @@ func TestEffectStories(t *testing.T) {
 			"effect:emea:journey/welcome opened effect_judged"},
 		{"nothing that can be said ends nothing", one(stops("journey/welcome", at(0, 0)), read("journey/welcome", at(15, 0), learning)),
 			"effect:emea:journey/welcome opened effect_judged"},
+		{"what flows, but slowly, works again all the same", one(stops("journey/welcome", at(0, 0)), read("journey/welcome", at(15, 0), slowly)),
+			"effect:emea:journey/welcome opened effect_judged\neffect:emea:journey/welcome resolved caught_up"},
 		{"unless it is so for a day", one(stops("journey/welcome", at(0, 0)), read("journey/welcome", at(15, 0), learning), read("journey/welcome", at(15+24*60, 0), learning)),
 			"effect:emea:journey/welcome opened effect_judged\neffect:emea:journey/welcome resolved not_judged"},
 		{"an effect of a refused credential is a line of its incident", cat(dead, one(stops("journey/welcome", at(5, 0), from("crm")))),
@@ -225,6 +228,30 @@ func TestEffectStories(t *testing.T) {
 
 func learning(o *keepwatch.Observation) {
 	o.Watch.Verdict, o.Watch.Reading.Window, o.Watch.Reading.Amount = keepwatch.Verdict{Learning: "the counter was reset"}, 0, 0
+}
+
+func slowly(o *keepwatch.Observation) {
+	o.Watch.Verdict.Learning = "A stop can be judged after 9 days."
+}
+
+// TestNotKnowingIsNotHealthy: a reading that nothing can be said of, or not for a long
+// time, leaves the state unknown.
+func TestNotKnowingIsNotHealthy(t *testing.T) {
+	for name, change := range map[string]func(*keepwatch.Observation){"nothing can be said": learning, "not for a long time": slowly} {
+		o := read("journey/a", at(0, 0), change)
+		w := story(t, read("journey/a", at(-15, 0)), o)
+		if s := w.series[o.Series]; s.State != keepwatch.StateUnknown {
+			t.Errorf("%s: %s", name, s.State)
+		}
+	}
+	o := read("journey/a", at(0, 0))
+	s := story(t, o).series[o.Series]
+	if s.State != keepwatch.StateHealthy || s.StateAt(at(29, 0)) != keepwatch.StateHealthy || s.StateAt(at(31, 0)) != keepwatch.StateUnknown {
+		t.Errorf("a good reading is %s, and after two gaps %s", s.State, s.StateAt(at(31, 0)))
+	}
+	if s.Last.Watch != nil || s.Watch == nil {
+		t.Error("the reading is not kept once")
+	}
 }
 
 func burstOf(id string, m int, o keepwatch.Outcome) []keepwatch.Observation {
@@ -524,6 +551,8 @@ func TestASummaryOpensAnIncidentOfTheMonitor(t *testing.T) {
 		{"two are one", []keepwatch.Observation{look(0, fault), look(15, fault), look(30, fault)}, opened},
 		{"and it ends", []keepwatch.Observation{look(0, fault), look(15, fault), look(30, keepwatch.OK)}, opened + "\nmonitor:effects:emea::journeys resolved looked_again"},
 		{"the reader is refused: that is said already", slices.Concat(dead, []keepwatch.Observation{look(5, fault, reader), look(20, fault, reader)}), "credential:crm opened confirmed_refusal"},
+		{"another reader could: the refused one is no reason", slices.Concat(dead, []keepwatch.Observation{look(5, fault, reader, keepwatch.Step{Name: "token:erp", Outcome: keepwatch.OK}), look(20, fault, reader, keepwatch.Step{Name: "token:erp", Outcome: keepwatch.OK})}),
+			"credential:crm opened confirmed_refusal\n" + opened},
 		{"another credential is no reason", slices.Concat(dead, []keepwatch.Observation{look(5, fault), look(20, fault)}), "credential:crm opened confirmed_refusal\n" + opened},
 		{"SFMC fails", slices.Concat(burstOf("crm", 0, keepwatch.PlatformError), []keepwatch.Observation{look(5, fault), look(20, fault)}), "platform opened burst_confirmed"},
 	} {

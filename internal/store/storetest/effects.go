@@ -24,6 +24,7 @@ func reading(key string, slot time.Time, n int64, window time.Duration) keepwatc
 		Subject: keepwatch.Subject{Kind: keepwatch.SubjectJourney, Key: key, Unit: 7}, Aspect: keepwatch.AspectEntry,
 		Upstream: []keepwatch.Upstream{{Credential: "crm", Via: []string{"automation/nightly"}}},
 		Reading:  keepwatch.Reading{At: slot, Amount: n, Window: window, Journey: &keepwatch.JourneyReading{Status: "Published", Entered: &n}},
+		Verdict:  keepwatch.Verdict{Outcome: keepwatch.OK},
 	}
 	subject := keepwatch.SubjectSeries(w.Subject, w.Aspect)
 	return keepwatch.Observation{
