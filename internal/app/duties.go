@@ -86,7 +86,7 @@ func (d *duties) watch(ctx context.Context, now time.Time) error {
 	if d.seeing && now.Before(d.lookBy) && now.Before(d.app.sight.until()) {
 		return nil // reading every series twice a minute would cost more than it tells
 	}
-	all, err := d.app.db.Series(ctx)
+	all, err := d.app.db.PlainSeries(ctx)
 	if err != nil {
 		return err
 	}

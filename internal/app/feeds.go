@@ -29,7 +29,7 @@ func (f feeds) FeedByHash(ctx context.Context, hash string) (keepwatch.Feed, err
 // the same time may both count a moved date: a sequence may skip a number, it only
 // never falls.
 func (f feeds) Calendar(ctx context.Context, feed keepwatch.Feed, now time.Time) ([]byte, error) {
-	series, err := f.db.Series(ctx)
+	series, err := f.db.PlainSeries(ctx)
 	if err != nil {
 		return nil, err
 	}

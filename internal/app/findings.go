@@ -21,7 +21,7 @@ type findings struct{ *App }
 
 // Findings lists all of them, those that were accepted with their acceptance.
 func (f findings) Findings(ctx context.Context, now time.Time) ([]keepwatch.Finding, error) {
-	series, err := f.db.Series(ctx)
+	series, err := f.db.PlainSeries(ctx)
 	if err != nil {
 		return nil, err
 	}

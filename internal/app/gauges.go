@@ -52,7 +52,7 @@ func (a *App) gaugesAt(ctx context.Context, now time.Time) (metrics.Snapshot, er
 	for _, s := range all {
 		series[s.Credential] = append(series[s.Credential], s)
 	}
-	hours, err := a.db.Hourly(ctx, now.Add(-24*time.Hour), now)
+	hours, err := a.db.PlainHourly(ctx, now.Add(-24*time.Hour), now)
 	if err != nil {
 		return metrics.Snapshot{}, err
 	}

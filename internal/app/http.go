@@ -121,7 +121,7 @@ func (a *App) proofHealth(ctx context.Context, now time.Time) error {
 	if len(a.config.Load().Credentials) == 0 || now.Sub(a.started) < startGrace {
 		return nil
 	}
-	all, err := a.db.Series(ctx)
+	all, err := a.db.PlainSeries(ctx)
 	if err != nil {
 		return errors.New("the states cannot be read")
 	}

@@ -104,7 +104,7 @@ func (a *App) messagesAgain(ctx context.Context, now time.Time) error {
 	if !a.troubled.Swap(false) {
 		return nil
 	}
-	all, err := a.db.Series(ctx)
+	all, err := a.db.PlainSeries(ctx)
 	if err != nil {
 		a.troubled.Store(true)
 		return err

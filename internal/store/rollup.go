@@ -204,13 +204,20 @@ func collect(ctx context.Context, q querier, ts tallies, table string, width, lo
 	if lo >= hi {
 		return nil
 	}
-	text := "SELECT " + rollupColumns + " FROM " + table + " WHERE start >= $1 AND start < $2 AND series = $3"
-	args := []any{lo, hi, string(series)}
 	if series == "" {
-		text = "SELECT " + rollupColumns + " FROM series s CROSS JOIN " + table + " r WHERE r.series = s.id AND r.start >= $1 AND r.start < $2"
-		args = args[:2]
+		return collectWhere(ctx, q, ts, table, width, lo, hi, "")
 	}
-	rows, err := q.query(ctx, text, args...)
+	rows, err := q.query(ctx, "SELECT "+rollupColumns+" FROM "+table+" WHERE start >= $1 AND start < $2 AND series = $3", lo, hi, string(series))
+	return addTallies(rows, err, ts, width)
+}
+
+// collectWhere adds those of all live series s that a condition lets through.
+func collectWhere(ctx context.Context, q querier, ts tallies, table string, width, lo, hi int64, where string) error {
+	rows, err := q.query(ctx, "SELECT "+rollupColumns+" FROM series s CROSS JOIN "+table+" r WHERE r.series = s.id AND r.start >= $1 AND r.start < $2"+where, lo, hi)
+	return addTallies(rows, err, ts, width)
+}
+
+func addTallies(rows *sql.Rows, err error, ts tallies, width int64) error {
 	return each(rows, err, func(r *sql.Rows) error {
 		id, start, t, err := scanTally(r)
 		if err == nil {
@@ -226,9 +233,17 @@ func collectHot(ctx context.Context, q querier, ts tallies, width, lo, hi int64,
 	if series != "" {
 		where, args = " AND series = $3", append(args, string(series))
 	}
+	if err := collectRuns(ctx, q, ts, width, lo, hi, where, args[2:]...); err != nil {
+		return err
+	}
+	return collectCounted(ctx, q, ts, width, lo, hi, series)
+}
+
+// collectRuns adds the runs of the hot table that a condition lets through.
+func collectRuns(ctx context.Context, q querier, ts tallies, width, lo, hi int64, where string, more ...any) error {
 	rows, err := q.query(ctx, "SELECT series, slot / "+strconv.FormatInt(hourMS, 10)+" AS hour, outcome, CAST(sum(runs) AS bigint), CAST(sum(took) AS bigint), max(took), CAST(sum(requests) AS bigint)"+
-		" FROM hot WHERE slot >= $1 AND slot < $2"+where+" GROUP BY series, slot / "+strconv.FormatInt(hourMS, 10)+", outcome", args...)
-	err = each(rows, err, func(r *sql.Rows) error {
+		" FROM hot WHERE slot >= $1 AND slot < $2"+where+" GROUP BY series, slot / "+strconv.FormatInt(hourMS, 10)+", outcome", append([]any{lo, hi}, more...)...)
+	return each(rows, err, func(r *sql.Rows) error {
 		var id keepwatch.SeriesID
 		var outcome keepwatch.Outcome
 		var hour, runs, sum, most, requests int64
@@ -238,10 +253,6 @@ func collectHot(ctx context.Context, q querier, ts tallies, width, lo, hi int64,
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	return collectCounted(ctx, q, ts, width, lo, hi, series)
 }
 
 // dailyUntil is the first day that is not rolled up.

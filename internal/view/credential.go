@@ -87,7 +87,9 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	for _, h := range c.Holders {
 		d.Holders = append(d.Holders, client.Holder{Name: h.Name, Contact: h.Contact})
 	}
-	d.Dependents = e.dependents(c)
+	if d.Dependents, err = r.dependents(ctx, e, c); err != nil {
+		return client.CredentialDetail{}, err
+	}
 	for _, inc := range e.open {
 		if touches(inc, id) {
 			d.Incidents = append(d.Incidents, incidentOf(inc, e.owners()))

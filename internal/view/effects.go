@@ -16,6 +16,7 @@ import (
 
 // WatchSource reads what is known of counts.
 type WatchSource interface {
+	SeriesOf(ctx context.Context, check keepwatch.CheckID) ([]keepwatch.Series, error)
 	SeriesByID(ctx context.Context, id keepwatch.SeriesID) (keepwatch.Series, error)
 	Hours(ctx context.Context, series keepwatch.SeriesID, from, to time.Time) ([]keepwatch.Hour, error)
 	Models(ctx context.Context, series []keepwatch.SeriesID) (map[keepwatch.SeriesID]keepwatch.Model, error)
@@ -277,16 +278,20 @@ func (r *Reader) addHours(ctx context.Context, d *client.WatchDetail, s keepwatc
 }
 
 // dependents are a credential's own, each with the worst of what is seen of it.
-func (e *estate) dependents(c keepwatch.Credential) []client.Dependent {
+func (r *Reader) dependents(ctx context.Context, e *estate, c keepwatch.Credential) ([]client.Dependent, error) {
 	out := []client.Dependent{}
 	named := map[subjectKey]bool{}
 	for _, n := range e.snap.Watched {
 		named[keyOf(n.Tenant, n.Subject)] = true
 	}
+	watches, err := r.watchesOf(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	for _, dep := range c.Dependents {
 		key := keyOf(c.Tenant, keepwatch.Subject{Kind: keepwatch.SubjectKind(dep.Kind), Key: dep.Key, Unit: c.BusinessUnit})
 		d := client.Dependent{Kind: dep.Kind, Key: dep.Key, Watched: named[key], State: string(keepwatch.StateUnknown)}
-		for i, s := range e.watches[key] {
+		for i, s := range watches[key] {
 			state := string(stateOfWatch(s, e.now))
 			if i > 0 && stateRank(state) >= stateRank(d.State) {
 				continue
@@ -296,5 +301,27 @@ func (e *estate) dependents(c keepwatch.Credential) []client.Dependent {
 		}
 		out = append(out, d)
 	}
-	return out
+	return out, nil
+}
+
+// watchesOf are the series of the subjects in a credential's business unit, of the
+// families that its dependents belong to.
+func (r *Reader) watchesOf(ctx context.Context, c keepwatch.Credential) (map[subjectKey][]keepwatch.Series, error) {
+	out := map[subjectKey][]keepwatch.Series{}
+	if r.from.Watches == nil || len(c.Dependents) == 0 {
+		return out, nil
+	}
+	for _, f := range keepwatch.Families {
+		series, err := r.from.Watches.SeriesOf(ctx, keepwatch.EffectsCheck(c.Tenant, c.BusinessUnit, f))
+		if err != nil {
+			return nil, reading("what hangs on a credential", err)
+		}
+		for _, s := range series {
+			if s.Watch != nil {
+				key := keyOf(s.Tenant, s.Watch.Subject)
+				out[key] = append(out[key], s)
+			}
+		}
+	}
+	return out, nil
 }

@@ -29,7 +29,7 @@ type ExpiringFilter struct {
 
 // Expiring lists one page of what ends.
 func (r *Reader) Expiring(ctx context.Context, now time.Time, f ExpiringFilter, page Page) (client.Expiring, error) {
-	series, err := r.from.Series.Series(ctx)
+	series, err := r.from.Series.PlainSeries(ctx)
 	if err != nil {
 		return client.Expiring{}, reading("states", err)
 	}

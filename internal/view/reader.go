@@ -20,7 +20,9 @@ import (
 // SeriesSource reads what is known of each check.
 type SeriesSource interface {
 	Series(ctx context.Context) ([]keepwatch.Series, error)
-	Hourly(ctx context.Context, from, to time.Time) (map[keepwatch.SeriesID][]keepwatch.Rollup, error)
+	// Those two leave out what lives in SFMC, of which there may be thousands.
+	PlainSeries(ctx context.Context) ([]keepwatch.Series, error)
+	PlainHourly(ctx context.Context, from, to time.Time) (map[keepwatch.SeriesID][]keepwatch.Rollup, error)
 	DailyOf(ctx context.Context, id keepwatch.SeriesID, from, to time.Time) ([]keepwatch.Rollup, error)
 }
 
@@ -110,8 +112,6 @@ type estate struct {
 	hours  map[keepwatch.SeriesID][]keepwatch.Rollup
 	open   []keepwatch.Incident
 	units  map[unitKey]string
-	// watches are the series of each subject.
-	watches map[subjectKey][]keepwatch.Series
 	// incidentOf names the open incident that a credential belongs to.
 	incidentOf map[keepwatch.CredentialID]*keepwatch.Incident
 }
@@ -123,7 +123,7 @@ type unitKey struct {
 
 // load reads the estate as it stands at now.
 func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
-	series, err := r.from.Series.Series(ctx)
+	series, err := r.from.Series.PlainSeries(ctx)
 	if err != nil {
 		return nil, reading("states", err)
 	}
@@ -140,16 +140,9 @@ func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
 		series:     map[keepwatch.CredentialID]keepwatch.Series{},
 		clocks:     map[keepwatch.CredentialID][]keepwatch.Clock{},
 		dated:      map[keepwatch.CredentialID]bool{},
-		watches:    map[subjectKey][]keepwatch.Series{},
 		incidentOf: map[keepwatch.CredentialID]*keepwatch.Incident{},
 	}
 	e.units = unitNames(e.snap)
-	for _, s := range series {
-		if s.Watch != nil {
-			key := keyOf(s.Tenant, s.Watch.Subject)
-			e.watches[key] = append(e.watches[key], s)
-		}
-	}
 	own, seen := ownSeries(series), dateLooks(series)
 	for _, c := range e.snap.Credentials {
 		e.clocks[c.ID] = clocks(c, seen[c.ID], e.snap.zoneOf(c.ID))
@@ -237,7 +230,7 @@ func (c *hourCache) at(ctx context.Context, src SeriesSource, now time.Time) (ma
 	if c.hours != nil && c.from.Equal(from) && now.Before(c.until) && now.After(c.until.Add(-2*hoursKeptFor)) {
 		return c.hours, nil
 	}
-	hours, err := src.Hourly(ctx, from, now)
+	hours, err := src.PlainHourly(ctx, from, now)
 	if err != nil {
 		return nil, err
 	}

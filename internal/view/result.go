@@ -54,7 +54,7 @@ func (r *Reader) checkOf(ctx context.Context, id keepwatch.CredentialID) (keepwa
 	if _, err := e.find(id); err != nil {
 		return "", err
 	}
-	series, err := r.from.Series.Series(ctx)
+	series, err := r.from.Series.PlainSeries(ctx)
 	if err != nil {
 		return "", reading("states", err)
 	}
