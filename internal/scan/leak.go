@@ -11,7 +11,7 @@ import (
 // clue is what one script holds of a call for a token. It says where, and never what:
 // a value that was found is looked at and forgotten.
 type clue struct {
-	endpoint bool   // names a token host, and the path of a token request
+	endpoint bool   // its code names a token host, and the path of a token request
 	host     bool   // names a token host
 	tenant   string // its subdomain, where it stands there
 	literal  place  // a text that looks like a secret, behind the name of one
@@ -42,12 +42,12 @@ func lookForToken(text []byte) clue {
 	if host[2] >= 0 {
 		c.tenant = strings.ToLower(string(text[host[2]:host[3]]))
 	}
-	c.endpoint = sfmc.TokenPath.Match(text)
-	c.literal = secretIn(text)
+	c.literal = secretIn(text) // one in a comment is as public
+	code := withoutComments(text)
+	c.endpoint = sfmc.TokenPath.Match(code) && sfmc.TokenHost.Match(code)
 	if !c.endpoint {
 		return c
 	}
-	code := withoutComments(text)
 	for _, at := range sfmc.TokenPath.FindAllIndex(code, 50) {
 		window := code[max(0, at[0]-near):min(len(code), at[1]+near)]
 		if sfmc.SecretKey.Match(window) && sends.Match(window) {

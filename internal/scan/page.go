@@ -281,6 +281,9 @@ func (r *run) scripts(ctx context.Context, subject string, a reply, d document) 
 			return
 		}
 		u, err := url.Parse(src)
+		if err == nil && u.Scheme == "http" && a.url.Scheme == "https" {
+			return // browsers do not run it
+		}
 		if err == nil {
 			var answer reply
 			if answer, err = r.get(ctx, u, maxBody); err == nil {

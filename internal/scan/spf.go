@@ -263,11 +263,11 @@ func (r *run) spf(ctx context.Context, domain string, signs bool, elsewhere stri
 
 func (w *spfWalk) judge(f *Finding, signs bool, elsewhere string) {
 	switch {
-	case w.broken != "":
-		f.Severity, f.Message, f.Hint = Critical, w.broken, w.hint
 	case w.lookups > maxLookups:
 		f.Severity, f.Message = Critical, fmt.Sprintf("SPF takes %s questions, and receivers ask at most %d: it cannot be evaluated.", atLeast(w.lookups), maxLookups)
 		f.Hint = "Take includes out that nobody needs any more, or move a sender to a subdomain of its own."
+	case w.broken != "":
+		f.Severity, f.Message, f.Hint = Critical, w.broken, w.hint
 	case w.all == '+':
 		f.Severity, f.Message = Critical, "SPF ends with +all: it lets everybody send in this domain's name."
 		f.Hint = "End it with ~all or -all."
