@@ -21,48 +21,51 @@ func (r *run) tenant(ctx context.Context, t Target) {
 		r.unknown(t.Host, err, "subdomain")
 		return
 	}
-	doors := sfmc.Doors(endpoints)
-	r.subdomain(ctx, t.Host, doors)
 	var group sync.WaitGroup
-	for _, d := range doors {
+	for _, d := range r.subdomain(ctx, t.Host, sfmc.Doors(endpoints)) {
 		group.Go(func() {
 			if r.host(ctx, d.URL.Hostname(), d.URL.Port()) {
 				r.door(ctx, d)
-			} else {
-				r.closed(d)
 			}
 		})
 	}
 	group.Wait()
 }
 
-// subdomain asks whether the three hosts resolve. A zone may answer for every name,
-// so that it resolves proves little; that it does not proves that it is wrong.
-func (r *run) subdomain(ctx context.Context, sub string, doors []sfmc.Door) {
+// subdomain asks whether the three hosts resolve, and returns those that may. A zone
+// may answer for every name, so that it resolves proves little; that it does not
+// proves that it is wrong.
+func (r *run) subdomain(ctx context.Context, sub string, doors []sfmc.Door) (open []sfmc.Door) {
 	f := Finding{Check: "subdomain", Subject: sub, Severity: OK, Message: "All three API hosts resolve."}
-	found, missing := []string{}, []string{}
+	found, gone := []string{}, []string{}
+	var unsure error
 	for _, d := range doors {
 		_, err := r.client.Lookup(ctx, d.URL.Hostname())
 		switch {
-		case err == nil:
-			found = append(found, d.Host)
-		case blame(err) == Critical:
-			missing = append(missing, d.Host)
+		case err != nil && missing(err):
+			gone = append(gone, d.Host)
+			continue
+		case err != nil:
+			unsure = err
 		default:
-			r.unknown(sub, err, "subdomain")
-			return
+			found = append(found, d.Host)
 		}
+		open = append(open, d)
 	}
-	f.Evidence = map[string]any{"length": len(sub), "resolve": found, "missing": missing}
+	f.Evidence = map[string]any{"length": len(sub), "resolve": found, "missing": gone}
 	switch {
-	case len(found) == 0:
+	case len(gone) == len(doors):
 		f.Severity, f.Message = Critical, "None of the API hosts exists: no tenant has this subdomain."
 		f.Hint = "Copy the 28 characters before .auth.marketingcloudapis.com from Setup > Apps > Installed Packages > the package > API Integration."
-	case len(missing) > 0:
-		f.Severity, f.Message = Critical, "Of the API hosts, "+strings.Join(missing, " and ")+" does not exist, and "+strings.Join(found, " and ")+" does."
+	case len(gone) > 0:
+		f.Severity, f.Message = Critical, "Of the API hosts, "+strings.Join(gone, " and ")+" does not exist."
 		f.Hint = "Look at the name servers that this machine asks; if others see the same, open a case with Salesforce."
+	case unsure != nil:
+		r.unknown(sub, unsure, "subdomain")
+		return open
 	}
 	r.add(f)
+	return open
 }
 
 // door makes the one request.
@@ -107,24 +110,4 @@ func judged(f Finding, outcome keepwatch.Outcome, said string, took time.Duratio
 		f.Hint = "If it stays so, look from another network: calls of integrations are as slow."
 	}
 	return f
-}
-
-// closed says of a host that took no connection that its request was not made; the
-// finding of the host says why.
-func (r *run) closed(d sfmc.Door) {
-	host := d.URL.Hostname()
-	r.mu.Lock()
-	i, ok := r.index[Finding{Check: "host", Subject: subjectOf(host, d.URL.Port())}.key()]
-	severity := Unknown
-	if ok {
-		severity = r.findings[i].Severity
-	}
-	r.mu.Unlock()
-	checks := []string{"api_host"}
-	if d.Host == "soap" {
-		checks = append(checks, "wsdl")
-	}
-	for _, check := range checks {
-		r.add(Finding{Check: check, Subject: host, Severity: severity, Message: "It takes no connection, so it was not asked.", Hint: "See the host's own line."})
-	}
 }

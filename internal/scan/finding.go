@@ -92,6 +92,9 @@ func (r Report) Worst() Severity {
 	return slices.MaxFunc(r.Findings, func(a, b Finding) int { return cmp.Compare(a.Severity.Rank(), b.Severity.Rank()) }).Severity
 }
 
+// unlooked begins the message of what is unknown.
+const unlooked = "It could not be looked at: "
+
 // Blind reports whether nothing of the target could be looked at, and an example of
 // why: then it is likely that this machine has no network.
 func (r Report) Blind() (why string, blind bool) {
@@ -103,7 +106,7 @@ func (r Report) Blind() (why string, blind bool) {
 		if f.Severity != Unknown {
 			return "", false
 		}
-		why = cmp.Or(why, f.Message)
+		why = cmp.Or(why, strings.TrimPrefix(f.Message, unlooked))
 	}
 	return why, why != ""
 }

@@ -51,7 +51,7 @@ func (r *run) host(ctx context.Context, host, port string) bool {
 		r.polite.bury(address, err)
 		severity := blame(err)
 		f := Finding{Check: "host", Subject: subject, Severity: severity, Evidence: map[string]any{"port": port, "took_ms": took},
-			Message: "It could not be looked at: " + words(err) + ".", Hint: hintOf(err)}
+			Message: unlooked + words(err) + ".", Hint: hintOf(err)}
 		if severity == Critical {
 			f.Message = "It cannot be used: " + words(err) + "."
 			f.Hint = "Whoever follows a link to it sees an error page. Look at the DNS record and at who serves it."

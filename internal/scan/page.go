@@ -3,6 +3,7 @@ package scan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -28,8 +29,9 @@ func (r *run) page(ctx context.Context, t Target) {
 	}
 	var group sync.WaitGroup
 	defer group.Wait()
-	if t.URL.Scheme == "https" {
-		r.host(ctx, t.Host, t.URL.Port())
+	if t.URL.Scheme == "https" && !r.host(ctx, t.Host, t.URL.Port()) {
+		r.unknown(t.Name, errors.New("the page's host cannot be asked"), "public_token_call")
+		return
 	}
 	if t.URL.Scheme == "https" && t.URL.Port() == "" {
 		group.Go(func() { r.inTheOpen(ctx, t.URL) })

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -43,6 +45,8 @@ type resolver struct {
 	err     error // why there is none
 	asking  chan struct{}
 
+	names atomic.Bool // some name was resolved
+
 	mu    sync.Mutex
 	asked int
 	known map[question]*result
@@ -75,6 +79,22 @@ func newResolver(server string) *resolver {
 		r.servers = append(r.servers, net.JoinHostPort(s, config.Port))
 	}
 	return r
+}
+
+// ParseResolver reads the address of a name server; the port may be left out, and ""
+// is the system's.
+func ParseResolver(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		host, port = strings.Trim(text, "[]"), "53"
+	}
+	if _, err := netip.ParseAddr(host); err != nil || !goodPort(port) {
+		return "", keepwatch.WithHint(fmt.Errorf("%q is no address of a name server: %w", clean(text, 80), keepwatch.ErrInvalid), "write it like 9.9.9.9 or 9.9.9.9:53")
+	}
+	return net.JoinHostPort(host, port), nil
 }
 
 // ask asks once for each name and type; the others wait for that answer.
@@ -131,7 +151,11 @@ func (r *resolver) fresh(ctx context.Context, q question) (answer, error) {
 	default:
 		return answer{}, &net.DNSError{Err: "the name server answers " + dns.RcodeToString[reply.Rcode], Name: q.name, IsTemporary: true}
 	}
-	return read(reply, q, bogus), nil
+	a := read(reply, q, bogus)
+	if len(a.records) > 0 {
+		r.names.Store(true)
+	}
+	return a, nil
 }
 
 func read(reply *dns.Msg, q question, bogus bool) answer {
@@ -242,6 +266,7 @@ func addressOf(rr dns.RR) (netip.Addr, bool) {
 type network struct {
 	own   *resolver // nil: the system's
 	under egress.Network
+	names *atomic.Bool   // some name was resolved
 	noted func(net.Addr) // hears of the address that connections leave from
 }
 
@@ -253,6 +278,9 @@ func (n network) Lookup(ctx context.Context, host string) ([]netip.Addr, error) 
 		return n.own.addresses(ctx, host)
 	}
 	list, err := n.under.Lookup(ctx, host)
+	if len(list) > 0 {
+		n.names.Store(true)
+	}
 	return list[:min(len(list), maxAddresses)], err
 }
 

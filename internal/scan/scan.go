@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"keepwatch"
 	"keepwatch/internal/certs"
 	"keepwatch/internal/egress"
@@ -60,10 +62,16 @@ func Run(ctx context.Context, o Options, q Request) Report {
 	defer cancel()
 	r := newRun(o, q, began)
 	defer r.client.CloseIdle()
+	if a, err := r.dns.ask(ctx, landmark, dns.TypeNS); err == nil && len(a.records) == 0 {
+		r.tell = nil // what would be told may have to be taken back
+	}
 	for _, t := range q.Targets {
 		r.group.Go(func() { r.target(ctx, t) })
 	}
 	r.group.Wait()
+	if !r.connected(ctx) {
+		r.disown()
+	}
 	r.trust(ctx)
 	r.calendar()
 	r.ourAddress()
@@ -77,6 +85,31 @@ func Run(ctx context.Context, o Options, q Request) Report {
 	report.Target = strings.Join(report.Targets, ", ")
 	report.finish()
 	return report
+}
+
+// landmark is a name that every name server of the internet knows.
+const landmark = "com."
+
+// connected reports whether the name servers know any name at all. Where there is no
+// way out, some say of every name that it does not exist: then nothing of that is true
+// of the target.
+func (r *run) connected(ctx context.Context) bool {
+	if r.dns.names.Load() || r.local.IsValid() {
+		return true
+	}
+	a, err := r.dns.ask(ctx, landmark, dns.TypeNS)
+	return err != nil || len(a.records) > 0 // an error has made everything unknown already
+}
+
+// disown takes back what was said of names.
+func (r *run) disown() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.findings {
+		f := &r.findings[i]
+		*f = Finding{Check: f.Check, Subject: f.Subject, Severity: Unknown, Evidence: map[string]any{},
+			Message: unlooked + "the name server of this machine knows no name of the internet."}
+	}
 }
 
 // run is one scan under way.
@@ -113,7 +146,7 @@ func newRun(o Options, q Request, now time.Time) *run {
 	if under == nil {
 		under = egress.System{}
 	}
-	through := network{under: under, noted: r.noted}
+	through := network{under: under, names: &r.dns.names, noted: r.noted}
 	if o.Resolver != "" {
 		through.own = r.dns
 	}
@@ -180,7 +213,7 @@ func (r *run) add(f Finding) {
 // unknown says of several checks that they could not be made.
 func (r *run) unknown(subject string, why error, checks ...string) {
 	for _, check := range checks {
-		r.add(Finding{Check: check, Subject: subject, Severity: Unknown, Message: "It could not be looked at: " + words(why) + ".", Hint: hintOf(why)})
+		r.add(Finding{Check: check, Subject: subject, Severity: Unknown, Message: unlooked + words(why) + ".", Hint: hintOf(why)})
 	}
 }
 

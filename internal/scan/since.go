@@ -62,6 +62,9 @@ func Compare(before, now Report) []Change {
 	blurred := map[string]bool{} // subjects of which something is not known now
 	for _, f := range now.Findings {
 		there[f.key()] = true
+		if f.Check == "host" && f.Severity.Rank() >= Unknown.Rank() {
+			blurred[f.Subject] = true // what stands behind it was not looked at
+		}
 		if f.Severity == Unknown {
 			blurred[f.Subject] = true
 			continue

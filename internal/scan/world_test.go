@@ -105,15 +105,8 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, zone: map[string]map[uint16][]dns.RR{}, handlers: map[string]dns.HandlerFunc{}, table: map[string]string{}}
 	w.root = w.issue("World Root", nil, authority)
 	w.inter = w.issue("World Intermediate", w.root, authority)
-	packet, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	packet, listener := bothWays(t)
 	w.dns = packet.LocalAddr().String()
-	listener, err := net.Listen("tcp", w.dns)
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, s := range []*dns.Server{{PacketConn: packet, Handler: dns.HandlerFunc(w.answer)}, {Listener: listener, Handler: dns.HandlerFunc(w.answer)}} {
 		ready := make(chan struct{})
 		s.NotifyStartedFunc = func() { close(ready) }
@@ -121,11 +114,30 @@ func newWorld(t testing.TB) *world {
 		<-ready
 		t.Cleanup(func() { _ = s.Shutdown() })
 	}
+	w.record("com. NS a.gtld-servers.net.")
 	w.record("cust-spf.exacttarget.com. TXT \"v=spf1 ip4:64.132.92.0/24 ip4:13.111.0.0/16 -all\"")
 	for _, host := range []string{"reply.s7.exacttarget.com", "bounces.s7.exacttarget.com", "reply.s10.exacttarget.com"} {
 		w.record(host + ". A 127.0.9.9")
 	}
 	return w
+}
+
+// bothWays listens on one port over UDP and TCP.
+func bothWays(t testing.TB) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for range 20 {
+		packet, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener, err := net.Listen("tcp", packet.LocalAddr().String())
+		if err == nil {
+			return packet, listener
+		}
+		_ = packet.Close() // somebody has the port over TCP
+	}
+	t.Fatal("no port is free both ways")
+	return nil, nil
 }
 
 // record adds records in the form of a zone file.
