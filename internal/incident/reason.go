@@ -26,5 +26,6 @@ const (
 	ReasonDrift            = "drift"                   // opened: something changed by itself
 	ReasonDriftKnown       = "drift_acknowledged"      // resolved: somebody knows of the change
 	ReasonDriftAged        = "drift_aged"              // resolved: it was said a week ago
+	ReasonMended           = "mended"                  // resolved: a scan finds it as it should be
 	ReasonRemoved          = "removed"                 // left, resolved: the check is no longer configured
 )
