@@ -82,6 +82,7 @@ type App struct {
 
 	cockpit    *rotate.Cockpit
 	discoverer *discovery.Discoverer
+	scans      *scans
 	revision   atomic.Pointer[string] // of the records in force
 
 	registry   *prometheus.Registry
@@ -153,6 +154,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 		Guarded:          certs.New(certs.Options{Secrets: a.secrets, Egress: a.guarded}),
 	})
 	a.discoverer = discovery.New(discovery.Options{Secrets: a.secrets, Egress: a.egress, Logger: opts.Logger})
+	a.scans = newScans(a)
 	a.cockpit = a.newCockpit(cfg)
 	e, err := a.compose(ctx, cfg, time.Now())
 	if err != nil {

@@ -42,6 +42,9 @@ func (a *App) newDispatcher() *schedule.Dispatcher {
 // first. A kind of check is one line here.
 func (a *App) run(ctx context.Context, s keepwatch.Slot) []keepwatch.Observation {
 	cfg := a.config.Load()
+	if s.Check.Kind == keepwatch.CheckScan {
+		return a.scans.scheduled(ctx, cfg, s)
+	}
 	cred, ok := cfg.Credential(s.Check.Credential)
 	if !ok {
 		return []keepwatch.Observation{a.gone(s)}

@@ -39,7 +39,7 @@ func scanKind() kind[scanDraft] {
 // business, so a faulty one is not repeated.
 func scanTarget() kind[scan.Target] {
 	const allowed = "a subdomain of 28 characters, a domain, HOST:PORT, or https://HOST/PATH"
-	return kind[scan.Target]{orEnv(schema{"type": "string", "minLength": 1, "maxLength": 2000}), func(s spot) (scan.Target, bool) {
+	return kind[scan.Target]{orEnv(schema{"type": "string"}), func(s spot) (scan.Target, bool) {
 		w, ok := s.read(allowed)
 		if !ok {
 			return scan.Target{}, false
@@ -54,7 +54,7 @@ func scanTarget() kind[scan.Target] {
 
 // resolver reads the address of a name server.
 func resolver() kind[string] {
-	return parsed(schema{"type": "string", "minLength": 1}, "the address of a name server", "an address like 9.9.9.9 or 9.9.9.9:53", func(v string) (string, bool) {
+	return parsed(schema{"type": "string"}, "the address of a name server", "an address like 9.9.9.9 or 9.9.9.9:53", func(v string) (string, bool) {
 		server, err := scan.ParseResolver(v)
 		return server, err == nil && server != ""
 	})

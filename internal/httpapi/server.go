@@ -58,6 +58,7 @@ type Options struct {
 	Feeds     Feeds
 	Rotations Rotations
 	Discover  Discoverer
+	Scans     Scans
 	BaseURL   string // for addresses in answers; "" where nobody set it
 	Reload    func(ctx context.Context) (client.Reloaded, error)
 	Health    func(ctx context.Context) client.Health
@@ -93,6 +94,7 @@ func New(o Options) http.Handler {
 	a.expiringRoutes()
 	a.feedRoutes()
 	a.rotationRoutes()
+	a.scanRoutes()
 	a.healthRoutes()
 	a.mux.Handle("GET /metrics", a.Metrics)
 	a.openAPIRoute()

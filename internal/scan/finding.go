@@ -111,8 +111,8 @@ func (r Report) Blind() (why string, blind bool) {
 	return why, why != ""
 }
 
-// finish sorts and counts: the loudest first, then in the order of the checks.
-func (r *Report) finish() {
+// Order sorts and counts: the loudest first, then in the order of the checks.
+func (r *Report) Order() {
 	order := map[string]int{}
 	for i, c := range Checks {
 		order[c.Name] = i

@@ -83,7 +83,7 @@ func Run(ctx context.Context, o Options, q Request) Report {
 		report.Targets = append(report.Targets, t.Name)
 	}
 	report.Target = strings.Join(report.Targets, ", ")
-	report.finish()
+	report.Order()
 	return report
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // What anybody can see of a tenant from outside, without a credential. Sources are
-// named in docs/sfmc-facts.md.
+// named in docs/scan.md.
 
 // BrandedLabels are the hosts that SFMC serves under a customer's domain: pages,
 // links and pictures in mails, the view in a browser.
@@ -137,7 +137,7 @@ func TrustURL(base, stack string) string {
 }
 
 // TrustBase is the public status interface. It is being replaced by one that wants a
-// token of a person; see docs/sfmc-facts.md.
+// token of a person; see docs/scan.md.
 const TrustBase = "https://api.status.salesforce.com"
 
 // TrustStatus reads the status word of an answer; ok is false for what is none.

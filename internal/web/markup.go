@@ -9,6 +9,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/client"
+	"keepwatch/internal/scan"
 	"keepwatch/internal/view"
 )
 
@@ -17,7 +18,7 @@ import (
 func parseTemplates(a *assets) map[string]*template.Template {
 	shared := template.Must(template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	set := map[string]*template.Template{}
-	for _, name := range []string{"overview", "credential", "expiring", "tick", "incidents", "incident", "sign-in", "error"} {
+	for _, name := range []string{"overview", "credential", "expiring", "tick", "incidents", "incident", "scans", "scan", "sign-in", "error"} {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set
@@ -50,6 +51,7 @@ func functions(a *assets) template.FuncMap {
 		"without":   func(message string, id *string) string { return strings.TrimPrefix(message, *id+": ") },
 		"triple":    func(a, b, c any) [3]any { return [3]any{a, b, c} },
 		"thousands": thousands,
+		"scantone":  scanTone, "scantitle": scan.Title, "scanevidence": scan.EvidenceLines,
 	}
 }
 
