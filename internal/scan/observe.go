@@ -41,7 +41,9 @@ func Observe(s keepwatch.Slot, r Report, before Standing, ladder []time.Duration
 				found = append(found, o)
 			}
 		}
-		if seen := f.Facts(); len(seen) > 0 {
+		// What is told of as worse is not told of as changed, too; as long as it is told of,
+		// what was before stays what it is compared with.
+		if seen := f.Facts(); len(seen) > 0 && !after[f.Name()].Told {
 			found = append(found, w.facts(f, seen))
 		}
 	}

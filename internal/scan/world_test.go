@@ -140,6 +140,22 @@ func bothWays(t testing.TB) (net.PacketConn, net.Listener) {
 	return nil, nil
 }
 
+// emptyServer is a name server of a network without a way out: no name exists.
+func emptyServer(t testing.TB) string {
+	t.Helper()
+	packet, listener := bothWays(t)
+	_ = listener.Close()
+	s := &dns.Server{PacketConn: packet, Handler: dns.HandlerFunc(func(rw dns.ResponseWriter, q *dns.Msg) {
+		_ = rw.WriteMsg(new(dns.Msg).SetRcode(q, dns.RcodeNameError))
+	})}
+	ready := make(chan struct{})
+	s.NotifyStartedFunc = func() { close(ready) }
+	go func() { _ = s.ActivateAndServe() }()
+	<-ready
+	t.Cleanup(func() { _ = s.Shutdown() })
+	return packet.LocalAddr().String()
+}
+
 // record adds records in the form of a zone file.
 func (w *world) record(lines ...string) {
 	w.t.Helper()
