@@ -278,7 +278,7 @@ func (p *scanProgress) end(report scan.Report) {
 	if p.terminal {
 		fmt.Fprint(p.e.stderr, "\r\x1b[K")
 	}
-	took := time.Duration(report.TookMS * float64(time.Millisecond)).Round(10 * time.Millisecond)
+	took := time.Duration(report.TookMS * float64(time.Millisecond)).Round(time.Millisecond)
 	p.e.progress("%s looked at in %s", counted(len(report.Findings), "thing"), took)
 	if report.Partial {
 		p.e.progress("time was up before everything had been looked at; what is missing is unknown")

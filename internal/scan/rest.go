@@ -70,7 +70,9 @@ func (r *run) calendar() {
 	if !r.generated.IsZero() {
 		d := keepwatch.SecretDeadline(r.generated)
 		days := int(d.At.Sub(r.now).Hours() / 24)
-		rule.Severity = nearness(r.generated.In(time.UTC), d.At, r.now)
+		if s := nearness(r.generated.In(time.UTC), d.At, r.now); s != OK { // who asked for it wants to read it
+			rule.Severity = s
+		}
 		rule.Evidence["generated"], rule.Evidence["ends"], rule.Evidence["days_left"] = r.generated.String(), d.At.UTC().Format(time.DateOnly), days
 		rule.Message = "The secret that was generated on " + r.generated.String() + " ends on " + d.At.UTC().Format(time.DateOnly) + ", in " + plural(days, "day") + "."
 		rule.Hint = "Write the day down in the inventory: keepwatch warns of it."
