@@ -15,12 +15,32 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+// Every command line of the page is one that the program takes.
+func TestExamplesOfTheScanPage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "scan.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := examples(string(text))
+	if len(lines) < 3 {
+		t.Errorf("only %d command lines", len(lines))
+	}
+	for _, line := range lines {
+		line, _, _ = strings.Cut(line, " >")
+		if _, err := parserOf(t).Parse(strings.Fields(line)[1:]); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
 
 // outsideSecret has the form of a client secret; no output of a scan may hold it.
 const outsideSecret = "Zq8w3Rt6Yp1Kd9Lm4Xv7Bn2C"

@@ -47,7 +47,7 @@ func TestFortyHostsOfWhichTenHang(t *testing.T) {
 		}
 		w.site(h, w.chain(h), nil)
 	}
-	limit := time.Second
+	limit := 2 * time.Second
 	began := time.Now()
 	report := w.within(limit, targets...)
 	t.Logf("40 hosts, 10 hanging, limit %s: done in %s", limit, time.Since(began).Round(time.Millisecond))
@@ -90,7 +90,7 @@ func TestTypicalTarget(t *testing.T) {
 	w.site("status.test", w.chain("status.test"), body(`{"status":"OK"}`))
 	o := w.options()
 	o.Network = far{w}
-	w.lag = 40 * time.Millisecond
+	w.lag.Store(int64(40 * time.Millisecond))
 	began := time.Now()
 	report := Run(t.Context(), o, Request{Targets: w.targets(sub, domain, "https://cloud."+domain+"/offer")})
 	took := time.Since(began)
@@ -179,7 +179,7 @@ func TestRebinding(t *testing.T) {
 	w.forget("cloud.shop.test", dns.TypeA)
 	w.record("cloud.shop.test. A " + address)
 	var turn atomic.Int32
-	w.handlers["cloud.turn.test."] = func(rw dns.ResponseWriter, q *dns.Msg) {
+	w.handle("cloud.turn.test", func(rw dns.ResponseWriter, q *dns.Msg) {
 		reply := new(dns.Msg).SetReply(q)
 		if q.Question[0].Qtype == dns.TypeA {
 			to := inside
@@ -190,7 +190,7 @@ func TestRebinding(t *testing.T) {
 			reply.Answer = append(reply.Answer, rr)
 		}
 		_ = rw.WriteMsg(reply)
-	}
+	})
 	o := w.options()
 	o.AllowPrivate, o.Network = false, public{w, map[string]string{address: outside}}
 	report := Run(t.Context(), o, Request{Targets: w.targets("https://cloud.shop.test/meta", "https://cloud.shop.test/named", "https://cloud.shop.test/", "https://cloud.turn.test/")})
@@ -304,7 +304,7 @@ func TestHostileAnswers(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	report := w.within(5*time.Second, targets...)
+	report := w.within(15*time.Second, targets...)
 	runtime.ReadMemStats(&after)
 	t.Logf("%d requests, %d MiB were sent by the servers, %d MiB allocated in all, %d hops", w.requests.Load(), sent.Load()>>20, (after.TotalAlloc-before.TotalAlloc)>>20, hops.Load())
 	if report.Partial {
@@ -340,40 +340,40 @@ func TestHostileAnswers(t *testing.T) {
 // includes that multiply, and a server that says nothing.
 func TestHostileNameServer(t *testing.T) {
 	w := newWorld(t)
-	full := func(line string) dns.HandlerFunc { // 10,000 records, as many as a message holds
-		return func(rw dns.ResponseWriter, q *dns.Msg) {
-			reply := new(dns.Msg).SetReply(q)
-			reply.Compress = true
-			if _, udp := rw.LocalAddr().(*net.UDPAddr); udp {
-				reply.Truncated = true
-				_ = rw.WriteMsg(reply)
-				return
+	full := func(name, line string) { // 10,000 records, as many of them as a message holds
+		reply := &dns.Msg{Compress: true}
+		for i := range 10_000 {
+			text := line
+			if strings.Contains(text, "%d") {
+				text = fmt.Sprintf(line, i/250%250, i%250)
 			}
-			for i := range 10_000 {
-				text := line
-				if strings.Contains(text, "%d") {
-					text = fmt.Sprintf(line, i/250%250, i%250)
-				}
-				rr, err := dns.NewRR(q.Question[0].Name + " 1 IN " + text)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if rr.Header().Rrtype == q.Question[0].Qtype {
-					reply.Answer = append(reply.Answer, rr)
-				}
+			rr, err := dns.NewRR(name + " 1 IN " + text)
+			if err != nil {
+				t.Fatal(err)
 			}
-			for size := reply.Len(); size > dns.MaxMsgSize; size = reply.Len() {
-				reply.Answer = reply.Answer[:len(reply.Answer)*dns.MaxMsgSize/size-16]
-			}
-			_ = rw.WriteMsg(reply)
+			reply.Answer = append(reply.Answer, rr)
 		}
+		reply.SetQuestion(name, reply.Answer[0].Header().Rrtype)
+		for size := reply.Len(); size > dns.MaxMsgSize; size = reply.Len() {
+			reply.Answer = reply.Answer[:len(reply.Answer)*dns.MaxMsgSize/size-16]
+		}
+		w.handle(name, func(rw dns.ResponseWriter, q *dns.Msg) {
+			answer := new(dns.Msg).SetReply(q)
+			if q.Question[0].Qtype == reply.Question[0].Qtype {
+				answer.Answer, answer.Compress = reply.Answer, true
+			}
+			if _, udp := rw.LocalAddr().(*net.UDPAddr); udp && len(answer.Answer) > 0 {
+				answer.Truncated, answer.Answer = true, nil
+			}
+			_ = rw.WriteMsg(answer)
+		})
+		t.Logf("%s: %d records in %d bytes", name, len(reply.Answer), reply.Len())
 	}
-	w.handlers["click.crowd.test."] = full("A 127.77.%d.%d")
+	full("click.crowd.test.", "A 127.77.%d.%d")
 	w.sender("texts.test")
-	w.handlers["texts.test."] = full(`TXT "v=spf1 -all"`)
+	full("texts.test.", `TXT "v=spf1 -all"`)
 	w.sender("servers.test")
-	w.handlers["servers.test."] = full("MX 10 mx.gone%d-%d.example.")
+	full("servers.test.", "MX 10 mx.gone%d-%d.example.")
 	// Each name includes two more.
 	w.sender("doubling.test")
 	w.forget("doubling.test", dns.TypeTXT)

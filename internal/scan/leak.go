@@ -33,16 +33,22 @@ var sends = regexp.MustCompile(`(?i)\bfetch\s*\(|XMLHttpRequest|\baxios\b|\$\.(?
 // lookForToken searches a script. It is linear in the script's length.
 func lookForToken(text []byte) clue {
 	var c clue
+	// Most scripts hold neither, and a look for words is far cheaper than a pattern.
+	lower := bytes.ToLower(text)
+	if bytes.Contains(lower, []byte("secret")) {
+		c.literal = secretIn(text) // one in a comment is as public
+	}
+	if !bytes.Contains(lower, []byte("marketingcloudapis")) && !bytes.Contains(lower, []byte("exacttargetapis")) {
+		return c
+	}
 	host := sfmc.TokenHost.FindSubmatchIndex(text)
 	if host == nil {
-		c.literal = secretIn(text)
 		return c
 	}
 	c.host, c.token = true, placeOf(text, host[0])
 	if host[2] >= 0 {
 		c.tenant = strings.ToLower(string(text[host[2]:host[3]]))
 	}
-	c.literal = secretIn(text) // one in a comment is as public
 	code := withoutComments(text)
 	c.endpoint = sfmc.TokenPath.Match(code) && sfmc.TokenHost.Match(code)
 	if !c.endpoint {

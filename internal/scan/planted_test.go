@@ -143,7 +143,7 @@ func senders(w *world, add func(name, check, subject string, severity Severity, 
 		w.record("reply." + d + ". MX 10 reply.s10.exacttarget.com.")
 	})
 	domain("bogus", "dnssec", "", Critical, "state", func(d string) {
-		w.handlers[dns.CanonicalName(d)] = func(rw dns.ResponseWriter, q *dns.Msg) {
+		w.handle(d, func(rw dns.ResponseWriter, q *dns.Msg) {
 			reply := new(dns.Msg).SetReply(q)
 			if q.CheckingDisabled {
 				w.fill(reply, dns.CanonicalName(q.Question[0].Name), q.Question[0].Qtype)
@@ -151,7 +151,7 @@ func senders(w *world, add func(name, check, subject string, severity Severity, 
 				reply.Rcode = dns.RcodeServerFailure
 			}
 			_ = rw.WriteMsg(reply)
-		}
+		})
 	})
 	add("no such domain", "mx", "nowhere.example", Critical, "servers", "nowhere.example")
 }

@@ -264,7 +264,7 @@ func (r *run) spf(ctx context.Context, domain string, signs bool, elsewhere stri
 func (w *spfWalk) judge(f *Finding, signs bool, elsewhere string) {
 	switch {
 	case w.lookups > maxLookups:
-		f.Severity, f.Message = Critical, fmt.Sprintf("SPF takes %s questions, and receivers ask at most %d: it cannot be evaluated.", atLeast(w.lookups), maxLookups)
+		f.Severity, f.Message = Critical, fmt.Sprintf("SPF takes %s DNS lookups, and receivers make at most %d: it cannot be evaluated.", atLeast(w.lookups), maxLookups)
 		f.Hint = "Take includes out that nobody needs any more, or move a sender to a subdomain of its own."
 	case w.broken != "":
 		f.Severity, f.Message, f.Hint = Critical, w.broken, w.hint
@@ -280,7 +280,7 @@ func (w *spfWalk) judge(f *Finding, signs bool, elsewhere string) {
 		f.Severity, f.Message = Info, "SPF says nothing of senders that it does not name."
 		f.Hint = "End it with ~all or -all."
 	default:
-		f.Message = fmt.Sprintf("SPF can be evaluated with %s of %d", plural(w.lookups, "question"), maxLookups)
+		f.Message = fmt.Sprintf("SPF can be evaluated with %d of %d DNS lookups", w.lookups, maxLookups)
 		switch {
 		case w.includesSFMC():
 			f.Message += ", and lets SFMC send"

@@ -43,7 +43,7 @@ type world struct {
 	dialed   []string
 	requests atomic.Int64
 	asked    atomic.Int64 // of the name server
-	lag      time.Duration
+	lag      atomic.Int64 // of its answers
 }
 
 type issued struct {
@@ -175,6 +175,13 @@ func (w *world) record(lines ...string) {
 	}
 }
 
+// handle lets a name answer by itself.
+func (w *world) handle(name string, by dns.HandlerFunc) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.handlers[dns.CanonicalName(name)] = by
+}
+
 // forget removes what a name has of a type.
 func (w *world) forget(name string, kind uint16) {
 	w.mu.Lock()
@@ -184,7 +191,7 @@ func (w *world) forget(name string, kind uint16) {
 
 func (w *world) answer(rw dns.ResponseWriter, q *dns.Msg) {
 	w.asked.Add(1)
-	time.Sleep(w.lag) // a name server that is far away
+	time.Sleep(time.Duration(w.lag.Load())) // a name server that is far away
 	name, kind := dns.CanonicalName(q.Question[0].Name), q.Question[0].Qtype
 	w.mu.Lock()
 	own := w.handlers[name]

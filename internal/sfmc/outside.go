@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,7 +108,7 @@ func (d Door) Answered(status int, contentType string, body []byte) (keepwatch.O
 	case status >= 500 && bytes.Contains(bytes.ToLower(body[:min(len(body), 4096)]), []byte("maintenance")):
 		return keepwatch.Maintenance, "it announces maintenance"
 	case status >= 500:
-		return keepwatch.PlatformError, "it fails (HTTP " + http.StatusText(status) + ")"
+		return keepwatch.PlatformError, "it fails (HTTP " + strconv.Itoa(status) + ")"
 	case d.Host == "auth": // what its root says is not documented; that it answers is enough
 		return keepwatch.OK, "it answers"
 	case d.Host == "soap":
