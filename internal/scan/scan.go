@@ -101,12 +101,16 @@ func (r *run) connected(ctx context.Context) bool {
 	return err != nil || len(a.records) > 0 // an error has made everything unknown already
 }
 
-// disown takes back what was said of names.
+// disown takes back what was said of names. What was refused because of its address
+// stays so.
 func (r *run) disown() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range r.findings {
 		f := &r.findings[i]
+		if f.Severity == Unknown && f.Hint != "" {
+			continue
+		}
 		*f = Finding{Check: f.Check, Subject: f.Subject, Severity: Unknown, Evidence: map[string]any{},
 			Message: unlooked + "the name server of this machine knows no name of the internet."}
 	}
