@@ -2,6 +2,7 @@ package keepwatch
 
 import (
 	"hash/fnv"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,8 @@ const (
 	CheckDiscovery CheckKind = "discovery"
 	// CheckEffects reads SFMC's own counters of one family in one business unit.
 	CheckEffects CheckKind = "effects"
+	// CheckScan looks at one target from outside, without a credential.
+	CheckScan CheckKind = "scan"
 )
 
 // CheckOf names a check of a credential that is not its own test.
@@ -48,6 +51,20 @@ var Families = []Family{FamilyJourneys, FamilyDataExtensions, FamilyAutomations,
 func EffectsCheck(tenant TenantID, unit MID, family Family) CheckID {
 	return CheckID(string(CheckEffects) + ":" + string(tenant) + ":" + unit.String() + ":" + string(family))
 }
+
+// ScanCheck names the check that scans a target. A long address is told by its
+// beginning and a digest.
+func ScanCheck(target string) CheckID {
+	const most = 80
+	if len(target) > most {
+		target = target[:most-20] + "~" + Digest(target)
+	}
+	return CheckID(string(CheckScan) + ":" + target)
+}
+
+// OfScan reports whether a check is a scan: what it finds is about a host or a
+// domain, and about no credential.
+func (id CheckID) OfScan() bool { return strings.HasPrefix(string(id), string(CheckScan)+":") }
 
 // Reason says why a run was handed out.
 type Reason string

@@ -58,6 +58,7 @@ type Observation struct {
 	Due          *Due          // a look at a clock; nil otherwise
 	Seen         []Fact        // what was seen of a thing that should not change by itself
 	Watch        *Watch        // of a look at one subject's counters; nil otherwise
+	Severity     Severity      // of a look that judges how loud it is; "" takes the outcome's
 	Transcript   string        // redacted, size-capped; kept for failures and the last 3 good runs
 
 	// Count and Window stand for an aggregate of like events; Count 0 means one.

@@ -203,7 +203,7 @@ var Outcomes = []OutcomeInfo{
 	{DateContradicted, CategoryNone, StateHealthy, SeverityInfo, ExitOK, ScopeNone, ConfirmNever, false, "the known end date has passed, yet a fresh token is granted"},
 	{Expiring, CategoryNone, StateHealthy, SeverityWarning, ExitWarning, ScopeCredential, ConfirmDate, false, "a date comes near, and a rung of its ladder is reached"},
 	{Expired, CategoryNone, StateExpired, SeverityCritical, ExitCritical, ScopeCredential, ConfirmDate, false, "a known date has passed"},
-	{Drifted, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeCredential, ConfirmDate, false, "issuer, key, names or chain changed since the last time"},
+	{Drifted, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeCredential, ConfirmDate, false, "issuer, key, names or chain changed since the last time, or what a scan sees became worse"},
 
 	{JourneyStalled, CategoryNone, StateFailing, SeverityCritical, ExitCritical, ScopeEffect, ConfirmJudged, false, "a journey that runs takes no contacts any more"},
 	{JourneyActivityFailing, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeEffect, ConfirmJudged, false, "an activity inside a journey fails while the journey runs on"},

@@ -83,6 +83,7 @@ type App struct {
 	cockpit    *rotate.Cockpit
 	discoverer *discovery.Discoverer
 	effects    *effects
+	scans      *scans
 	revision   atomic.Pointer[string] // of the records in force
 
 	registry   *prometheus.Registry
@@ -155,6 +156,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	})
 	a.discoverer = discovery.New(discovery.Options{Secrets: a.secrets, Egress: a.egress, Logger: opts.Logger})
 	a.effects = a.newEffects()
+	a.scans = newScans(a)
 	a.cockpit = a.newCockpit(cfg)
 	e, err := a.compose(ctx, cfg, time.Now())
 	if err != nil {

@@ -196,29 +196,34 @@ func (r *Reader) nameServer() (string, error) {
 	return net.JoinHostPort(config.Servers[0], config.Port), nil
 }
 
-// forbidden is the problem of a certificate whose next one would not be issued.
-// Only a certificate that callers trust has a public authority behind it. When
-// the name servers do not answer, what they said last still holds: a problem that
-// came and went with them would be drift.
-func (r *Reader) forbidden(ctx context.Context, c *x509.Certificate, name string) []Problem {
+// lookAtCAA adds what the name servers say of the next certificate, and the problem
+// when it would not be issued. Only a certificate that callers trust has a public
+// authority behind it. When the name servers do not answer, what they said last still
+// holds: a problem that came and went with them would be drift.
+func (r *Reader) lookAtCAA(ctx context.Context, f *Found, c *x509.Certificate, name string) {
 	answer, ok, err := r.CAA(ctx, c, name)
 	if err != nil {
+		f.CAAUnasked = true
 		if kept, found := r.answers.Load(name); found {
 			answer, ok = kept.(CAA)
 		}
 	} else if ok {
 		r.answers.Store(name, answer)
 	}
-	if !ok || !answer.Forbidden {
-		return nil
+	if !ok {
+		return
+	}
+	f.CAA = &answer
+	if !answer.Forbidden {
+		return
 	}
 	allowed := "nobody"
 	if len(answer.Allowed) > 0 {
 		allowed = clean(strings.Join(answer.Allowed, ", "), 160)
 	}
-	return []Problem{{
+	f.Problems = append(f.Problems, Problem{
 		Name:    CAAForbids,
 		Message: fmt.Sprintf("The CAA records of %s let only %s issue certificates, so %s cannot renew this one.", answer.Domain, allowed, answer.Issuer),
 		Hint:    "Add a CAA record for " + answer.Issuer + " before the certificate ends; SFMC renews its own with DigiCert (digicert.com).",
-	}}
+	})
 }

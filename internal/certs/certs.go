@@ -37,6 +37,11 @@ type Found struct {
 	Basis     string    // where it was read, in words
 	Facts     []keepwatch.Fact
 	Problems  []Problem
+	// CAA, of the leaf of an endpoint, is what the name servers say of the next one;
+	// nil when nothing can be said, because the authority is not known, for example.
+	CAA *CAA
+	// CAAUnasked: they did not answer.
+	CAAUnasked bool
 }
 
 // Problem is something wrong with a certificate, by a fixed name.

@@ -47,7 +47,7 @@ func (r *Reader) readEndpoint(ctx context.Context, s keepwatch.CertificateSource
 	j := judgement{host: name, now: time.Now(), shown: true, roots: r.egress.TLS().RootCAs}
 	found := b.judge(j)
 	if trusted(found[0]) {
-		found[0].Problems = append(found[0].Problems, r.forbidden(ctx, shown[0], name)...)
+		r.lookAtCAA(ctx, &found[0], shown[0], name)
 	}
 	return found, nil
 }

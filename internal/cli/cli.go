@@ -59,6 +59,7 @@ type commands struct {
 	Findings  findingsCmd  `cmd:"" help:"What somebody should know or decide about the estate."`
 	Discover  discoverCmd  `cmd:"" help:"Look at one account, read-only, with the credential that may."`
 	Feeds     feedsCmd     `cmd:"" help:"Calendar feeds of what ends."`
+	Scan      scanCmd      `cmd:"" help:"Look at a tenant, a sending domain or a page from outside, without a credential."`
 	Rotate    rotateCmd    `cmd:"" help:"Change a secret without an outage: staged, proven, switched, activated, done."`
 	Incidents incidentsCmd `cmd:"" help:"List incidents of the running daemon, or of its store."`
 	Effects   effectsCmd   `cmd:"" help:"What is watched in SFMC for the effects of credentials, and how it stands."`

@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"simulator": startSimulator, "freeport": freePort, "rc": exitCode, "http": httpRequest, "until": untilHTTP, "hup": hangUp, "firstline": firstLineOf,
-			"expand": expandFile, "incidentid": incidentID, "later": later, "field": fieldOf, "link": letterLink,
+			"expand": expandFile, "incidentid": incidentID, "later": later, "field": fieldOf, "link": letterLink, "outside": outside,
 		},
 	})
 }

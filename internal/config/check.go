@@ -16,7 +16,7 @@ import (
 
 func (m *merger) server(c *Config) {
 	s := m.all.server.v
-	c.Server = Server{Listen: s.listen.v, Auth: s.auth.v, Connectivity: s.connectivity, SealKey: s.sealKey}
+	c.Server = Server{Listen: s.listen.v, Auth: s.auth.v, Connectivity: s.connectivity, SealKey: s.sealKey, Resolver: s.resolver}
 	if c.Server.Listen == "" {
 		c.Server.Listen = "127.0.0.1:8484"
 	}

@@ -26,6 +26,12 @@ func (c *Config) Next(check keepwatch.Check, after time.Time) time.Time {
 		return calendar.Cadence{Business: rotateEvery}.Next(after, check.Phase)
 	case keepwatch.CheckEffects:
 		return c.effectsCadence(check.ID).Next(after, check.Phase)
+	case keepwatch.CheckScan:
+		every := scanEvery
+		if s, ok := c.ScanOf(check.ID); ok {
+			every = s.Every
+		}
+		return calendar.Cadence{Business: every}.Next(after, check.Phase)
 	}
 	return c.Cadence(check.Credential).Next(after, check.Phase)
 }
@@ -52,7 +58,7 @@ func asked(kind keepwatch.Kind) bool {
 
 // Checks are the rows that the schedule should hold: a look at the dates of every
 // credential, a test of each that can be tested, a look at the account with each
-// that may, a look at each family of counters. The rows of rotations come and go with them; see Check.
+// that may, a look at each family of counters, and the scans. The rows of rotations come and go with them; see Check.
 func (c *Config) Checks() []keepwatch.Check {
 	out := make([]keepwatch.Check, 0, 2*len(c.Credentials))
 	for _, cred := range c.Credentials {
@@ -67,6 +73,9 @@ func (c *Config) Checks() []keepwatch.Check {
 	}
 	for _, p := range c.effectPlans {
 		out = append(out, c.effectsCheck(p))
+	}
+	for _, s := range c.Scans {
+		out = append(out, c.scanRow(s))
 	}
 	return out
 }

@@ -30,6 +30,7 @@ type Config struct {
 	Tenants     []keepwatch.Tenant
 	Credentials []keepwatch.Credential // of the files in their order, then those of With
 	Points      []keepwatch.IntegrationPoint
+	Scans       []Scan
 	Tiers       map[keepwatch.Criticality]Tier
 	Calendars   map[string]*calendar.Calendar
 	Receivers   []Receiver
@@ -61,6 +62,7 @@ type Server struct {
 	// SFMC does not answer and one of them does, the fault is not here.
 	Connectivity []string
 	SealKey      string // reference; carried for sealed secrets
+	Resolver     string // host:port that scans ask; "" is the system's
 }
 
 // The values of `server.auth`.

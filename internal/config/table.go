@@ -18,6 +18,7 @@ type draft struct {
 	tiers       []entry[tierDraft]
 	tenants     []at[tenantDraft]
 	points      []at[pointDraft]
+	scans       []at[scanDraft]
 	credentials []at[credentialDraft]
 	receivers   []at[receiverDraft]
 	routes      []at[routeDraft]
@@ -37,6 +38,7 @@ func fileKind() kind[draft] {
 		key("tiers", "what a criticality means; what is not named keeps its default", mapping(tierKind(), criticalities...), func(d *draft) *[]entry[tierDraft] { return &d.tiers }),
 		key("tenants", "the SFMC tenants", list(located(tenantKind()), 0), func(d *draft) *[]at[tenantDraft] { return &d.tenants }),
 		key("integration_points", "HTTPS addresses that are not SFMC's and that integrations depend on: middleware, webhooks", list(located(pointKind()), 1000), func(d *draft) *[]at[pointDraft] { return &d.points }),
+		key("scans", "what is looked at from outside, without a credential, on a schedule", list(located(scanKind()), 500), func(d *draft) *[]at[scanDraft] { return &d.scans }),
 		key("credentials", "the credentials to watch", list(located(credentialKind()), 0), func(d *draft) *[]at[credentialDraft] { return &d.credentials }),
 		key("receivers", "who can be told, each over one channel", list(located(receiverKind()), 0), func(d *draft) *[]at[receiverDraft] { return &d.receivers }),
 		key("routes", "who is told of what: the first that matches, unless it says continue", list(located(routeKind()), 0), func(d *draft) *[]at[routeDraft] { return &d.routes }),
@@ -47,7 +49,7 @@ func fileKind() kind[draft] {
 type serverDraft struct {
 	listen, baseURL, auth at[string]
 	connectivity          []string
-	sealKey               string
+	sealKey, resolver     string
 }
 
 func serverKind() kind[serverDraft] {
@@ -56,6 +58,7 @@ func serverKind() kind[serverDraft] {
 		key("base_url", "how people reach the web interface, for links in messages", located(webURL()), func(s *serverDraft) *at[string] { return &s.baseURL }),
 		key("auth", "local (the default) asks for a password or a token; none is for a loopback address only", located(choice("a way to sign in", AuthLocal, AuthNone)), func(s *serverDraft) *at[string] { return &s.auth }),
 		key("connectivity", "addresses, host:port, whose answer proves that our own network works", list(hostPort(false), 20), func(s *serverDraft) *[]string { return &s.connectivity }),
+		key("resolver", "the name server that scans ask; the default is the system's", resolver(), func(s *serverDraft) *string { return &s.resolver }),
 		key("seal_key", "reference to the key that sealed secrets will be opened with", secretRef(), func(s *serverDraft) *string { return &s.sealKey }),
 	)
 }

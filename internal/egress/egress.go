@@ -82,7 +82,7 @@ func (c *Client) open(idle int) {
 	c.transport = &http.Transport{
 		Proxy:                  c.proxy,
 		DialContext:            c.Dial,
-		TLSClientConfig:        c.tls,
+		TLSClientConfig:        c.tls.Clone(), // the transport adds HTTP/2 to it when it is first used
 		TLSHandshakeTimeout:    handshakeLimit,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    idle,

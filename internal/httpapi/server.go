@@ -59,6 +59,7 @@ type Options struct {
 	Rotations Rotations
 	Discover  Discoverer
 	Backtest  Backtester
+	Scans     Scans
 	BaseURL   string // for addresses in answers; "" where nobody set it
 	Reload    func(ctx context.Context) (client.Reloaded, error)
 	Health    func(ctx context.Context) client.Health
@@ -99,6 +100,7 @@ func New(o Options) http.Handler {
 	a.backtestRoutes()
 	a.feedRoutes()
 	a.rotationRoutes()
+	a.scanRoutes()
 	a.healthRoutes()
 	a.mux.Handle("GET /metrics", a.Metrics)
 	a.openAPIRoute()

@@ -14,7 +14,7 @@ import (
 // at its dates, at its account, at a rotation. Such a run says nothing of whether
 // the credential works, so it is neither proof nor neighbour.
 func besides(check keepwatch.CheckID, credential keepwatch.CredentialID) bool {
-	return check != "" && credential != "" && check != keepwatch.CheckID(credential)
+	return check.OfScan() || check != "" && credential != "" && check != keepwatch.CheckID(credential)
 }
 
 // looked lifts a look that is not a test: at one clock, where it has a Due or an

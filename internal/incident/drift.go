@@ -32,17 +32,28 @@ func (st *step) drift(s *keepwatch.Series, o *keepwatch.Observation, g grievance
 		told.Message = "Changed since the last time: " + changed
 		told.Hint = "If this was planned, acknowledge it. If not, find out who replaced it, and whether those who pin it know."
 	}
+	if told.Severity == "" {
+		told.Severity = keepwatch.Drifted.Info().Severity
+	}
 	g.observation, g.outcome, g.since = &told, keepwatch.Drifted, o.At
 	book, key := st.book(), KeyOf(&told)
 	switch e := book.byKey[key]; {
 	case e == nil:
-		book.open(key, g, ReasonDrift, "Issuer, key, names or chain are not what they were.")
+		book.openAs(key, g, told.Severity, ReasonDrift, driftDetail(o))
 	case changed != "" && changed != e.Evidence:
 		e.touch()
 		e.AcknowledgedAt, e.AcknowledgedBy = time.Time{}, "" // of another change
 		book.change(e, g, "It has changed once more.")
+		e.Severity = told.Severity
 	}
 	return true
+}
+
+func driftDetail(o *keepwatch.Observation) string {
+	if o.Check.OfScan() {
+		return "Seen from outside, it is not what it was."
+	}
+	return "Issuer, key, names or chain are not what they were."
 }
 
 // driftEnds closes the incident of an earlier change at the first look after
@@ -56,6 +67,9 @@ func (st *step) driftEnds(s *keepwatch.Series, o *keepwatch.Observation) (open b
 		return false
 	}
 	switch {
+	case o.Check.OfScan() && len(o.Seen) == 0:
+		// It was judged by how it is, not by how it differs: that it is well again ends it.
+		st.book().leave(e, s.ID, o.At, ReasonMended, "A scan finds it as it should be.")
 	case !e.AcknowledgedAt.IsZero():
 		st.book().leave(e, s.ID, o.At, ReasonDriftKnown, "The change was acknowledged; what was seen since is the new base.")
 	case o.At.Sub(e.DetectedAt) >= driftFor:

@@ -108,7 +108,9 @@ func (q *inquiry) stop(s *keepwatch.Series) {
 }
 
 // onTheWay is what a subject is known by to those that hang on it.
-func onTheWay(tenant keepwatch.TenantID, subject string) string { return string(tenant) + "\x00" + subject }
+func onTheWay(tenant keepwatch.TenantID, subject string) string {
+	return string(tenant) + "\x00" + subject
+}
 
 // remember notes the outages that an incident tells of.
 func (q *inquiry) remember(in *keepwatch.Incident, e *entry) {

@@ -25,5 +25,12 @@ func (c grievance) scope() keepwatch.Scope {
 	if pointOf(c.observation) != "" {
 		return keepwatch.ScopePlace
 	}
-	return c.outcome.Info().Scope
+	scope := c.outcome.Info().Scope
+	if scope == keepwatch.ScopeCredential && c.observation.Check.OfScan() { // of a host or a domain
+		if c.observation.Tenant != "" {
+			return keepwatch.ScopeTenant
+		}
+		return keepwatch.ScopePlace
+	}
+	return scope
 }

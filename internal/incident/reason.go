@@ -26,6 +26,7 @@ const (
 	ReasonDrift            = "drift"                   // opened: something changed by itself
 	ReasonDriftKnown       = "drift_acknowledged"      // resolved: somebody knows of the change
 	ReasonDriftAged        = "drift_aged"              // resolved: it was said a week ago
+	ReasonMended           = "mended"                  // resolved: a scan finds it as it should be
 	ReasonRemoved          = "removed"                 // left, relieved, resolved: the check is no longer configured
 	ReasonEffect           = "effect_judged"           // opened: something stopped, and no open incident explains it
 	ReasonHangs            = "hangs_on_cause"          // affected: it hangs on what the incident is about

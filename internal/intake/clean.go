@@ -78,8 +78,8 @@ func checkNames(o *keepwatch.Observation) error {
 	}{
 		{"key", o.Key, true}, {"series", string(o.Series), true}, {"place", string(o.Place), true},
 		{"check", string(o.Check), o.Source == keepwatch.SourceTest},
-		{"credential", string(o.Credential), o.Outcome.Info().Scope == keepwatch.ScopeCredential},
-		{"tenant", string(o.Tenant), o.Source != keepwatch.SourceMonitor},
+		{"credential", string(o.Credential), o.Outcome.Info().Scope == keepwatch.ScopeCredential && !o.Check.OfScan()},
+		{"tenant", string(o.Tenant), o.Source != keepwatch.SourceMonitor && !o.Check.OfScan()},
 	} {
 		switch {
 		case n.value == "" && n.needed:

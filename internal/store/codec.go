@@ -110,6 +110,7 @@ type observationDoc struct {
 	Due          *dueDoc                `json:"du,omitempty"`
 	Seen         []factDoc              `json:"sn,omitempty"`
 	Watch        *keepwatch.Watch       `json:"wa,omitempty"`
+	Severity     keepwatch.Severity     `json:"sv,omitempty"`
 }
 
 func observationDocOf(o *keepwatch.Observation) observationDoc {
@@ -121,7 +122,7 @@ func observationDocOf(o *keepwatch.Observation) observationDoc {
 		Outcome: o.Outcome, Step: o.Step, Message: o.Message, Hint: o.Hint, Evidence: o.Evidence, Steps: stepDocs(o.Steps),
 		Connectivity: o.Connectivity, RetryAfter: micros(o.RetryAfter), ChangedAt: millis(o.ChangedAt),
 		Stack: o.Stack, Scopes: o.Scopes, Findings: o.Findings, Count: o.Count, Window: micros(o.Window),
-		Due: dueDocOf(o.Due), Seen: convert(o.Seen, factDocOf), Watch: o.Watch,
+		Due: dueDocOf(o.Due), Seen: convert(o.Seen, factDocOf), Watch: o.Watch, Severity: o.Severity,
 	}
 }
 
@@ -163,7 +164,7 @@ func (d *observationDoc) observation() keepwatch.Observation {
 		Outcome: d.Outcome, Step: d.Step, Message: d.Message, Hint: d.Hint, Evidence: d.Evidence,
 		Connectivity: d.Connectivity, RetryAfter: span(d.RetryAfter), ChangedAt: instant(d.ChangedAt),
 		Stack: d.Stack, Scopes: d.Scopes, Findings: d.Findings, Count: d.Count, Window: span(d.Window),
-		Due: d.Due.due(), Seen: convert(d.Seen, factDoc.fact), Watch: d.Watch,
+		Due: d.Due.due(), Seen: convert(d.Seen, factDoc.fact), Watch: d.Watch, Severity: d.Severity,
 	}
 	if o.Key = or(d.Key, ""); d.Key == nil {
 		o.Key = keepwatch.SlotKey(o.Check, o.Slot)

@@ -10,6 +10,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/client"
+	"keepwatch/internal/scan"
 )
 
 // Incidents lists one page of incidents, newest first.
@@ -105,6 +106,9 @@ func incidentOf(inc keepwatch.Incident, owners map[keepwatch.CredentialID]string
 // title names the incident by its subject: whose trouble, then which.
 func title(inc keepwatch.Incident) string {
 	what := Words(string(inc.Outcome))
+	if subject := scanned(inc); subject != "" {
+		return subject + ": " + what
+	}
 	switch inc.Scope {
 	case keepwatch.ScopeCredential:
 		return string(inc.Credential) + ": " + what
@@ -118,6 +122,21 @@ func title(inc keepwatch.Incident) string {
 		return "Keepwatch itself: " + what
 	}
 	return Capital(what)
+}
+
+// scanned is what a scan found the incident on; "" for all others.
+func scanned(inc keepwatch.Incident) string {
+	if len(inc.Members) == 0 {
+		return ""
+	}
+	check, subject, _ := strings.Cut(string(inc.Members[0].Series), "#")
+	if !keepwatch.CheckID(check).OfScan() {
+		return ""
+	}
+	if name, about, ok := strings.Cut(subject, ":"); ok {
+		return strings.TrimSuffix(about, scan.FactsOf) + " (" + strings.ToLower(scan.Title(name)) + ")"
+	}
+	return "Scan of " + strings.TrimPrefix(check, string(keepwatch.CheckScan)+":")
 }
 
 func placeName(p keepwatch.Place) string {

@@ -50,7 +50,7 @@ func (k *ticks) Tick(ctx context.Context, token, _ string) (rotate.TickView, err
 }
 
 func (e *estate) withDates() http.Handler {
-	return e.siteWith(func(o *web.Options) { o.History, o.Ticks = history{e.now}, &ticks{} })
+	return e.siteWith(func(o *web.Options) { o.History, o.Ticks, o.Scans = history{e.now}, &ticks{}, &looks{now: e.now} })
 }
 
 func TestDatesAreGroupedByOwnerWithHowTheyAreKnown(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/client"
+	"keepwatch/internal/scan"
 	"keepwatch/internal/view"
 )
 
@@ -18,7 +19,7 @@ import (
 func parseTemplates(a *assets) map[string]*template.Template {
 	shared := template.Must(template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	set := map[string]*template.Template{}
-	for _, name := range []string{"overview", "credential", "expiring", "tick", "incidents", "incident", "sign-in", "error"} {
+	for _, name := range []string{"overview", "credential", "expiring", "tick", "incidents", "incident", "scans", "scan", "sign-in", "error"} {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set
@@ -51,6 +52,7 @@ func functions(a *assets) template.FuncMap {
 		"without":   func(message string, id *string) string { return strings.TrimPrefix(message, *id+": ") },
 		"triple":    func(a, b, c any) [3]any { return [3]any{a, b, c} },
 		"thousands": thousands, "calls": calls,
+		"scantone": scanTone, "scantitle": scan.Title, "scanevidence": scan.EvidenceLines,
 		"say": view.Say, "capital": view.Capital,
 		"sure": func(confidence any) string {
 			v, _ := confidence.(float64)

@@ -40,7 +40,7 @@ func TestScreenshots(t *testing.T) {
 	pages := map[string]string{
 		"overview": "/", "credential": "/credentials/crm-sync", "healthy": "/credentials/us-orders", "new": "/credentials/sg-new-app",
 		"incidents": "/incidents?status=all", "incident": "/incidents/" + string(e.incident(keepwatch.BadSecretOrPackage).ID),
-		"expiring": "/expiring?within=180d", "tick": "/rotations/tick/open-sesame", "sign-in": "/sign-in?failed=1", "missing": "/nothing",
+		"expiring": "/expiring?within=180d", "scans": "/scan", "scan": "/scan/done", "tick": "/rotations/tick/open-sesame", "sign-in": "/sign-in?failed=1", "missing": "/nothing",
 	}
 	for name, path := range pages {
 		for _, look := range []struct {

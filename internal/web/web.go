@@ -38,6 +38,7 @@ type Options struct {
 	Incidents Incidents
 	History   History // nil: a credential's page shows no changes
 	Ticks     Ticks   // nil: there are no holders' links
+	Scans     Scans   // nil: nothing is scanned
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
 }
@@ -62,6 +63,9 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
 	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
 	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
+	s.mux.HandleFunc("GET /scan", s.page(s.scans))
+	s.mux.HandleFunc("POST /scan", s.page(s.startScan))
+	s.mux.HandleFunc("GET /scan/{id}", s.page(s.scan))
 	s.mux.HandleFunc("GET /sign-in", s.page(s.signIn))
 	s.mux.Handle("GET /static/{file}", s.assets)
 	s.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {

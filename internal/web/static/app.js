@@ -6,7 +6,7 @@
   const every = Number(document.body.dataset.refresh) * 1000;
   const live = document.getElementById("live");
   const said = document.getElementById("said");
-  let failures = 0;
+  let failures = 0, ended = false;
   let lastGood = live ? live.textContent : "";
 
   const headline = (doc) => [...doc.querySelectorAll("[data-say]")].map((e) => e.textContent.trim()).join(" ");
@@ -61,6 +61,7 @@
     if (!answer.ok) throw new Error(String(answer.status));
     const doc = new DOMParser().parseFromString(await answer.text(), "text/html");
     swap(doc);
+    ended = !doc.body.dataset.refresh; // what was under way is done
     const now = gist(headline(document));
     if (now !== spoken) {
       spoken = now;
@@ -89,11 +90,11 @@
         }
       }
     }
-    setTimeout(tick, every * Math.min(1 + failures, 6));
+    if (!ended) setTimeout(tick, every * Math.min(1 + failures, 6));
   }
 
   localTimes(document);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) look().catch(() => {}); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && !ended) look().catch(() => {}); });
   document.addEventListener("keydown", (e) => {
     if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName)) return;
     const field = document.querySelector("input[type=search]");
