@@ -27,33 +27,39 @@ func (a *App) newPipeline(cfg *config.Config) error {
 	return nil
 }
 
-// setup builds the senders of a configuration. Adding a channel is one line here.
+// setup builds the senders of a configuration.
 func (a *App) setup(cfg *config.Config) (notify.Setup, error) {
 	s := notify.Setup{Routes: cfg.Routes, Directory: cfg, BaseURL: cfg.Server.BaseURL}
 	for _, r := range cfg.Receivers {
-		sender, channel, err := a.sender(r)
+		sender, err := a.sender(r.Config)
 		if err != nil {
 			return notify.Setup{}, fmt.Errorf("receiver %q: %w", r.Name, err)
 		}
-		s.Receivers = append(s.Receivers, notify.Receiver{Name: r.Name, Channel: channel, Sender: sender})
+		s.Receivers = append(s.Receivers, notify.Receiver{Name: r.Name, Channel: r.Channel, Sender: sender})
 	}
 	return s, nil
 }
 
-func (a *App) sender(r config.Receiver) (sender notify.Sender, channel string, err error) {
-	client := a.egress.HTTP()
-	switch {
-	case r.Webhook != nil:
-		sender, err = webhook.New(*r.Webhook, webhook.Deps{Client: client, Secrets: a.secrets})
-		channel = "webhook"
-	case r.Slack != nil:
-		sender, err = slack.New(*r.Slack, slack.Deps{Client: client, Secrets: a.secrets})
-		channel = "slack"
-	case r.Email != nil:
-		sender, err = email.New(*r.Email, email.Deps{Secrets: a.secrets, Dial: a.egress.Dial})
-		channel = "email"
+// sender makes the sender of a receiver's channel. A new channel is a line here.
+func (a *App) sender(c notify.Config) (notify.Sender, error) {
+	deps := notify.Deps{Client: a.egress.HTTP(), Secrets: a.secrets}
+	switch c := c.(type) {
+	case webhook.Config:
+		return made(webhook.New(c, deps))
+	case slack.Config:
+		return made(slack.New(c, deps))
+	case email.Config:
+		return made(email.New(c, email.Deps{Secrets: a.secrets, Dial: a.egress.Dial}))
 	}
-	return sender, channel, err
+	return nil, fmt.Errorf("no channel has settings of type %T", c)
+}
+
+// made keeps a nil sender from becoming one that is not nil.
+func made[S notify.Sender](s S, err error) (notify.Sender, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // trouble records that telling people does not work as an incident of the

@@ -45,14 +45,9 @@ func dialled(ctx context.Context, client *egress.Client, addr string) error {
 // channelAddress is the host and port behind a receiver, and nothing more: the
 // rest of a webhook's address is often a secret.
 func channelAddress(ctx context.Context, resolver *secrets.Resolver, r config.Receiver) (string, error) {
-	var where string
-	switch {
-	case r.Email != nil:
-		return r.Email.SMTP, nil
-	case r.Slack != nil:
-		where = r.Slack.WebhookURL
-	case r.Webhook != nil:
-		where = r.Webhook.URL
+	where := r.Config.Where()
+	if _, _, err := net.SplitHostPort(where); err == nil && !strings.Contains(where, "//") {
+		return where, nil
 	}
 	if !strings.HasPrefix(where, "http://") && !strings.HasPrefix(where, "https://") {
 		secret, err := resolver.Resolve(ctx, where)

@@ -109,7 +109,7 @@ func TestSample(t *testing.T) {
 	if diff := cmp.Diff(wantServer, c.Server); diff != "" {
 		t.Errorf("server (-want +got):\n%s", diff)
 	}
-	if c.Store.URL != "sqlite:keepwatch.db" || len(c.Receivers) != 2 || c.Receivers[0].Slack == nil || c.Receivers[1].Webhook == nil || len(c.Warnings) != 0 {
+	if c.Store.URL != "sqlite:keepwatch.db" || len(c.Receivers) != 2 || c.Receivers[0].Channel != "slack" || c.Receivers[1].Channel != "webhook" || len(c.Warnings) != 0 {
 		t.Errorf("store %q, receivers %+v, warnings %v", c.Store.URL, c.Receivers, c.Warnings)
 	}
 }
@@ -191,10 +191,10 @@ func TestKinds(t *testing.T) {
 func TestReceivers(t *testing.T) {
 	c := mustLoad(t, good("kinds.yaml"))
 	want := []Receiver{
-		{Name: "mail", Email: &email.Config{SMTP: "mail.example.com:465", From: "Keepwatch <keepwatch@example.com>", To: []string{"a@example.com", "b@example.com"}, TLS: email.TLS, Username: "keepwatch", Password: "env:CRM"}},
-		{Name: "relay", Email: &email.Config{SMTP: "localhost:25", From: "keepwatch@example.com", To: []string{"ops@example.com"}, TLS: email.None}},
-		{Name: "hook", Webhook: &webhook.Config{URL: "https://example.com/hook"}},
-		{Name: "hidden", Webhook: &webhook.Config{URL: "env:HOOK_URL", Secret: "env:HOOK_KEY"}},
+		{Name: "mail", Channel: "email", Config: email.Config{SMTP: "mail.example.com:465", From: "Keepwatch <keepwatch@example.com>", To: []string{"a@example.com", "b@example.com"}, TLS: email.TLS, Username: "keepwatch", Password: "env:CRM"}},
+		{Name: "relay", Channel: "email", Config: email.Config{SMTP: "localhost:25", From: "keepwatch@example.com", To: []string{"ops@example.com"}, TLS: email.None}},
+		{Name: "hook", Channel: "webhook", Config: webhook.Config{URL: "https://example.com/hook"}},
+		{Name: "hidden", Channel: "webhook", Config: webhook.Config{URL: "env:HOOK_URL", Secret: "env:HOOK_KEY"}},
 	}
 	if diff := cmp.Diff(want, c.Receivers); diff != "" {
 		t.Errorf("receivers (-want +got):\n%s", diff)

@@ -15,70 +15,82 @@ import (
 // Receiver is somebody who can be told, over exactly one channel.
 type Receiver struct {
 	Name    string
-	Slack   *slack.Config
-	Webhook *webhook.Config
-	Email   *email.Config
+	Channel string // the key that names it in the file
+	Config  notify.Config
 }
 
-// receiverDraft is a receiver as it was read. A new channel is a row here, its
-// table below, and a field of Receiver.
+// receiverDraft is a receiver as it was read.
 type receiverDraft struct {
 	name    at[string]
-	slack   at[slack.Config]
-	webhook at[webhook.Config]
-	email   at[email.Config]
+	channel string
+	config  notify.Config
+}
+
+// channels has a row for each channel. A new one is a row here.
+func channels() []field[receiverDraft] {
+	return []field[receiverDraft]{
+		channel("slack", "a Slack channel, by an incoming webhook", slackKind()),
+		channel("webhook", "a call with Alertmanager's JSON, signed", webhookKind()),
+		channel("email", "mail over SMTP", emailKind()),
+	}
+}
+
+func channel[C notify.Config](name, doc string, k kind[C]) field[receiverDraft] {
+	return nested(name, doc, validated(k, func(c C) error { return c.Validate() }), func(r *receiverDraft, c C) {
+		r.channel, r.config = name, c
+	})
 }
 
 // channelKeys are the keys of a receiver that name its channel.
-var channelKeys = []string{"slack", "webhook", "email"}
+var channelKeys = func() []string {
+	var names []string
+	for _, c := range channels() {
+		names = append(names, c.name)
+	}
+	return names
+}()
 
 func receiverKind() kind[receiverDraft] {
-	return object(
+	return object(append([]field[receiverDraft]{
 		key("name", "short name, for routes and metrics", located(identifier[string]("a name")), func(r *receiverDraft) *at[string] { return &r.name }).must(),
-		key("slack", "a Slack channel, by an incoming webhook", located(slackKind()), func(r *receiverDraft) *at[slack.Config] { return &r.slack }),
-		key("webhook", "a call with Alertmanager's JSON, signed", located(webhookKind()), func(r *receiverDraft) *at[webhook.Config] { return &r.webhook }),
-		key("email", "mail over SMTP", located(emailKind()), func(r *receiverDraft) *at[email.Config] { return &r.email }),
-	)
+	}, channels()...)...)
 }
 
 func (d receiverDraft) receiver() Receiver {
-	r := Receiver{Name: d.name.v}
-	if d.slack.at.set() {
-		r.Slack = &d.slack.v
-	}
-	if d.webhook.at.set() {
-		r.Webhook = &d.webhook.v
-	}
-	if d.email.at.set() {
-		e := d.email.v.WithDefaults()
-		r.Email = &e
-	}
-	return r
+	return Receiver{Name: d.name.v, Channel: d.channel, Config: d.config}
 }
 
 func slackKind() kind[slack.Config] {
-	return validated(object(
+	return object(
 		key("webhook_url", "reference to the address of the incoming webhook; the address is a secret", secretRef(), func(c *slack.Config) *string { return &c.WebhookURL }).must(),
-	), slack.Config.Validate)
+	)
 }
 
 func webhookKind() kind[webhook.Config] {
-	return validated(object(
+	return object(
 		key("url", "where the messages are posted to, or a reference to it", hiddenURL(), func(c *webhook.Config) *string { return &c.URL }).must(),
 		key("secret", "reference to the key that signs the messages; without it they are unsigned", secretRef(), func(c *webhook.Config) *string { return &c.Secret }),
-	), webhook.Config.Validate)
+	)
 }
 
 func emailKind() kind[email.Config] {
 	address := free(320)
-	return validated(object(
+	return filledIn(object(
 		key("smtp", "mail server, host:port", hostPort(false), func(c *email.Config) *string { return &c.SMTP }).must(),
 		key("from", "the sender's address", address, func(c *email.Config) *string { return &c.From }).must(),
 		key("to", "addresses", oneOrMany(address), func(c *email.Config) *[]string { return &c.To }).must(),
 		key("tls", "starttls, tls or none; the default is tls on port 465, else starttls", choice("a way to protect the connection", email.STARTTLS, email.TLS, email.None), func(c *email.Config) *string { return &c.TLS }),
 		key("username", "name to sign in to the mail server with", free(200), func(c *email.Config) *string { return &c.Username }),
 		key("password", "reference to the password that goes with it", secretRef(), func(c *email.Config) *string { return &c.Password }),
-	), email.Config.Validate)
+	), email.Config.WithDefaults)
+}
+
+// filledIn gives what the file leaves out its default.
+func filledIn[C any](k kind[C], defaults func(C) C) kind[C] {
+	return kind[C]{k.schema, func(s spot) (C, bool) {
+		c, ok := k.decode(s)
+		return defaults(c), ok
+	}}
 }
 
 // validated lets a channel check its own settings, once each of them could be

@@ -26,3 +26,6 @@ func (c Config) Validate() error {
 func (c Config) References() map[string]string {
 	return map[string]string{"webhook_url": c.WebhookURL}
 }
+
+// Where is the address of the webhook.
+func (c Config) Where() string { return c.WebhookURL }

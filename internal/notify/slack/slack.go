@@ -15,10 +15,7 @@ import (
 )
 
 // Deps are what a sender needs from its surroundings.
-type Deps struct {
-	Client  *http.Client
-	Secrets notify.Secrets
-}
+type Deps = notify.Deps
 
 // Sender posts messages to one channel.
 type Sender struct {

@@ -49,3 +49,6 @@ func (c Config) References() map[string]string {
 	}
 	return out
 }
+
+// Where is the address.
+func (c Config) Where() string { return c.URL }
