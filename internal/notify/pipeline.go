@@ -20,6 +20,9 @@ type Options struct {
 	Observe func(receiver, result string)
 	// Trouble hears that telling people does not work; see [Trouble].
 	Trouble func(context.Context, Trouble)
+	// Standing lists, for each open incident, the last message that a receiver took,
+	// for those that forget; nil where no receiver does. See [Keeper].
+	Standing func(ctx context.Context, receiver string) ([]keepwatch.Delivery, error)
 
 	// Lease hides a claimed delivery from other nodes; the default is 2 minutes.
 	// It is longer than SendTimeout (default 30 s), or one message were sent twice.
@@ -130,6 +133,9 @@ func (p *Pipeline) Start() {
 	}
 	p.started = true
 	p.wg.Go(p.loop)
+	if p.opts.Standing != nil {
+		p.wg.Go(p.keep)
+	}
 	for _, l := range p.lanes {
 		p.wg.Go(l.run)
 	}
