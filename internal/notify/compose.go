@@ -27,7 +27,7 @@ func Compose(d keepwatch.Delivery, f Facts) Message {
 		Key: d.ID, Receiver: d.Receiver, Kind: kind, Status: Firing, Reason: reasons[kind],
 		Incident: inc.ID, GroupKey: hash(inc.Key), Fingerprint: hash(string(inc.ID))[:16],
 		Severity: inc.Severity, StartsAt: startOf(inc), At: d.Notice.At, Now: f.Now,
-		ExternalURL: f.BaseURL,
+		ExternalURL: f.BaseURL, Thread: f.Thread,
 	}
 	if ends(kind) {
 		m.Status, m.EndsAt = Over, endOf(d)

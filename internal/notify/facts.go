@@ -20,6 +20,8 @@ type Facts struct {
 	Now         time.Time
 	// Untold: nothing of this incident has reached the receiver so far.
 	Untold bool
+	// Thread is the receipt of the first message that reached it.
+	Thread Receipt
 }
 
 // FactsOf gathers the facts of an incident. A credential that has left the

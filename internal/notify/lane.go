@@ -176,6 +176,7 @@ func (l *lane) judge(ctx context.Context, d keepwatch.Delivery, now time.Time) (
 	facts := FactsOf(inc, setup.Directory, setup.BaseURL)
 	target := setup.Routes.target(facts, l.receiver)
 	siblings := slices.DeleteFunc(slices.Clone(all), func(s keepwatch.Delivery) bool { return s.Receiver != l.receiver })
+	facts.Thread = threadOf(siblings)
 	v := decide(question{d: d, siblings: siblings, incident: inc, wait: target.Wait, now: now})
 	return v, facts, target, nil
 }
@@ -213,4 +214,15 @@ func (l *lane) health() ReceiverHealth {
 		LastSuccessAt: g.lastSuccess, LastErrorAt: g.lastError, LastError: g.lastErrorText,
 		FailingSince: g.failingSince, NextTryAt: g.closedUntil, Waiting: waiting,
 	}
+}
+
+// threadOf is the receipt of the first message that the receiver took.
+func threadOf(siblings []keepwatch.Delivery) Receipt {
+	var first keepwatch.Delivery
+	for _, s := range siblings {
+		if s.Status == keepwatch.DeliverySent && s.Receipt != "" && (first.ID == "" || s.SentAt.Before(first.SentAt)) {
+			first = s
+		}
+	}
+	return Receipt(first.Receipt)
 }

@@ -49,6 +49,10 @@ type Message struct {
 	At       time.Time // of the transition
 	Now      time.Time // of this attempt
 
+	// Thread is the receipt of the first message about this incident that this
+	// receiver took; "" where this is the first. A channel that can, adds to it.
+	Thread Receipt `json:",omitempty"`
+
 	To          string `json:",omitempty"` // of a letter: the mail address, in the place of the receiver's own
 	URL         string // of the incident, "" without base_url; or where a letter leads
 	Button      string `json:",omitempty"` // of a letter: what its link does
