@@ -9,8 +9,15 @@ import (
 	"keepwatch"
 	"keepwatch/internal/config"
 	"keepwatch/internal/notify"
+	"keepwatch/internal/notify/alertmanager"
 	"keepwatch/internal/notify/email"
+	"keepwatch/internal/notify/jsm"
+	"keepwatch/internal/notify/ntfy"
+	"keepwatch/internal/notify/pagerduty"
+	"keepwatch/internal/notify/shoutrrr"
 	"keepwatch/internal/notify/slack"
+	"keepwatch/internal/notify/teams"
+	"keepwatch/internal/notify/ticket"
 	"keepwatch/internal/notify/webhook"
 )
 
@@ -22,7 +29,7 @@ func (a *App) newPipeline(cfg *config.Config) error {
 	_, outbox := a.db.Woken()
 	a.pipeline = notify.New(notify.Options{
 		Outbox: a.db, Woken: outbox, Logger: a.opts.Logger, Observe: a.metrics.Notified, Trouble: a.trouble,
-		Random: a.opts.Random,
+		Standing: a.db.Standing, Random: a.opts.Random,
 	}, setup)
 	return nil
 }
@@ -50,6 +57,20 @@ func (a *App) sender(c notify.Config) (notify.Sender, error) {
 		return made(slack.New(c, deps))
 	case email.Config:
 		return made(email.New(c, email.Deps{Secrets: a.secrets, Dial: a.egress.Dial}))
+	case teams.Config:
+		return made(teams.New(c, deps))
+	case pagerduty.Config:
+		return made(pagerduty.New(c, deps))
+	case jsm.Config:
+		return made(jsm.New(c, deps))
+	case alertmanager.Config:
+		return made(alertmanager.New(c, deps))
+	case ntfy.Config:
+		return made(ntfy.New(c, deps))
+	case ticket.Config:
+		return made(ticket.New(c, deps))
+	case shoutrrr.Config:
+		return made(shoutrrr.New(c, deps))
 	}
 	return nil, fmt.Errorf("no channel has settings of type %T", c)
 }

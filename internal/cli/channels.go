@@ -22,6 +22,10 @@ func lookAtChannels(ctx context.Context, client *egress.Client, cfg *config.Conf
 	var findings []finding
 	for _, r := range cfg.Receivers {
 		check := "channel " + r.Name
+		if r.Config.Where() == "" {
+			findings = append(findings, verdict(check, nil, "its settings do not say where it is; not tried"))
+			continue
+		}
 		addr, err := channelAddress(ctx, resolver, r)
 		if err != nil {
 			findings = append(findings, verdict(check, err, ""))

@@ -14,6 +14,7 @@ import (
 	"keepwatch/internal/expiry"
 	"keepwatch/internal/notify"
 	"keepwatch/internal/notify/email"
+	"keepwatch/internal/notify/ticket"
 	"keepwatch/internal/notify/webhook"
 )
 
@@ -205,6 +206,34 @@ func TestReceivers(t *testing.T) {
 	}
 	if diff := cmp.Diff(match, c.Routes[0].Match); diff != "" {
 		t.Errorf("match (-want +got):\n%s", diff)
+	}
+}
+
+// Every channel can be configured, and names all its secrets.
+func TestChannels(t *testing.T) {
+	c := mustLoad(t, good("channels.yaml"))
+	seen := map[string]bool{}
+	for _, r := range c.Receivers {
+		seen[r.Channel] = true
+		if err := r.Config.Validate(); err != nil {
+			t.Errorf("%s: %v", r.Name, err)
+		}
+	}
+	for _, name := range channelKeys {
+		if !seen[name] && name != "email" {
+			t.Errorf("no receiver over %s", name)
+		}
+	}
+	own, ok := c.Receivers[3].Config.(webhook.Config)
+	if !ok || own.Template != "{\"text\": \"{{.Title}}\",\n \"team\": \"{{.Labels.owner}}\"}\n" {
+		t.Errorf("template %+v", own)
+	}
+	jira, ok := c.Receivers[9].Config.(ticket.Config)
+	if !ok || len(jira.Fields) != 2 || jira.Fields[1] != (ticket.Field{Name: "customfield_10010", Value: "{{.Labels.owner}}"}) {
+		t.Errorf("fields %+v", jira.Fields)
+	}
+	if diff := cmp.Diff([]string{"env:CRM"}, c.References()); diff != "" {
+		t.Errorf("references (-want +got):\n%s", diff)
 	}
 }
 

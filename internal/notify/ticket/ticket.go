@@ -183,4 +183,3 @@ func mark(m notify.Message) string {
 	}
 	return "keepwatch-" + keepwatch.Digest("ticket", string(m.Incident))
 }
-
