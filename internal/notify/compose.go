@@ -217,7 +217,7 @@ func what(f Facts, m Message) string {
 		return about + " shares its cause with others and is now part of incident " + clean(string(inc.MergedInto), 100) + "."
 	case keepwatch.Acknowledged:
 		return about + " is still failing; " + clean(inc.AcknowledgedBy, 100) + " has acknowledged it."
-	case KindReminder:
+	case KindReminder, KindEscalation:
 		return about + " is still failing and nobody has acknowledged it."
 	}
 	return about + " is failing: " + sentence(meaning(inc))

@@ -77,6 +77,8 @@ func businessUnit(c keepwatch.Credential) string { return c.BusinessUnit.String(
 
 func team(c keepwatch.Credential) string { return c.Owner.Team }
 
+func kindOfCredential(c keepwatch.Credential) string { return string(c.Kind) }
+
 // common is what all credentials have alike, else "": a label must not say of all
 // what holds for one.
 func (f Facts) common(of func(keepwatch.Credential) string) string {

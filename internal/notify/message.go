@@ -18,8 +18,9 @@ const (
 
 // Kinds of message that are not transitions.
 const (
-	KindReminder keepwatch.TransitionKind = "reminder"
-	KindTest     keepwatch.TransitionKind = "test"
+	KindReminder   keepwatch.TransitionKind = "reminder"
+	KindEscalation keepwatch.TransitionKind = "escalation"
+	KindTest       keepwatch.TransitionKind = "test"
 )
 
 // Message is what one receiver is told. Its text is clean: one line each, valid
@@ -108,6 +109,7 @@ var headlines = map[keepwatch.TransitionKind]string{
 	keepwatch.Warning:      "WARNING",
 	keepwatch.Resolved:     "RESOLVED",
 	KindReminder:           "STILL FIRING",
+	KindEscalation:         "ESCALATED",
 	KindTest:               "TEST",
 }
 
@@ -122,6 +124,7 @@ var reasons = map[keepwatch.TransitionKind]string{
 	keepwatch.Warning:      "further warning",
 	keepwatch.Resolved:     "all alerts resolved",
 	KindReminder:           "repeat interval elapsed",
+	KindEscalation:         "incident escalated",
 	KindTest:               "test",
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,7 @@ type Receiver struct {
 type Setup struct {
 	Routes    Routes
 	Receivers []Receiver
+	Mutes     []Mute // of the files
 	Directory Directory
 	BaseURL   string
 }
@@ -62,6 +64,7 @@ type Pipeline struct {
 	opts  Options
 	log   *slog.Logger
 	setup atomic.Pointer[Setup]
+	muted atomic.Pointer[[]Mute] // besides those of the files
 
 	mu        sync.Mutex
 	lanes     map[string]*lane
@@ -122,6 +125,18 @@ func (p *Pipeline) Use(s Setup) {
 	p.nobodyWas = false
 	p.mu.Unlock()
 	p.nudge(time.Time{})
+}
+
+// Mute puts other silences in force, beside those of the files.
+func (p *Pipeline) Mute(list []Mute) { p.muted.Store(&list) }
+
+// mutes are all silences in force.
+func (p *Pipeline) mutes() []Mute {
+	out := p.setup.Load().Mutes
+	if more := p.muted.Load(); more != nil && len(*more) > 0 {
+		out = append(slices.Clone(out), *more...)
+	}
+	return out
 }
 
 // Start lets it run.
