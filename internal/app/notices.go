@@ -36,7 +36,7 @@ func (a *App) newPipeline(cfg *config.Config) error {
 
 // setup builds the senders of a configuration.
 func (a *App) setup(cfg *config.Config) (notify.Setup, error) {
-	s := notify.Setup{Routes: cfg.Routes, Directory: cfg, BaseURL: cfg.Server.BaseURL}
+	s := notify.Setup{Routes: cfg.Routes, Mutes: cfg.Mutes, Directory: cfg, BaseURL: cfg.Server.BaseURL}
 	for _, r := range cfg.Receivers {
 		sender, err := a.sender(r.Config)
 		if err != nil {

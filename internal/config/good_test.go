@@ -209,6 +209,25 @@ func TestReceivers(t *testing.T) {
 	}
 }
 
+func TestRoutingAndSilences(t *testing.T) {
+	c := mustLoad(t, good("routing.yaml"))
+	r := c.Routes[0]
+	if r.Name != "the team" || r.OnlyIn != c.Calendars["office"] || !slices.Equal(r.Otherwise, []string{"duty"}) || len(r.Escalate) != 2 || r.Escalate[1].After != time.Hour ||
+		!slices.Equal(r.Escalate[1].To, []string{"duty", "lead"}) || !slices.Equal(r.Match.Kind, []string{"server_to_server"}) {
+		t.Errorf("route %+v", r)
+	}
+	if len(c.Mutes) != 3 || len(c.Warnings) != 0 {
+		t.Fatalf("%d silences, warnings %v", len(c.Mutes), c.Warnings)
+	}
+	known, weekly, move := c.Mutes[0].Silence, c.Mutes[1].Silence, c.Mutes[2].Silence
+	if known.Kind != keepwatch.Silenced || !known.Until.Equal(time.Date(2026, 12, 24, 5, 0, 0, 0, time.UTC)) || !strings.HasSuffix(known.File, "routing.yaml") {
+		t.Errorf("a day ends where it is a day: %+v", known)
+	}
+	if weekly.Kind != keepwatch.Maintained || weekly.Hours != "sun 02:00-04:00" || move.From.Hour() != 20 || move.Hours != "" {
+		t.Errorf("%+v\n%+v", weekly, move)
+	}
+}
+
 // Every channel can be configured, and names all its secrets.
 func TestChannels(t *testing.T) {
 	c := mustLoad(t, good("channels.yaml"))
