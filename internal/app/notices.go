@@ -29,7 +29,7 @@ func (a *App) newPipeline(cfg *config.Config) error {
 	_, outbox := a.db.Woken()
 	a.pipeline = notify.New(notify.Options{
 		Outbox: a.db, Woken: outbox, Logger: a.opts.Logger, Observe: a.metrics.Notified, Trouble: a.trouble,
-		Standing: a.db.Standing, Random: a.opts.Random,
+		Standing: a.db.Standing, Silences: a.db.Silences, Random: a.opts.Random,
 	}, setup)
 	return nil
 }

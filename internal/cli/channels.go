@@ -36,6 +36,26 @@ func lookAtChannels(ctx context.Context, client *egress.Client, cfg *config.Conf
 	return findings
 }
 
+// testChannels sends a test message to each receiver, through the daemon where one
+// runs.
+func (c doctorCmd) testChannels(ctx context.Context, e *env) []finding {
+	daemon, end, err := c.openToTry(e)
+	if err != nil {
+		return []finding{verdict("test messages", err, "")}
+	}
+	defer end()
+	receivers, err := daemon.Receivers(ctx)
+	if err != nil {
+		return []finding{verdict("test messages", explained(err), "")}
+	}
+	var findings []finding
+	for _, r := range receivers {
+		result, err := daemon.TestReceiver(ctx, r.Name)
+		findings = append(findings, verdict("test of "+r.Name, explained(err), result.Receipt))
+	}
+	return findings
+}
+
 func dialled(ctx context.Context, client *egress.Client, addr string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

@@ -62,6 +62,9 @@ type commands struct {
 	Rotate    rotateCmd    `cmd:"" help:"Change a secret without an outage: staged, proven, switched, activated, done."`
 	Incidents incidentsCmd `cmd:"" help:"List incidents of the running daemon, or of its store."`
 	Ack       ackCmd       `cmd:"" help:"Acknowledge an incident."`
+	Explain   explainCmd   `cmd:"" help:"Who would be told of a failure, when, by which rule, and why the others not."`
+	Silence   silenceCmd   `cmd:"" help:"Tell nobody of some incidents for a while."`
+	Snooze    snoozeCmd    `cmd:"" help:"Tell nobody of one incident until a date."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at store, clock, egress address, proxy, secrets and channels."`
 	Sim       simCmd       `cmd:"" help:"Run the SFMC simulator alone."`
 	Token     tokenCmd     `cmd:"" help:"Create, list and revoke API tokens."`

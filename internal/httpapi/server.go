@@ -57,6 +57,7 @@ type Options struct {
 	Findings  Findings
 	Feeds     Feeds
 	Rotations Rotations
+	Alerts    Alerts
 	Discover  Discoverer
 	BaseURL   string // for addresses in answers; "" where nobody set it
 	Reload    func(ctx context.Context) (client.Reloaded, error)
@@ -93,6 +94,7 @@ func New(o Options) http.Handler {
 	a.expiringRoutes()
 	a.feedRoutes()
 	a.rotationRoutes()
+	a.alertRoutes()
 	a.healthRoutes()
 	a.mux.Handle("GET /metrics", a.Metrics)
 	a.openAPIRoute()

@@ -182,6 +182,7 @@ func (l *lane) judge(ctx context.Context, d keepwatch.Delivery, now time.Time) (
 	q := question{d: d, siblings: siblings, incident: inc, wait: target.Wait, now: now}
 	v := decide(q)
 	if v.act == actSend && !q.passes() {
+		l.p.readMutes(ctx, now) // what was ended a moment ago must not hold anything back
 		if h, ok := hold(target, l.p.mutes(), facts, now); ok {
 			v = verdict{act: actHold, held: h, reason: "held back: " + h.why}
 		}

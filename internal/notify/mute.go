@@ -1,7 +1,9 @@
 package notify
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"keepwatch"
@@ -103,4 +105,51 @@ func hold(t Target, mutes []Mute, f Facts, now time.Time) (held, bool) {
 		}
 	}
 	return held{}, false
+}
+
+// Mute puts other silences in force, beside those of the files.
+func (p *Pipeline) Mute(list []Mute) { p.muted.Store(&list) }
+
+// mutes are all silences in force.
+func (p *Pipeline) mutes() []Mute {
+	out := p.setup.Load().Mutes
+	if more := p.muted.Load(); more != nil && len(*more) > 0 {
+		out = append(slices.Clone(out), *more...)
+	}
+	return out
+}
+
+// mutesEvery is how old the silences may be that decide: another node may have made
+// one, or ended one.
+const mutesEvery = time.Second
+
+// readMutes reads the silences anew when they are not fresh. Those that cannot be read
+// stay as they were.
+func (p *Pipeline) readMutes(ctx context.Context, now time.Time) {
+	if p.opts.Silences == nil || now.UnixMilli()-p.read.Load() < mutesEvery.Milliseconds() {
+		return
+	}
+	list, err := p.opts.Silences(ctx, now)
+	if err != nil {
+		p.log.Error("cannot read silences; the old ones hold", "error", err)
+		return
+	}
+	p.read.Store(now.UnixMilli())
+	p.Mute(MutesOf(list, func(s keepwatch.Silence, err error) {
+		p.log.Error("a silence whose hours cannot be read mutes nothing", "silence", s.ID, "error", err)
+	}))
+}
+
+// SilencesChanged reads them at once: one was made or ended here.
+func (p *Pipeline) SilencesChanged(ctx context.Context) {
+	p.read.Store(0)
+	p.readMutes(ctx, time.Now())
+	p.nudge(time.Time{})
+}
+
+// Explain says who would be told of an incident that begins at a moment.
+func (p *Pipeline) Explain(inc keepwatch.Incident, at time.Time) Explanation {
+	s := *p.setup.Load()
+	s.Mutes = p.mutes()
+	return Explain(s, nil, inc, at)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,8 @@ type Options struct {
 	Observe func(receiver, result string)
 	// Trouble hears that telling people does not work; see [Trouble].
 	Trouble func(context.Context, Trouble)
+	// Silences lists those that lie ahead, beside those of the files; nil for none.
+	Silences func(ctx context.Context, now time.Time) ([]keepwatch.Silence, error)
 	// Standing lists, for each open incident, the last message that a receiver took,
 	// for those that forget; nil where no receiver does. See [Keeper].
 	Standing func(ctx context.Context, receiver string) ([]keepwatch.Delivery, error)
@@ -64,7 +65,8 @@ type Pipeline struct {
 	opts  Options
 	log   *slog.Logger
 	setup atomic.Pointer[Setup]
-	muted atomic.Pointer[[]Mute] // besides those of the files
+	muted atomic.Pointer[[]Mute] // beside those of the files
+	read  atomic.Int64           // when they were read, in ms
 
 	mu        sync.Mutex
 	lanes     map[string]*lane
@@ -125,18 +127,6 @@ func (p *Pipeline) Use(s Setup) {
 	p.nobodyWas = false
 	p.mu.Unlock()
 	p.nudge(time.Time{})
-}
-
-// Mute puts other silences in force, beside those of the files.
-func (p *Pipeline) Mute(list []Mute) { p.muted.Store(&list) }
-
-// mutes are all silences in force.
-func (p *Pipeline) mutes() []Mute {
-	out := p.setup.Load().Mutes
-	if more := p.muted.Load(); more != nil && len(*more) > 0 {
-		out = append(slices.Clone(out), *more...)
-	}
-	return out
 }
 
 // Start lets it run.
@@ -232,6 +222,7 @@ func (p *Pipeline) turn(ctx context.Context, now time.Time) time.Duration {
 	// From here on a nudge counts: what settles during the turn may be missed by it.
 	p.sleepUntil(now.Add(p.opts.Poll))
 	pause := p.opts.Poll
+	p.readMutes(ctx, now)
 	if err := p.routeAll(ctx, now); err != nil {
 		p.log.Error("cannot route", "error", err)
 		pause = time.Second
