@@ -46,7 +46,7 @@ type Silence struct {
 	Until     time.Time  `json:"until"`
 	Hours     string     `json:"hours,omitempty"`
 	Timezone  string     `json:"timezone,omitempty"`
-	Status    string     `json:"status"` // ahead, in force, over
+	Status    string     `json:"status"` // ahead, in force, recurring, over
 	CreatedBy string     `json:"created_by,omitempty"`
 	EndedAt   *time.Time `json:"ended_at,omitempty"`
 	EndedBy   string     `json:"ended_by,omitempty"`

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"keepwatch"
@@ -24,7 +25,8 @@ func (a alerts) Explain(ctx context.Context, q httpapi.Question) (client.Explana
 		q.Outcome = keepwatch.BadSecretOrPackage
 	}
 	info := q.Outcome.Info()
-	if info.Outcome == "" || q.Outcome == keepwatch.OK {
+	known := slices.ContainsFunc(keepwatch.Outcomes, func(o keepwatch.OutcomeInfo) bool { return o.Outcome == q.Outcome })
+	if !known || q.Outcome == keepwatch.OK {
 		return client.Explanation{}, keepwatch.WithHint(fmt.Errorf("%.80q is no outcome of a failure: %w", q.Outcome, keepwatch.ErrInvalid), "docs/outcomes.md lists them, such as bad_secret_or_package or expiring")
 	}
 	at := q.At.UTC()

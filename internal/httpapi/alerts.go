@@ -115,7 +115,7 @@ func (a *api) alertRoutes() {
 }
 
 func (a *api) createSilence(ctx context.Context, in *newSilenceInput) (client.Silence, error) {
-	now := time.Now().UTC()
+	now := time.Now().UTC().Truncate(time.Second)
 	s := view.SilenceOf(in.Body)
 	s.ID, s.CreatedAt, s.CreatedBy = strings.ToLower(rand.Text()[:16]), now, view.PrincipalOf(ctx).Name
 	if s.From.IsZero() {
@@ -145,7 +145,7 @@ func (a *api) snooze(ctx context.Context, in *snoozeInput) (client.Silence, erro
 	if err != nil {
 		return client.Silence{}, err
 	}
-	now, by := time.Now().UTC(), view.PrincipalOf(ctx).Name
+	now, by := time.Now().UTC().Truncate(time.Second), view.PrincipalOf(ctx).Name
 	return a.silence(ctx, keepwatch.Silence{
 		ID: strings.ToLower(rand.Text()[:16]), Kind: keepwatch.Snoozed, Incident: keepwatch.IncidentID(inc.ID), Owner: by, Reason: in.Body.Reason,
 		From: now, Until: in.Body.Until.UTC(), CreatedAt: now, CreatedBy: by,

@@ -28,6 +28,8 @@ func statusOf(s keepwatch.Silence, now time.Time) string {
 		return "over"
 	case now.Before(s.From):
 		return "ahead"
+	case s.Hours != "":
+		return "recurring"
 	}
 	return "in force"
 }
