@@ -24,6 +24,13 @@ func (m *merger) receivers(c *Config) {
 		default:
 			d.at.fault("one of "+strings.Join(channelKeys, ", "), "names %d channels, %s; make a receiver of each", len(has), strings.Join(has, " and "))
 		}
+		if to := d.v.fallback; to.at.set() {
+			if !slices.Contains(m.receiverNames(), to.v) {
+				unknown(to.at, "receiver", to.v, m.receiverNames())
+			} else if to.v == d.v.name.v {
+				to.at.fault("another receiver", "a receiver cannot stand in for itself")
+			}
+		}
 		if !d.v.name.at.set() || !seen.first(d.v.name.v, d.v.name.at, "receiver") {
 			continue
 		}
@@ -122,6 +129,9 @@ func (m *merger) warnings(c *Config) {
 }
 
 func (m *merger) used(receiver string) bool {
+	if slices.ContainsFunc(m.all.receivers, func(r at[receiverDraft]) bool { return r.v.fallback.v == receiver }) {
+		return true
+	}
 	return slices.ContainsFunc(m.all.routes, func(r at[routeDraft]) bool {
 		all := append(append(slices.Clone(r.v.to.v), r.v.otherwise.v...), escalated(r.v)...)
 		return slices.ContainsFunc(all, func(to at[string]) bool { return to.v == receiver })

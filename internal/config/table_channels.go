@@ -24,13 +24,16 @@ type Receiver struct {
 	Name    string
 	Channel string // the key that names it in the file
 	Config  notify.Config
+	// Fallback is the receiver that is told in its place when it cannot be.
+	Fallback string
 }
 
 // receiverDraft is a receiver as it was read.
 type receiverDraft struct {
-	name    at[string]
-	channel string
-	config  notify.Config
+	name     at[string]
+	channel  string
+	config   notify.Config
+	fallback at[string]
 }
 
 // channels has a row for each channel. A new one is a row here.
@@ -67,11 +70,12 @@ var channelKeys = func() []string {
 func receiverKind() kind[receiverDraft] {
 	return object(append([]field[receiverDraft]{
 		key("name", "short name, for routes and metrics", located(identifier[string]("a name")), func(r *receiverDraft) *at[string] { return &r.name }).must(),
+		key("fallback", "receiver that is told in its place what it refuses, or what cannot reach it for five minutes", located(identifier[string]("the name of a receiver")), func(r *receiverDraft) *at[string] { return &r.fallback }),
 	}, channels()...)...)
 }
 
 func (d receiverDraft) receiver() Receiver {
-	return Receiver{Name: d.name.v, Channel: d.channel, Config: d.config}
+	return Receiver{Name: d.name.v, Channel: d.channel, Config: d.config, Fallback: d.fallback.v}
 }
 
 func slackKind() kind[slack.Config] {

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -234,4 +235,45 @@ func TestMarks(t *testing.T) {
 	if !slices.Equal([]bool{isMessage(d)}, []bool{true}) {
 		t.Error("a strange id is no message")
 	}
+}
+
+// What a receiver cannot be told is told its fallback: after a while, when it does not
+// answer; at once, when it refuses for good. It hears of it all the same when it is
+// back, and a fallback that fails as well goes round in no circle.
+func TestFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, toOps, "ops", "spare")
+		setup := b.setup(toOps)
+		for i := range setup.Receivers {
+			setup.Receivers[i].Fallback = map[string]string{"ops": "spare", "spare": "ops"}[setup.Receivers[i].Name]
+		}
+		b.pipe.Use(setup)
+		b.in["ops"].set(down)
+		lasting := newTale("lasting", time.Now())
+		b.box.add(lasting.next(keepwatch.Opened, time.Now()))
+		b.after(4 * time.Minute)
+		b.wantKinds("spare")
+		b.after(6 * time.Minute)
+		b.wantKinds("spare", keepwatch.Opened)
+		b.box.add(lasting.next(keepwatch.Resolved, time.Now()))
+		b.after(10 * time.Minute)
+		b.wantKinds("spare", keepwatch.Opened, keepwatch.Resolved)
+		b.in["ops"].set(nil)
+		b.after(6 * time.Minute)
+		b.wantKinds("ops", keepwatch.Resolved)
+
+		b.in["ops"].set(func(Message) error { return Permanent(errors.New("no such channel")) })
+		refused := newTale("refused", time.Now())
+		b.box.add(refused.next(keepwatch.Opened, time.Now()))
+		b.after(time.Minute)
+		b.wantKinds("spare", keepwatch.Opened, keepwatch.Resolved, keepwatch.Opened)
+
+		b.in["spare"].set(func(Message) error { return Permanent(errors.New("no such channel")) })
+		both := newTale("both", time.Now())
+		b.box.add(both.next(keepwatch.Opened, time.Now()))
+		b.after(24 * time.Hour)
+		if n := len(b.box.of("both")); n != 2 {
+			t.Errorf("%d rows of one message", n)
+		}
+	})
 }

@@ -348,3 +348,15 @@ func (m *memory) hasten(now time.Time) {
 	}
 	m.wake()
 }
+
+// of are the rows of one incident.
+func (m *memory) of(id keepwatch.IncidentID) (out []keepwatch.Delivery) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if d.Notice.Incident.ID == id {
+			out = append(out, d)
+		}
+	}
+	return out
+}

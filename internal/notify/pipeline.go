@@ -40,6 +40,8 @@ type Receiver struct {
 	Name    string
 	Channel string
 	Sender  Sender
+	// Fallback is told in its place when it cannot be; "" for nobody.
+	Fallback string
 }
 
 // Setup is what a reload replaces.
@@ -49,6 +51,16 @@ type Setup struct {
 	Mutes     []Mute // of the files
 	Directory Directory
 	BaseURL   string
+}
+
+// fallback is who is told in the place of a receiver.
+func (s *Setup) fallback(name string) string {
+	for _, r := range s.Receivers {
+		if r.Name == name {
+			return r.Fallback
+		}
+	}
+	return ""
 }
 
 func (s *Setup) sender(name string) (Sender, bool) {
