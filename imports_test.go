@@ -43,16 +43,23 @@ var floors = map[string]int{
 	"keepwatch/internal/report":         3,
 	"keepwatch/internal/scan":           3,
 
-	"keepwatch/internal/backtest":        4,
-	"keepwatch/internal/rotate":          4,
-	"keepwatch/internal/view":            4,
-	"keepwatch/internal/ics":             4,
-	"keepwatch/internal/digest":          4,
-	"keepwatch/internal/scenario":        4,
-	"keepwatch/internal/notify/webhook":  4,
-	"keepwatch/internal/notify/email":    4,
-	"keepwatch/internal/notify/slack":    4,
-	"keepwatch/internal/store/storetest": 4,
+	"keepwatch/internal/rotate":              4,
+	"keepwatch/internal/view":                4,
+	"keepwatch/internal/ics":                 4,
+	"keepwatch/internal/digest":              4,
+	"keepwatch/internal/scenario":            4,
+	"keepwatch/internal/notify/webhook":      4,
+	"keepwatch/internal/notify/email":        4,
+	"keepwatch/internal/notify/slack":        4,
+	"keepwatch/internal/notify/teams":        4,
+	"keepwatch/internal/notify/pagerduty":    4,
+	"keepwatch/internal/notify/jsm":          4,
+	"keepwatch/internal/notify/alertmanager": 4,
+	"keepwatch/internal/notify/ntfy":         4,
+	"keepwatch/internal/notify/ticket":       4,
+	"keepwatch/internal/notify/shoutrrr":     4,
+	"keepwatch/internal/store/storetest":     4,
+	"keepwatch/internal/backtest":            4,
 
 	"keepwatch/internal/httpapi": 5,
 	"keepwatch/internal/web":     5,
@@ -126,6 +133,7 @@ func faults(all []pkg) []string {
 func testOnly(importPath string) bool {
 	return strings.HasPrefix(importPath, "keepwatch/conformance") ||
 		strings.HasPrefix(importPath, "keepwatch/bench") ||
+		importPath == "keepwatch/internal/notify/notifytest" ||
 		strings.HasPrefix(importPath, "keepwatch/internal/store/storetest/")
 }
 

@@ -9,8 +9,15 @@ import (
 	"keepwatch"
 	"keepwatch/internal/config"
 	"keepwatch/internal/notify"
+	"keepwatch/internal/notify/alertmanager"
 	"keepwatch/internal/notify/email"
+	"keepwatch/internal/notify/jsm"
+	"keepwatch/internal/notify/ntfy"
+	"keepwatch/internal/notify/pagerduty"
+	"keepwatch/internal/notify/shoutrrr"
 	"keepwatch/internal/notify/slack"
+	"keepwatch/internal/notify/teams"
+	"keepwatch/internal/notify/ticket"
 	"keepwatch/internal/notify/webhook"
 )
 
@@ -22,38 +29,58 @@ func (a *App) newPipeline(cfg *config.Config) error {
 	_, outbox := a.db.Woken()
 	a.pipeline = notify.New(notify.Options{
 		Outbox: a.db, Woken: outbox, Logger: a.opts.Logger, Observe: a.metrics.Notified, Trouble: a.trouble, Impact: a.impactOf,
-		Random: a.opts.Random,
+		Standing: a.db.Standing, Silences: a.db.Silences, Random: a.opts.Random,
 	}, setup)
 	return nil
 }
 
-// setup builds the senders of a configuration. Adding a channel is one line here.
+// setup builds the senders of a configuration.
 func (a *App) setup(cfg *config.Config) (notify.Setup, error) {
-	s := notify.Setup{Routes: cfg.Routes, Directory: cfg, BaseURL: cfg.Server.BaseURL}
+	s := notify.Setup{Routes: cfg.Routes, Mutes: cfg.Mutes, Directory: cfg, BaseURL: cfg.Server.BaseURL}
 	for _, r := range cfg.Receivers {
-		sender, channel, err := a.sender(r)
+		sender, err := a.sender(r.Config)
 		if err != nil {
 			return notify.Setup{}, fmt.Errorf("receiver %q: %w", r.Name, err)
 		}
-		s.Receivers = append(s.Receivers, notify.Receiver{Name: r.Name, Channel: channel, Sender: sender})
+		s.Receivers = append(s.Receivers, notify.Receiver{Name: r.Name, Channel: r.Channel, Sender: sender, Fallback: r.Fallback})
 	}
 	return s, nil
 }
 
-func (a *App) sender(r config.Receiver) (sender notify.Sender, channel string, err error) {
-	client := a.egress.HTTP()
-	switch {
-	case r.Webhook != nil:
-		sender, err = webhook.New(*r.Webhook, webhook.Deps{Client: client, Secrets: a.secrets})
-		channel = "webhook"
-	case r.Slack != nil:
-		sender, err = slack.New(*r.Slack, slack.Deps{Client: client, Secrets: a.secrets})
-		channel = "slack"
-	case r.Email != nil:
-		sender, err = email.New(*r.Email, email.Deps{Secrets: a.secrets, Dial: a.egress.Dial})
-		channel = "email"
+// sender makes the sender of a receiver's channel. A new channel is a line here.
+func (a *App) sender(c notify.Config) (notify.Sender, error) {
+	deps := notify.Deps{Client: a.egress.HTTP(), Secrets: a.secrets}
+	switch c := c.(type) {
+	case webhook.Config:
+		return made(webhook.New(c, deps))
+	case slack.Config:
+		return made(slack.New(c, deps))
+	case email.Config:
+		return made(email.New(c, email.Deps{Secrets: a.secrets, Dial: a.egress.Dial}))
+	case teams.Config:
+		return made(teams.New(c, deps))
+	case pagerduty.Config:
+		return made(pagerduty.New(c, deps))
+	case jsm.Config:
+		return made(jsm.New(c, deps))
+	case alertmanager.Config:
+		return made(alertmanager.New(c, deps))
+	case ntfy.Config:
+		return made(ntfy.New(c, deps))
+	case ticket.Config:
+		return made(ticket.New(c, deps))
+	case shoutrrr.Config:
+		return made(shoutrrr.New(c, deps))
 	}
-	return sender, channel, err
+	return nil, fmt.Errorf("no channel has settings of type %T", c)
+}
+
+// made keeps a nil sender from becoming one that is not nil.
+func made[S notify.Sender](s S, err error) (notify.Sender, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // trouble records that telling people does not work as an incident of the

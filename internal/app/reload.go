@@ -42,6 +42,9 @@ func (a *App) Reload(ctx context.Context) (client.Reloaded, error) {
 	}
 	a.pipeline.Use(setup)
 	a.newRoutes(now)
+	if err := a.db.Hasten(ctx, now); err != nil { // hours and silences of the files may be others
+		a.log.Error("messages that were held back could not be looked at", "error", err)
+	}
 	a.warn(cfg.Warnings)
 	a.log.Info("reloaded", "credentials", len(e.whole.Credentials))
 	return client.Reloaded{Credentials: len(e.whole.Credentials)}, a.sayReload(ctx, nil, now)

@@ -22,12 +22,36 @@ func lookAtChannels(ctx context.Context, client *egress.Client, cfg *config.Conf
 	var findings []finding
 	for _, r := range cfg.Receivers {
 		check := "channel " + r.Name
+		if r.Config.Where() == "" {
+			findings = append(findings, verdict(check, nil, "its settings do not say where it is; not tried"))
+			continue
+		}
 		addr, err := channelAddress(ctx, resolver, r)
 		if err != nil {
 			findings = append(findings, verdict(check, err, ""))
 			continue
 		}
 		findings = append(findings, verdict(check, dialled(ctx, client, addr), addr+" takes connections; no message was sent"))
+	}
+	return findings
+}
+
+// testChannels sends a test message to each receiver, through the daemon where one
+// runs.
+func (c doctorCmd) testChannels(ctx context.Context, e *env) []finding {
+	daemon, end, err := c.openToTry(e)
+	if err != nil {
+		return []finding{verdict("test messages", err, "")}
+	}
+	defer end()
+	receivers, err := daemon.Receivers(ctx)
+	if err != nil {
+		return []finding{verdict("test messages", explained(err), "")}
+	}
+	var findings []finding
+	for _, r := range receivers {
+		result, err := daemon.TestReceiver(ctx, r.Name)
+		findings = append(findings, verdict("test of "+r.Name, explained(err), result.Receipt))
 	}
 	return findings
 }
@@ -45,14 +69,9 @@ func dialled(ctx context.Context, client *egress.Client, addr string) error {
 // channelAddress is the host and port behind a receiver, and nothing more: the
 // rest of a webhook's address is often a secret.
 func channelAddress(ctx context.Context, resolver *secrets.Resolver, r config.Receiver) (string, error) {
-	var where string
-	switch {
-	case r.Email != nil:
-		return r.Email.SMTP, nil
-	case r.Slack != nil:
-		where = r.Slack.WebhookURL
-	case r.Webhook != nil:
-		where = r.Webhook.URL
+	where := r.Config.Where()
+	if _, _, err := net.SplitHostPort(where); err == nil && !strings.Contains(where, "//") {
+		return where, nil
 	}
 	if !strings.HasPrefix(where, "http://") && !strings.HasPrefix(where, "https://") {
 		secret, err := resolver.Resolve(ctx, where)

@@ -66,6 +66,9 @@ type commands struct {
 	Ack       ackCmd       `cmd:"" help:"Acknowledge an incident."`
 	Report    reportCmd    `cmd:"" help:"What an incident, or a month, cost."`
 	Backtest  backtestCmd  `cmd:"" help:"What another configuration would have alerted in the past."`
+	Explain   explainCmd   `cmd:"" help:"Who would be told of a failure, when, by which rule, and why the others not."`
+	Silence   silenceCmd   `cmd:"" help:"Tell nobody of some incidents for a while."`
+	Snooze    snoozeCmd    `cmd:"" help:"Tell nobody of one incident until a date."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at store, clock, egress address, proxy, secrets and channels."`
 	Sim       simCmd       `cmd:"" help:"Run the SFMC simulator alone."`
 	Token     tokenCmd     `cmd:"" help:"Create, list and revoke API tokens."`

@@ -18,7 +18,8 @@ import (
 )
 
 type doctorCmd struct {
-	Remote
+	Inventory
+	SendTest bool `help:"Send a test message to every receiver, the way of real ones, and show the receipts."`
 }
 
 // finding is one thing that was looked at.
@@ -47,6 +48,9 @@ func (c doctorCmd) Run(e *env) error {
 	findings = append(findings, lookAtSecrets(ctx, cfg)...)
 	findings = append(findings, lookAtChannels(ctx, client, cfg)...)
 	findings = append(findings, c.lookAtReaders(ctx, e, cfg)...)
+	if c.SendTest {
+		findings = append(findings, c.testChannels(ctx, e)...)
+	}
 	findings = append(findings, lookAtProxy(), lookAtEgress(ctx, client, cfg))
 	return e.printFindings(findings)
 }

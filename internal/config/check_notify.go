@@ -24,6 +24,13 @@ func (m *merger) receivers(c *Config) {
 		default:
 			d.at.fault("one of "+strings.Join(channelKeys, ", "), "names %d channels, %s; make a receiver of each", len(has), strings.Join(has, " and "))
 		}
+		if to := d.v.fallback; to.at.set() {
+			if !slices.Contains(m.receiverNames(), to.v) {
+				unknown(to.at, "receiver", to.v, m.receiverNames())
+			} else if to.v == d.v.name.v {
+				to.at.fault("another receiver", "a receiver cannot stand in for itself")
+			}
+		}
 		if !d.v.name.at.set() || !seen.first(d.v.name.v, d.v.name.at, "receiver") {
 			continue
 		}
@@ -32,35 +39,56 @@ func (m *merger) receivers(c *Config) {
 }
 
 // routes checks that every name in them exists: a route that can never match, or
-// that tells nobody, is found now and not in the night it is needed. Only the id
-// of a credential may be that of a record, which no file knows.
+// that tells nobody, is found now and not in the night it is needed.
 func (m *merger) routes(c *Config) {
 	known := m.receiverNames()
 	for _, d := range m.all.routes {
 		if d.v.to.at.set() && len(d.v.to.v) == 0 {
 			d.v.to.at.fault(namesAllowed(known), "a route must name a receiver")
 		}
-		seen := names{}
-		for _, to := range d.v.to.v {
-			if !slices.Contains(known, to.v) {
-				unknown(to.at, "receiver", to.v, slices.Clone(known))
-			} else {
-				seen.first(to.v, to.at, "receiver")
-			}
+		told(known, d.v.to)
+		told(known, d.v.otherwise)
+		for _, e := range d.v.escalate {
+			told(known, e.v.to)
 		}
-		for _, t := range d.v.match.v.tenant.v {
-			if _, ok := c.tenants[keepwatch.TenantID(t.v)]; !ok {
-				unknown(t.at, "tenant", t.v, tenantNames(c))
+		if name := d.v.onlyIn; name.at.set() {
+			if _, ok := c.Calendars[name.v]; !ok {
+				unknown(name.at, "calendar", name.v, calendarNames(c))
 			}
+		} else if d.v.otherwise.at.set() {
+			d.v.otherwise.at.fault("only_in beside it", "otherwise has no meaning without the hours of only_in")
 		}
-		for _, id := range d.v.match.v.credential.v {
-			if _, ok := c.credentials[keepwatch.CredentialID(id.v)]; !ok {
-				note := id.at.where()
-				note.Message = "no file has the credential " + quote(id.at.node.Value) + "; the route waits for a record of that id"
-				m.notes = append(m.notes, note)
-			}
+		m.matchExists(c, d.v.match.v)
+		c.Routes = append(c.Routes, d.v.route(c))
+	}
+}
+
+// told checks that receivers exist, each once.
+func told(known []string, list at[[]at[string]]) {
+	seen := names{}
+	for _, to := range list.v {
+		if !slices.Contains(known, to.v) {
+			unknown(to.at, "receiver", to.v, slices.Clone(known))
+		} else {
+			seen.first(to.v, to.at, "receiver")
 		}
-		c.Routes = append(c.Routes, d.v.route())
+	}
+}
+
+// matchExists checks the names in a match. Only the id of a credential may be that of
+// a record, which no file knows.
+func (m *merger) matchExists(c *Config, d matchDraft) {
+	for _, t := range d.tenant.v {
+		if _, ok := c.tenants[keepwatch.TenantID(t.v)]; !ok {
+			unknown(t.at, "tenant", t.v, tenantNames(c))
+		}
+	}
+	for _, id := range d.credential.v {
+		if _, ok := c.credentials[keepwatch.CredentialID(id.v)]; !ok {
+			note := id.at.where()
+			note.Message = "no file has the credential " + quote(id.at.node.Value) + "; the route waits for a record of that id"
+			m.notes = append(m.notes, note)
+		}
 	}
 }
 
@@ -102,9 +130,20 @@ func (m *merger) warnings(c *Config) {
 }
 
 func (m *merger) used(receiver string) bool {
+	if slices.ContainsFunc(m.all.receivers, func(r at[receiverDraft]) bool { return r.v.fallback.v == receiver }) {
+		return true
+	}
 	return slices.ContainsFunc(m.all.routes, func(r at[routeDraft]) bool {
-		return slices.ContainsFunc(r.v.to.v, func(to at[string]) bool { return to.v == receiver })
+		all := append(append(slices.Clone(r.v.to.v), r.v.otherwise.v...), escalated(r.v)...)
+		return slices.ContainsFunc(all, func(to at[string]) bool { return to.v == receiver })
 	})
+}
+
+func escalated(r routeDraft) (out []at[string]) {
+	for _, e := range r.escalate {
+		out = append(out, e.v.to.v...)
+	}
+	return out
 }
 
 // warnOfOwners finds routes for teams that own nothing: likely a typing error,

@@ -35,6 +35,7 @@ type Config struct {
 	Calendars   map[string]*calendar.Calendar
 	Receivers   []Receiver
 	Routes      notify.Routes
+	Mutes       []notify.Mute // silences and maintenance
 	Digest      digest.Plan
 	Files       []string  // that it was read from
 	Warnings    []Warning // what is allowed and unwise

@@ -51,6 +51,21 @@ func TestDocumentedExamplesLoad(t *testing.T) {
 	}
 }
 
+// So does every example of the page on notifications, with a tenant beside it.
+func TestExamplesOfNotificationsLoad(t *testing.T) {
+	all := blocks(t, filepath.Join("..", "..", "docs", "notifications.md"))
+	for i, block := range all {
+		path := filepath.Join(t.TempDir(), "keepwatch.yaml")
+		writeFile(t, path, "version: 1\ntenants: [{id: emea, subdomain: mc563885gzs27c5t9-63k636ttgm}]\n"+block)
+		if _, err := Load(path, goodEnv(t)); err != nil {
+			t.Errorf("example %d of the page:\n%v", i+1, err)
+		}
+	}
+	if len(all) < 3 {
+		t.Errorf("%d examples", len(all))
+	}
+}
+
 // The page's sample is the published one, which is kept as a fixture for ever.
 func TestDocumentedSampleIsTheFixture(t *testing.T) {
 	fixture, err := os.ReadFile(filepath.Join("testdata", "config", "v1.yaml"))

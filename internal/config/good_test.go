@@ -14,6 +14,7 @@ import (
 	"keepwatch/internal/expiry"
 	"keepwatch/internal/notify"
 	"keepwatch/internal/notify/email"
+	"keepwatch/internal/notify/ticket"
 	"keepwatch/internal/notify/webhook"
 )
 
@@ -109,7 +110,7 @@ func TestSample(t *testing.T) {
 	if diff := cmp.Diff(wantServer, c.Server); diff != "" {
 		t.Errorf("server (-want +got):\n%s", diff)
 	}
-	if c.Store.URL != "sqlite:keepwatch.db" || len(c.Receivers) != 2 || c.Receivers[0].Slack == nil || c.Receivers[1].Webhook == nil {
+	if c.Store.URL != "sqlite:keepwatch.db" || len(c.Receivers) != 2 || c.Receivers[0].Channel != "slack" || c.Receivers[1].Channel != "webhook" {
 		t.Errorf("store %q, receivers %+v", c.Store.URL, c.Receivers)
 	}
 	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].String(), "effects.readers names nobody") {
@@ -194,10 +195,10 @@ func TestKinds(t *testing.T) {
 func TestReceivers(t *testing.T) {
 	c := mustLoad(t, good("kinds.yaml"))
 	want := []Receiver{
-		{Name: "mail", Email: &email.Config{SMTP: "mail.example.com:465", From: "Keepwatch <keepwatch@example.com>", To: []string{"a@example.com", "b@example.com"}, TLS: email.TLS, Username: "keepwatch", Password: "env:CRM"}},
-		{Name: "relay", Email: &email.Config{SMTP: "localhost:25", From: "keepwatch@example.com", To: []string{"ops@example.com"}, TLS: email.None}},
-		{Name: "hook", Webhook: &webhook.Config{URL: "https://example.com/hook"}},
-		{Name: "hidden", Webhook: &webhook.Config{URL: "env:HOOK_URL", Secret: "env:HOOK_KEY"}},
+		{Name: "mail", Channel: "email", Config: email.Config{SMTP: "mail.example.com:465", From: "Keepwatch <keepwatch@example.com>", To: []string{"a@example.com", "b@example.com"}, TLS: email.TLS, Username: "keepwatch", Password: "env:CRM"}},
+		{Name: "relay", Channel: "email", Config: email.Config{SMTP: "localhost:25", From: "keepwatch@example.com", To: []string{"ops@example.com"}, TLS: email.None}},
+		{Name: "hook", Channel: "webhook", Config: webhook.Config{URL: "https://example.com/hook"}},
+		{Name: "hidden", Channel: "webhook", Config: webhook.Config{URL: "env:HOOK_URL", Secret: "env:HOOK_KEY"}},
 	}
 	if diff := cmp.Diff(want, c.Receivers); diff != "" {
 		t.Errorf("receivers (-want +got):\n%s", diff)
@@ -208,6 +209,53 @@ func TestReceivers(t *testing.T) {
 	}
 	if diff := cmp.Diff(match, c.Routes[0].Match); diff != "" {
 		t.Errorf("match (-want +got):\n%s", diff)
+	}
+}
+
+func TestRoutingAndSilences(t *testing.T) {
+	c := mustLoad(t, good("routing.yaml"))
+	r := c.Routes[0]
+	if r.Name != "the team" || r.OnlyIn != c.Calendars["office"] || !slices.Equal(r.Otherwise, []string{"duty"}) || len(r.Escalate) != 2 || r.Escalate[1].After != time.Hour ||
+		!slices.Equal(r.Escalate[1].To, []string{"duty", "lead"}) || !slices.Equal(r.Match.Kind, []string{"server_to_server"}) {
+		t.Errorf("route %+v", r)
+	}
+	if len(c.Mutes) != 3 || len(c.Warnings) != 0 {
+		t.Fatalf("%d silences, warnings %v", len(c.Mutes), c.Warnings)
+	}
+	known, weekly, move := c.Mutes[0].Silence, c.Mutes[1].Silence, c.Mutes[2].Silence
+	if known.Kind != keepwatch.Silenced || !known.Until.Equal(time.Date(2026, 12, 24, 5, 0, 0, 0, time.UTC)) || !strings.HasSuffix(known.File, "routing.yaml") {
+		t.Errorf("a day ends where it is a day: %+v", known)
+	}
+	if weekly.Kind != keepwatch.Maintained || weekly.Hours != "sun 02:00-04:00" || move.From.Hour() != 20 || move.Hours != "" {
+		t.Errorf("%+v\n%+v", weekly, move)
+	}
+}
+
+// Every channel can be configured, and names all its secrets.
+func TestChannels(t *testing.T) {
+	c := mustLoad(t, good("channels.yaml"))
+	seen := map[string]bool{}
+	for _, r := range c.Receivers {
+		seen[r.Channel] = true
+		if err := r.Config.Validate(); err != nil {
+			t.Errorf("%s: %v", r.Name, err)
+		}
+	}
+	for _, name := range channelKeys {
+		if !seen[name] && name != "email" {
+			t.Errorf("no receiver over %s", name)
+		}
+	}
+	own, ok := c.Receivers[3].Config.(webhook.Config)
+	if !ok || own.Template != "{\"text\": \"{{.Title}}\",\n \"team\": \"{{.Labels.owner}}\"}\n" {
+		t.Errorf("template %+v", own)
+	}
+	jira, ok := c.Receivers[9].Config.(ticket.Config)
+	if !ok || len(jira.Fields) != 2 || jira.Fields[1] != (ticket.Field{Name: "customfield_10010", Value: "{{.Labels.owner}}"}) {
+		t.Errorf("fields %+v", jira.Fields)
+	}
+	if diff := cmp.Diff([]string{"env:CRM"}, c.References()); diff != "" {
+		t.Errorf("references (-want +got):\n%s", diff)
 	}
 }
 

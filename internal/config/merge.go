@@ -29,6 +29,8 @@ func (m *merger) add(d draft) {
 	m.all.credentials = append(m.all.credentials, d.credentials...)
 	m.all.receivers = append(m.all.receivers, d.receivers...)
 	m.all.routes = append(m.all.routes, d.routes...)
+	m.all.silences = append(m.all.silences, d.silences...)
+	m.all.maintenance = append(m.all.maintenance, d.maintenance...)
 }
 
 // once keeps the first of a section that only one file may have.
@@ -68,6 +70,7 @@ func (m *merger) config(path string, files []string) *Config {
 	m.readers(c)
 	m.receivers(c)
 	m.routes(c)
+	m.silences(c)
 	if len(m.faults.List) == 0 {
 		m.warnings(c)
 		c.planEffects()

@@ -99,6 +99,33 @@ func free(limit int) kind[string] {
 	}}
 }
 
+// nameOrRef reads a name that may be a secret: as it is, or a reference to it.
+func nameOrRef(limit int) kind[string] {
+	plain := free(limit)
+	return kind[string]{plain.schema, func(s spot) (string, bool) {
+		if s.node.Kind == yaml.ScalarNode && secrets.IsReference(s.node.Value) {
+			return secretRef().decode(s)
+		}
+		return plain.decode(s)
+	}}
+}
+
+// document is text of several lines. Its braces belong to whoever reads it, so
+// nothing in it is expanded.
+func document(limit int) kind[string] {
+	allowed := fmt.Sprintf("text of 1 to %d bytes", limit)
+	return kind[string]{schema{"type": []string{"string", "number", "boolean"}}, func(s spot) (string, bool) {
+		if !s.is(yaml.ScalarNode, allowed) {
+			return "", false
+		}
+		if v := s.node.Value; v != "" && len(v) <= limit && utf8.ValidString(v) && !strings.ContainsRune(v, 0) {
+			return v, true
+		}
+		s.fault(allowed, "is empty, too long or has control characters")
+		return "", false
+	}}
+}
+
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 }
 
 // parsed is a scalar that parse turns into a V. what completes "… is not …".

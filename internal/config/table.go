@@ -23,6 +23,8 @@ type draft struct {
 	receivers   []at[receiverDraft]
 	routes      []at[routeDraft]
 	digest      at[digestDraft]
+	silences    []at[silenceDraft]
+	maintenance []at[silenceDraft]
 }
 
 func fileKind() kind[draft] {
@@ -42,6 +44,8 @@ func fileKind() kind[draft] {
 		key("credentials", "the credentials to watch", list(located(credentialKind()), 0), func(d *draft) *[]at[credentialDraft] { return &d.credentials }),
 		key("receivers", "who can be told, each over one channel", list(located(receiverKind()), 0), func(d *draft) *[]at[receiverDraft] { return &d.receivers }),
 		key("routes", "who is told of what: the first that matches, unless it says continue", list(located(routeKind()), 0), func(d *draft) *[]at[routeDraft] { return &d.routes }),
+		key("silences", "times in which nobody is told of some incidents: owner, reason and end", list(located(silenceKind()), 1000), func(d *draft) *[]at[silenceDraft] { return &d.silences }),
+		key("maintenance", "announced work, once or at the same hours each week: what is found then is kept and not told", list(located(maintenanceKind()), 1000), func(d *draft) *[]at[silenceDraft] { return &d.maintenance }),
 		key("digest", "the weekly letter to each owner: what ends, what is overdue, what is to be decided", located(digestKind()), func(d *draft) *at[digestDraft] { return &d.digest }),
 	)
 }

@@ -7,78 +7,178 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"keepwatch/internal/notify"
+	"keepwatch/internal/notify/alertmanager"
 	"keepwatch/internal/notify/email"
+	"keepwatch/internal/notify/jsm"
+	"keepwatch/internal/notify/ntfy"
+	"keepwatch/internal/notify/pagerduty"
+	"keepwatch/internal/notify/shoutrrr"
 	"keepwatch/internal/notify/slack"
+	"keepwatch/internal/notify/teams"
+	"keepwatch/internal/notify/ticket"
 	"keepwatch/internal/notify/webhook"
 )
 
 // Receiver is somebody who can be told, over exactly one channel.
 type Receiver struct {
 	Name    string
-	Slack   *slack.Config
-	Webhook *webhook.Config
-	Email   *email.Config
+	Channel string // the key that names it in the file
+	Config  notify.Config
+	// Fallback is the receiver that is told in its place when it cannot be.
+	Fallback string
 }
 
-// receiverDraft is a receiver as it was read. A new channel is a row here, its
-// table below, and a field of Receiver.
+// receiverDraft is a receiver as it was read.
 type receiverDraft struct {
-	name    at[string]
-	slack   at[slack.Config]
-	webhook at[webhook.Config]
-	email   at[email.Config]
+	name     at[string]
+	channel  string
+	config   notify.Config
+	fallback at[string]
+}
+
+// channels has a row for each channel. A new one is a row here.
+func channels() []field[receiverDraft] {
+	return []field[receiverDraft]{
+		channel("slack", "a Slack channel, by an incoming webhook or as a bot", slackKind()),
+		channel("webhook", "a call with Alertmanager's JSON, a CloudEvent or a document of one's own, signed", webhookKind()),
+		channel("email", "mail over SMTP", emailKind()),
+		channel("teams", "a Microsoft Teams channel, by a workflow", teamsKind()),
+		channel("pagerduty", "PagerDuty, by its Events API v2", pagerdutyKind()),
+		channel("jsm", "Jira Service Management Operations, by an API integration", jsmKind()),
+		channel("alertmanager", "an Alertmanager, or every member of a cluster", alertmanagerKind()),
+		channel("ntfy", "a topic of ntfy", ntfyKind()),
+		channel("ticket", "a ticket in Jira or ServiceNow", ticketKind()),
+		channel("shoutrrr", "any other service, by a shoutrrr URL", shoutrrrKind()),
+	}
+}
+
+func channel[C notify.Config](name, doc string, k kind[C]) field[receiverDraft] {
+	return nested(name, doc, validated(k, func(c C) error { return c.Validate() }), func(r *receiverDraft, c C) {
+		r.channel, r.config = name, c
+	})
 }
 
 // channelKeys are the keys of a receiver that name its channel.
-var channelKeys = []string{"slack", "webhook", "email"}
+var channelKeys = func() []string {
+	var names []string
+	for _, c := range channels() {
+		names = append(names, c.name)
+	}
+	return names
+}()
 
 func receiverKind() kind[receiverDraft] {
-	return object(
+	return object(append([]field[receiverDraft]{
 		key("name", "short name, for routes and metrics", located(identifier[string]("a name")), func(r *receiverDraft) *at[string] { return &r.name }).must(),
-		key("slack", "a Slack channel, by an incoming webhook", located(slackKind()), func(r *receiverDraft) *at[slack.Config] { return &r.slack }),
-		key("webhook", "a call with Alertmanager's JSON, signed", located(webhookKind()), func(r *receiverDraft) *at[webhook.Config] { return &r.webhook }),
-		key("email", "mail over SMTP", located(emailKind()), func(r *receiverDraft) *at[email.Config] { return &r.email }),
-	)
+		key("fallback", "receiver that is told in its place what it refuses, or what cannot reach it for five minutes", located(identifier[string]("the name of a receiver")), func(r *receiverDraft) *at[string] { return &r.fallback }),
+	}, channels()...)...)
 }
 
 func (d receiverDraft) receiver() Receiver {
-	r := Receiver{Name: d.name.v}
-	if d.slack.at.set() {
-		r.Slack = &d.slack.v
-	}
-	if d.webhook.at.set() {
-		r.Webhook = &d.webhook.v
-	}
-	if d.email.at.set() {
-		e := d.email.v.WithDefaults()
-		r.Email = &e
-	}
-	return r
+	return Receiver{Name: d.name.v, Channel: d.channel, Config: d.config, Fallback: d.fallback.v}
 }
 
 func slackKind() kind[slack.Config] {
-	return validated(object(
-		key("webhook_url", "reference to the address of the incoming webhook; the address is a secret", secretRef(), func(c *slack.Config) *string { return &c.WebhookURL }).must(),
-	), slack.Config.Validate)
+	return object(
+		key("webhook_url", "reference to the address of the incoming webhook; the address is a secret", secretRef(), func(c *slack.Config) *string { return &c.WebhookURL }),
+		key("token", "reference to a bot's token, in the place of a webhook; it edits the first message and threads the news", secretRef(), func(c *slack.Config) *string { return &c.Token }),
+		key("channel", "where the bot posts: an id like C024BE91L, or a name", free(80), func(c *slack.Config) *string { return &c.Channel }),
+		key("api_url", "address of the bot's API; the default is Slack's", hiddenURL(), func(c *slack.Config) *string { return &c.APIURL }),
+	)
 }
 
 func webhookKind() kind[webhook.Config] {
-	return validated(object(
+	return object(
 		key("url", "where the messages are posted to, or a reference to it", hiddenURL(), func(c *webhook.Config) *string { return &c.URL }).must(),
 		key("secret", "reference to the key that signs the messages; without it they are unsigned", secretRef(), func(c *webhook.Config) *string { return &c.Secret }),
-	), webhook.Config.Validate)
+		key("token", "reference to a bearer token", secretRef(), func(c *webhook.Config) *string { return &c.Token }),
+		key("format", "form of the body; the default is alertmanager", choice("a form", webhook.Alertmanager, webhook.CloudEvents, webhook.Template), func(c *webhook.Config) *string { return &c.Format }),
+		key("template", "of format template: a JSON document whose strings are filled in", document(64<<10), func(c *webhook.Config) *string { return &c.Template }),
+	)
+}
+
+func teamsKind() kind[teams.Config] {
+	return object(
+		key("webhook_url", "reference to the address of the workflow; the address is a secret", secretRef(), func(c *teams.Config) *string { return &c.WebhookURL }).must(),
+	)
+}
+
+func pagerdutyKind() kind[pagerduty.Config] {
+	return object(
+		key("routing_key", "reference to the integration key", secretRef(), func(c *pagerduty.Config) *string { return &c.RoutingKey }).must(),
+		key("url", "address of the Events API; the default is https://events.pagerduty.com", hiddenURL(), func(c *pagerduty.Config) *string { return &c.URL }),
+	)
+}
+
+func jsmKind() kind[jsm.Config] {
+	return object(
+		key("api_key", "reference to the key of an API integration", secretRef(), func(c *jsm.Config) *string { return &c.APIKey }).must(),
+		key("url", "address before /v2/alerts; the default is Atlassian's", hiddenURL(), func(c *jsm.Config) *string { return &c.URL }),
+		key("team", "team that is told besides those of the integration", free(100), func(c *jsm.Config) *string { return &c.Team }),
+		key("tags", "tags of every alert", oneOrMany(free(50)), func(c *jsm.Config) *[]string { return &c.Tags }),
+	)
+}
+
+func alertmanagerKind() kind[alertmanager.Config] {
+	return object(
+		key("url", "address of the Alertmanager, or of every member of its cluster", oneOrMany(hiddenURL()), func(c *alertmanager.Config) *[]string { return &c.URLs }).must(),
+		key("username", "name to sign in with", free(200), func(c *alertmanager.Config) *string { return &c.Username }),
+		key("password", "reference to the password that goes with it", secretRef(), func(c *alertmanager.Config) *string { return &c.Password }),
+		key("token", "reference to a bearer token", secretRef(), func(c *alertmanager.Config) *string { return &c.Token }),
+	)
+}
+
+func ntfyKind() kind[ntfy.Config] {
+	return object(
+		key("url", "address of the server; the default is https://ntfy.sh", hiddenURL(), func(c *ntfy.Config) *string { return &c.URL }),
+		key("topic", "name of the topic, or a reference to it: on a public server the name is a secret", nameOrRef(200), func(c *ntfy.Config) *string { return &c.Topic }).must(),
+		key("token", "reference to an access token", secretRef(), func(c *ntfy.Config) *string { return &c.Token }),
+	)
+}
+
+func ticketKind() kind[ticket.Config] {
+	return object(
+		key("system", "where tickets are made", choice("a ticket system", ticket.Jira, ticket.ServiceNow), func(c *ticket.Config) *string { return &c.System }).must(),
+		key("url", "address of the site", hiddenURL(), func(c *ticket.Config) *string { return &c.URL }).must(),
+		key("username", "name to sign in with", free(200), func(c *ticket.Config) *string { return &c.Username }),
+		key("password", "reference to the password or API token that goes with it", secretRef(), func(c *ticket.Config) *string { return &c.Password }),
+		key("token", "reference to a bearer token, in the place of name and password", secretRef(), func(c *ticket.Config) *string { return &c.Token }),
+		key("project", "of Jira: key of the project", free(100), func(c *ticket.Config) *string { return &c.Project }),
+		key("issue_type", "of Jira: name of the issue type; the default is Task", free(100), func(c *ticket.Config) *string { return &c.IssueType }),
+		key("table", "of ServiceNow: name of the table; the default is incident", free(100), func(c *ticket.Config) *string { return &c.Table }),
+		nested("fields", "further fields of the ticket: text or JSON that is filled in", mapping(document(8<<10)), func(c *ticket.Config, fields []entry[string]) {
+			for _, f := range fields {
+				c.Fields = append(c.Fields, ticket.Field{Name: f.name, Value: f.v})
+			}
+		}),
+		key("done", "what the end of an incident moves the ticket to: a transition of Jira, a state of ServiceNow; without it the ticket gets a comment", free(100), func(c *ticket.Config) *string { return &c.Done }),
+	)
+}
+
+func shoutrrrKind() kind[shoutrrr.Config] {
+	return object(
+		key("url", "reference to the URL; the secret is part of it", secretRef(), func(c *shoutrrr.Config) *string { return &c.URL }).must(),
+	)
 }
 
 func emailKind() kind[email.Config] {
 	address := free(320)
-	return validated(object(
+	return filledIn(object(
 		key("smtp", "mail server, host:port", hostPort(false), func(c *email.Config) *string { return &c.SMTP }).must(),
 		key("from", "the sender's address", address, func(c *email.Config) *string { return &c.From }).must(),
 		key("to", "addresses", oneOrMany(address), func(c *email.Config) *[]string { return &c.To }).must(),
 		key("tls", "starttls, tls or none; the default is tls on port 465, else starttls", choice("a way to protect the connection", email.STARTTLS, email.TLS, email.None), func(c *email.Config) *string { return &c.TLS }),
 		key("username", "name to sign in to the mail server with", free(200), func(c *email.Config) *string { return &c.Username }),
 		key("password", "reference to the password that goes with it", secretRef(), func(c *email.Config) *string { return &c.Password }),
-	), email.Config.Validate)
+	), email.Config.WithDefaults)
+}
+
+// filledIn gives what the file leaves out its default.
+func filledIn[C any](k kind[C], defaults func(C) C) kind[C] {
+	return kind[C]{k.schema, func(s spot) (C, bool) {
+		c, ok := k.decode(s)
+		return defaults(c), ok
+	}}
 }
 
 // validated lets a channel check its own settings, once each of them could be

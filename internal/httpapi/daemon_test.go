@@ -98,6 +98,7 @@ func start(t testing.TB, change ...func(*httpapi.Options)) *daemon {
 	d.services = newServices(d.db, func() view.Snapshot { return snap })
 	d.options.Inventory, d.options.Transfer, d.options.Findings = d.services, d.services, d.services
 	d.options.Feeds, d.options.Rotations, d.options.Discover = d.services, d.services.rotations, d.services.discover
+	d.options.Alerts = d.services
 	d.options.BaseURL = "https://keepwatch.example.com"
 	for _, c := range change {
 		c(&d.options)

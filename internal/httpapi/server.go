@@ -57,6 +57,7 @@ type Options struct {
 	Findings  Findings
 	Feeds     Feeds
 	Rotations Rotations
+	Alerts    Alerts
 	Discover  Discoverer
 	Backtest  Backtester
 	Scans     Scans
@@ -101,6 +102,7 @@ func New(o Options) http.Handler {
 	a.feedRoutes()
 	a.rotationRoutes()
 	a.scanRoutes()
+	a.alertRoutes()
 	a.healthRoutes()
 	a.mux.Handle("GET /metrics", a.Metrics)
 	a.openAPIRoute()

@@ -28,7 +28,7 @@ func Compose(d keepwatch.Delivery, f Facts) Message {
 		Key: d.ID, Receiver: d.Receiver, Kind: kind, Status: Firing, Reason: reasons[kind],
 		Incident: inc.ID, GroupKey: hash(inc.Key), Fingerprint: hash(string(inc.ID))[:16],
 		Severity: inc.Severity, StartsAt: startOf(inc), At: d.Notice.At, Now: f.Now,
-		ExternalURL: f.BaseURL,
+		ExternalURL: f.BaseURL, Thread: f.Thread,
 	}
 	if ends(kind) {
 		m.Status, m.EndsAt = Over, endOf(d)
@@ -251,7 +251,7 @@ func what(f Facts, m Message) string {
 		return about + " shares its cause with others and is now part of incident " + clean(string(inc.MergedInto), 100) + "."
 	case keepwatch.Acknowledged:
 		return about + " is still failing; " + clean(inc.AcknowledgedBy, 100) + " has acknowledged it."
-	case KindReminder:
+	case KindReminder, KindEscalation:
 		return about + " is still failing and nobody has acknowledged it."
 	}
 	return about + " is failing: " + sentence(meaning(inc))

@@ -14,12 +14,14 @@ const (
 	actDefer    action = "defer"    // an earlier one of the same incident has to go first
 	actCollapse action = "collapse" // said together with another one, or not needed any more
 	actDrop     action = "drop"     // somebody else has settled it meanwhile
+	actHold     action = "hold"     // it must not be told yet
 )
 
 type verdict struct {
 	act    action
 	reason string
 	until  time.Time // actDefer
+	held   held      // actHold
 	// untold: nothing of the incident has reached the receiver.
 	untold bool
 	// also are other deliveries that collapse for the same reason.
@@ -47,12 +49,17 @@ func decide(q question) verdict {
 	if own := q.find(q.d.ID); own != nil && own.Status != keepwatch.DeliveryPending {
 		return verdict{act: actDrop, reason: "settled meanwhile"}
 	}
-	if reminderNumber(q.d) > 0 {
+	if m := marksOf(q.d); m.reminder > 0 {
 		return q.reminder()
+	} else if m.escalation > 0 {
+		return q.escalation()
 	}
 	told := q.told()
 	if v, ok := q.cameAndWent(told); ok {
 		return v
+	}
+	if newer := q.said(); newer != nil {
+		return verdict{act: actCollapse, reason: "said by " + string(newer.ID)}
 	}
 	if newest := q.newest(); newest != nil {
 		return verdict{act: actCollapse, reason: "said by " + string(newest.ID), next: newest}
@@ -81,11 +88,22 @@ func (q question) told() bool {
 	return false
 }
 
+// said is a younger message that was sent already: a row that was held back, alone,
+// can be overtaken.
+func (q question) said() *keepwatch.Delivery {
+	for i, s := range q.siblings {
+		if s.Status == keepwatch.DeliverySent && isMessage(s) && s.Notice.Seq > q.d.Notice.Seq {
+			return &q.siblings[i]
+		}
+	}
+	return nil
+}
+
 // newest is the youngest message that waits behind d.
 func (q question) newest() *keepwatch.Delivery {
 	var out *keepwatch.Delivery
 	for i, s := range q.siblings {
-		if s.Status != keepwatch.DeliveryPending || reminderNumber(s) > 0 || s.Notice.Seq <= q.d.Notice.Seq {
+		if s.Status != keepwatch.DeliveryPending || !isMessage(s) || s.Notice.Seq <= q.d.Notice.Seq {
 			continue
 		}
 		if out == nil || s.Notice.Seq > out.Notice.Seq {
@@ -98,7 +116,9 @@ func (q question) newest() *keepwatch.Delivery {
 func (q question) pendingBefore() []keepwatch.Delivery {
 	var out []keepwatch.Delivery
 	for _, s := range q.siblings {
-		if s.Status == keepwatch.DeliveryPending && reminderNumber(s) == 0 && s.Notice.Seq < q.d.Notice.Seq {
+		m := marksOf(s)
+		resting := (m.held > 0 || m.waited > 0) && s.NextAttemptAt.After(q.now) // it gives way when it comes due
+		if s.Status == keepwatch.DeliveryPending && isMessage(s) && s.Notice.Seq < q.d.Notice.Seq && !resting {
 			out = append(out, s)
 		}
 	}
@@ -124,11 +144,15 @@ func (q question) turn(before []keepwatch.Delivery) time.Time {
 // message. The proof that nothing was sent is in the rows: the first message is
 // never sent before its wait is over, and this end was stored before that.
 func (q question) cameAndWent(told bool) (verdict, bool) {
-	if told || !ends(q.d.Notice.Kind) || q.wait <= 0 {
+	held := marksOf(q.d).held > 0
+	if told || !ends(q.d.Notice.Kind) || q.wait <= 0 && !held {
 		return verdict{}, false
 	}
 	v := verdict{act: actCollapse, reason: "began and ended within " + keepwatch.FormatDuration(q.wait)}
-	opened := false
+	if held {
+		v.reason = "began and ended while it was held back"
+	}
+	opened := held
 	for _, s := range q.siblings {
 		if s.Notice.Seq >= q.d.Notice.Seq {
 			continue
@@ -156,6 +180,35 @@ func firstDue(d keepwatch.Delivery, wait time.Duration) time.Time {
 	return d.CreatedAt
 }
 
+// escalation is sent only when nobody has taken the incident, and its receiver has
+// not heard of it by another way.
+func (q question) escalation() verdict {
+	switch {
+	case q.incident.Status == keepwatch.IncidentResolved:
+		return verdict{act: actCollapse, reason: "not needed: resolved"}
+	case !q.incident.AcknowledgedAt.IsZero():
+		return verdict{act: actCollapse, reason: "not needed: acknowledged"}
+	}
+	for _, s := range q.siblings {
+		if s.ID != q.d.ID && s.Status == keepwatch.DeliverySent {
+			return verdict{act: actCollapse, reason: "not needed: told by " + string(s.ID)}
+		}
+	}
+	return verdict{act: actSend, untold: true}
+}
+
+// passes reports whether a message is told although somebody wants quiet: who was told
+// that it began is told how it went on. A pager that rings has to be able to stop.
+func (q question) passes() bool {
+	switch q.d.Notice.Kind {
+	case keepwatch.Resolved, keepwatch.Merged, keepwatch.Acknowledged:
+		return q.told()
+	case KindTest, keepwatch.Posted:
+		return true
+	}
+	return false
+}
+
 // reminder is sent only while there is something to be reminded of.
 func (q question) reminder() verdict {
 	switch {
@@ -171,4 +224,11 @@ func (q question) reminder() verdict {
 		}
 	}
 	return verdict{act: actSend}
+}
+
+// isMessage tells the message of a transition from reminders and escalations, which
+// keep no order with it.
+func isMessage(d keepwatch.Delivery) bool {
+	m := marksOf(d)
+	return m.reminder == 0 && m.escalation == 0
 }

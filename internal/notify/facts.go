@@ -22,6 +22,8 @@ type Facts struct {
 	Impact keepwatch.Impact
 	// Untold: nothing of this incident has reached the receiver so far.
 	Untold bool
+	// Thread is the receipt of the first message that reached it.
+	Thread Receipt
 }
 
 // FactsOf gathers the facts of an incident. A credential that has left the
@@ -79,6 +81,8 @@ func (f Facts) tenants() []string {
 func businessUnit(c keepwatch.Credential) string { return c.BusinessUnit.String() }
 
 func team(c keepwatch.Credential) string { return c.Owner.Team }
+
+func kindOfCredential(c keepwatch.Credential) string { return string(c.Kind) }
 
 // common is what all credentials have alike, else "": a label must not say of all
 // what holds for one.

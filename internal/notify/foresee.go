@@ -25,6 +25,7 @@ func Foresee(notices []keepwatch.Notice, routes Routes, dir Directory, until tim
 	waiting := map[string]*wait{}
 	var earlier []keepwatch.Delivery
 	var out []Foreseen
+	var later []wait // escalations
 	for _, n := range notices {
 		for _, name := range slices.Sorted(maps.Keys(waiting)) {
 			if w := waiting[name]; !w.due.After(n.At) {
@@ -32,7 +33,11 @@ func Foresee(notices []keepwatch.Notice, routes Routes, dir Directory, until tim
 				delete(waiting, name)
 			}
 		}
-		for _, t := range address(n, earlier, routes.For(FactsOf(n.Incident, dir, ""))) {
+		for _, t := range address(n, earlier, routes.For(FactsOf(n.Incident, dir, ""), n.At)) {
+			if t.After > 0 {
+				later = append(later, wait{receiver: t.Receiver, notice: n, due: n.At.Add(t.After)})
+				continue
+			}
 			earlier = append(earlier, keepwatch.Delivery{Receiver: t.Receiver, Notice: n})
 			w := waiting[t.Receiver]
 			switch {
@@ -40,8 +45,8 @@ func Foresee(notices []keepwatch.Notice, routes Routes, dir Directory, until tim
 				delete(waiting, t.Receiver) // it came and went within the wait
 			case w != nil:
 				w.notice = n
-			case n.Kind == keepwatch.Opened && t.Wait > 0:
-				waiting[t.Receiver] = &wait{receiver: t.Receiver, notice: n, due: n.At.Add(t.Wait)}
+			case n.Kind == keepwatch.Opened && t.begins(n.At).After(n.At):
+				waiting[t.Receiver] = &wait{receiver: t.Receiver, notice: n, due: t.begins(n.At)}
 			default:
 				w := wait{receiver: t.Receiver, notice: n, due: n.At}
 				out = append(out, w.message())
@@ -53,9 +58,34 @@ func Foresee(notices []keepwatch.Notice, routes Routes, dir Directory, until tim
 			out = append(out, w.message())
 		}
 	}
+	out = append(out, unheard(later, out, notices, until)...)
 	slices.SortStableFunc(out, func(a, b Foreseen) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Receiver, b.Receiver)) })
 	begin(out)
 	remind(out, notices, routes, dir, until)
+	return out
+}
+
+// begins is when the first message may be told: after the wait, and in the hours.
+func (t Target) begins(at time.Time) time.Time {
+	at = at.Add(t.Wait)
+	if t.OnlyIn != nil && !t.OnlyIn.Open(at) {
+		return t.OnlyIn.NextChange(at)
+	}
+	return at
+}
+
+// unheard are the escalations that nobody has made needless by their time.
+func unheard(later []wait, told []Foreseen, notices []keepwatch.Notice, until time.Time) []Foreseen {
+	var out []Foreseen
+	for _, w := range later {
+		taken := slices.ContainsFunc(notices, func(n keepwatch.Notice) bool {
+			return (n.Kind == keepwatch.Acknowledged || ends(n.Kind)) && !n.At.After(w.due)
+		})
+		heard := slices.ContainsFunc(told, func(m Foreseen) bool { return m.Receiver == w.receiver && !m.At.After(w.due) })
+		if !taken && !heard && !w.due.After(until) {
+			out = append(out, w.message())
+		}
+	}
 	return out
 }
 
@@ -87,7 +117,7 @@ func begin(out []Foreseen) {
 func remind(told []Foreseen, notices []keepwatch.Notice, routes Routes, dir Directory, until time.Time) {
 	for i := range told {
 		m := &told[i]
-		every := routes.target(FactsOf(m.Notice.Incident, dir, ""), m.Receiver).RepeatEvery
+		every := routes.target(FactsOf(m.Notice.Incident, dir, ""), m.Receiver, m.At).RepeatEvery
 		if every <= 0 || !wantsReminder(keepwatch.Delivery{Notice: m.Notice}) {
 			continue
 		}

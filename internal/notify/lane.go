@@ -141,6 +141,8 @@ func (l *lane) serve(ctx context.Context, j job) {
 		l.postpone(j.d, v.until)
 	case actCollapse:
 		l.collapse(j.d, v, now)
+	case actHold:
+		l.hold(ctx, j.d, v, now)
 	case actSend:
 		facts.Untold = v.untold
 		if j.d.Notice.Letter == nil {
@@ -161,8 +163,8 @@ func (l *lane) judge(ctx context.Context, d keepwatch.Delivery, now time.Time) (
 		return verdict{}, Facts{}, Target{}, err
 	}
 	inc := d.Notice.Incident
-	if reminderNumber(d) > 0 {
-		// A reminder tells how it stands now, not how it stood.
+	if !isMessage(d) {
+		// A reminder or an escalation tells how it stands now, not how it stood.
 		switch current, err := l.p.opts.Outbox.Incident(ctx, inc.ID); {
 		case err == nil:
 			inc = current
@@ -173,14 +175,35 @@ func (l *lane) judge(ctx context.Context, d keepwatch.Delivery, now time.Time) (
 		}
 	}
 	setup := l.p.setup.Load()
-	if _, known := setup.sender(l.receiver); !known && reminderNumber(d) > 0 {
+	if _, known := setup.sender(l.receiver); !known && !isMessage(d) {
 		return verdict{act: actCollapse, reason: "not needed: the receiver is not configured any more"}, Facts{}, Target{}, nil
 	}
 	facts := FactsOf(inc, setup.Directory, setup.BaseURL)
-	target := setup.Routes.target(facts, l.receiver)
+	target := setup.Routes.target(facts, l.receiver, d.Notice.At)
 	siblings := slices.DeleteFunc(slices.Clone(all), func(s keepwatch.Delivery) bool { return s.Receiver != l.receiver })
-	v := decide(question{d: d, siblings: siblings, incident: inc, wait: target.Wait, now: now})
+	facts.Thread = threadOf(siblings)
+	q := question{d: d, siblings: siblings, incident: inc, wait: target.Wait, now: now}
+	v := decide(q)
+	if v.act == actSend && !q.passes() {
+		l.p.readMutes(ctx, now) // what was ended a moment ago must not hold anything back
+		if h, ok := hold(target, l.p.mutes(), facts, now); ok {
+			v = verdict{act: actHold, held: h, reason: "held back: " + h.why}
+		}
+	}
 	return v, facts, target, nil
+}
+
+// hold puts a row for later in the place of one that must not be told yet. The new
+// row is made first: a crash between the two makes it once more, and loses nothing.
+func (l *lane) hold(ctx context.Context, d keepwatch.Delivery, v verdict, now time.Time) {
+	later := heldUntil(d, v.held)
+	if err := l.p.opts.Outbox.Remind(context.WithoutCancel(ctx), later, now); err != nil {
+		l.p.log.Error("cannot hold a message back", "delivery", d.ID, "error", err)
+		l.postpone(d, now.Add(backoffBase))
+		return
+	}
+	l.collapse(d, v, now)
+	l.p.nudge(later.NextAttemptAt)
 }
 
 // collapse hands the turn on before it gives it up: the other way round another
@@ -216,4 +239,15 @@ func (l *lane) health() ReceiverHealth {
 		LastSuccessAt: g.lastSuccess, LastErrorAt: g.lastError, LastError: g.lastErrorText,
 		FailingSince: g.failingSince, NextTryAt: g.closedUntil, Waiting: waiting,
 	}
+}
+
+// threadOf is the receipt of the first message that the receiver took.
+func threadOf(siblings []keepwatch.Delivery) Receipt {
+	var first keepwatch.Delivery
+	for _, s := range siblings {
+		if s.Status == keepwatch.DeliverySent && s.Receipt != "" && (first.ID == "" || s.SentAt.Before(first.SentAt)) {
+			first = s
+		}
+	}
+	return Receipt(first.Receipt)
 }

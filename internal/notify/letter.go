@@ -20,7 +20,7 @@ const (
 // e-mail receiver: one that the routes name, else the first. Any other contact is
 // somewhere behind the receivers of the route that matches what the letter is about.
 func letterTargets(l keepwatch.Letter, s *Setup) (targets []Target, to string) {
-	routed := s.Routes.For(letterFacts(l, s))
+	routed := s.Routes.atAnyHour(letterFacts(l, s))
 	address, err := mail.ParseAddress(l.To)
 	if err != nil {
 		return plainly(routed), ""

@@ -18,8 +18,9 @@ const (
 
 // Kinds of message that are not transitions.
 const (
-	KindReminder keepwatch.TransitionKind = "reminder"
-	KindTest     keepwatch.TransitionKind = "test"
+	KindReminder   keepwatch.TransitionKind = "reminder"
+	KindEscalation keepwatch.TransitionKind = "escalation"
+	KindTest       keepwatch.TransitionKind = "test"
 )
 
 // Message is what one receiver is told. Its text is clean: one line each, valid
@@ -48,6 +49,10 @@ type Message struct {
 	EndsAt   time.Time // zero while it lasts
 	At       time.Time // of the transition
 	Now      time.Time // of this attempt
+
+	// Thread is the receipt of the first message about this incident that this
+	// receiver took; "" where this is the first. A channel that can, adds to it.
+	Thread Receipt `json:",omitempty"`
 
 	To          string `json:",omitempty"` // of a letter: the mail address, in the place of the receiver's own
 	URL         string // of the incident, "" without base_url; or where a letter leads
@@ -105,6 +110,7 @@ var headlines = map[keepwatch.TransitionKind]string{
 	keepwatch.Restored:     "RESTORED",
 	keepwatch.Resolved:     "RESOLVED",
 	KindReminder:           "STILL FIRING",
+	KindEscalation:         "ESCALATED",
 	KindTest:               "TEST",
 }
 
@@ -120,6 +126,7 @@ var reasons = map[keepwatch.TransitionKind]string{
 	keepwatch.Restored:     "incident changed",
 	keepwatch.Resolved:     "all alerts resolved",
 	KindReminder:           "repeat interval elapsed",
+	KindEscalation:         "incident escalated",
 	KindTest:               "test",
 }
 

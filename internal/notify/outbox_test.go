@@ -334,3 +334,29 @@ func (t *tale) next(kind keepwatch.TransitionKind, at time.Time) keepwatch.Notic
 	t.inc.Revision = t.seq
 	return keepwatch.Notice{ID: keepwatch.NoticeIDOf(t.inc.ID, t.seq), Incident: t.inc, Kind: kind, Seq: t.seq, At: at}
 }
+
+// hasten is what the store does when a silence was ended: rows that were held back are
+// due.
+func (m *memory) hasten(now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, d := range m.rows {
+		if mk := marksOf(d); d.Status == keepwatch.DeliveryPending && (mk.held > 0 || mk.waited > 0) && d.NextAttemptAt.After(now) {
+			d.NextAttemptAt = now
+			m.rows[id] = d
+		}
+	}
+	m.wake()
+}
+
+// of are the rows of one incident.
+func (m *memory) of(id keepwatch.IncidentID) (out []keepwatch.Delivery) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range m.rows {
+		if d.Notice.Incident.ID == id {
+			out = append(out, d)
+		}
+	}
+	return out
+}

@@ -20,6 +20,11 @@ type Options struct {
 	Observe func(receiver, result string)
 	// Trouble hears that telling people does not work; see [Trouble].
 	Trouble func(context.Context, Trouble)
+	// Silences lists those that lie ahead, beside those of the files; nil for none.
+	Silences func(ctx context.Context, now time.Time) ([]keepwatch.Silence, error)
+	// Standing lists, for each open incident, the last message that a receiver took,
+	// for those that forget; nil where no receiver does. See [Keeper].
+	Standing func(ctx context.Context, receiver string) ([]keepwatch.Delivery, error)
 
 	// Impact says what an incident costs so far, right before a message about it; nil
 	// leaves it out.
@@ -39,14 +44,27 @@ type Receiver struct {
 	Name    string
 	Channel string
 	Sender  Sender
+	// Fallback is told in its place when it cannot be; "" for nobody.
+	Fallback string
 }
 
 // Setup is what a reload replaces.
 type Setup struct {
 	Routes    Routes
 	Receivers []Receiver
+	Mutes     []Mute // of the files
 	Directory Directory
 	BaseURL   string
+}
+
+// fallback is who is told in the place of a receiver.
+func (s *Setup) fallback(name string) string {
+	for _, r := range s.Receivers {
+		if r.Name == name {
+			return r.Fallback
+		}
+	}
+	return ""
 }
 
 func (s *Setup) sender(name string) (Sender, bool) {
@@ -63,6 +81,8 @@ type Pipeline struct {
 	opts  Options
 	log   *slog.Logger
 	setup atomic.Pointer[Setup]
+	muted atomic.Pointer[[]Mute] // beside those of the files
+	read  atomic.Int64           // when they were read, in ms
 
 	mu        sync.Mutex
 	lanes     map[string]*lane
@@ -137,6 +157,9 @@ func (p *Pipeline) Start() {
 	}
 	p.started = true
 	p.wg.Go(p.loop)
+	if p.opts.Standing != nil {
+		p.wg.Go(p.keep)
+	}
 	for _, l := range p.lanes {
 		p.wg.Go(l.run)
 	}
@@ -218,6 +241,7 @@ func (p *Pipeline) turn(ctx context.Context, now time.Time) time.Duration {
 	// From here on a nudge counts: what settles during the turn may be missed by it.
 	p.sleepUntil(now.Add(p.opts.Poll))
 	pause := p.opts.Poll
+	p.readMutes(ctx, now)
 	if err := p.routeAll(ctx, now); err != nil {
 		p.log.Error("cannot route", "error", err)
 		pause = time.Second

@@ -430,3 +430,30 @@ func TestNobodyToTellIsVisible(t *testing.T) {
 		})
 	}
 }
+
+// A later message names the first one that its receiver took, also after a repeat
+// and on another node: it comes from the rows.
+func TestLaterMessagesNameTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, Routes{{To: []string{"ops", "crm"}, RepeatEvery: time.Hour}}, "ops", "crm")
+		b.in["crm"].set(down)
+		s := newTale("inc", time.Now())
+		b.box.add(s.next(keepwatch.Opened, time.Now()))
+		b.after(90 * time.Minute)
+		b.box.add(s.next(keepwatch.Changed, time.Now()))
+		b.after(time.Minute)
+		b.in["crm"].set(nil)
+		b.after(6 * time.Minute)
+		b.box.add(s.next(keepwatch.Resolved, time.Now()))
+		b.after(time.Minute)
+		for receiver, want := range map[string][]Receipt{"ops": {"", "accepted", "accepted", "accepted"}, "crm": {"", "accepted"}} {
+			var got []Receipt
+			for _, m := range b.in[receiver].messages() {
+				got = append(got, m.Thread)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %q, want %q", receiver, got, want)
+			}
+		}
+	})
+}

@@ -1,35 +1,41 @@
 package notify
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"keepwatch"
+	"keepwatch/internal/calendar"
 )
 
-// Match says which incidents a route is for. A field that is empty matches
-// everything; a field with values matches any of them; all fields must match. An
-// incident that gathers several credentials matches a field when one of them does.
-type Match struct {
-	Criticality  []string `yaml:"criticality,omitempty"`
-	Tenant       []string `yaml:"tenant,omitempty"`
-	BusinessUnit []string `yaml:"business_unit,omitempty"`
-	Owner        []string `yaml:"owner,omitempty"`
-	Category     []string `yaml:"category,omitempty"`
-	Outcome      []string `yaml:"outcome,omitempty"`
-	Scope        []string `yaml:"scope,omitempty"`
-	Severity     []string `yaml:"severity,omitempty"`
-	Credential   []string `yaml:"credential,omitempty"`
-}
+// Match says which incidents a route is for.
+type Match = keepwatch.Match
 
 // Route sends what matches to receivers.
 type Route struct {
-	Match Match    `yaml:"match,omitempty"`
-	To    []string `yaml:"to"`
+	Name  string
+	Match Match
+	To    []string
 	// Wait delays the first message. What comes and goes within it is not told.
-	Wait time.Duration `yaml:"wait,omitempty"`
+	Wait time.Duration
 	// RepeatEvery reminds while the incident is open and nobody has acknowledged it.
-	RepeatEvery time.Duration `yaml:"repeat_every,omitempty"`
+	RepeatEvery time.Duration
+	// OnlyIn are the hours in which To is told. Outside them Otherwise is told in its
+	// place; without Otherwise the message waits for the hours to begin.
+	OnlyIn    *calendar.Calendar
+	Otherwise []string
+	// Escalate tells others when nobody has acknowledged the incident by then.
+	Escalate []Escalation
 	// Continue looks at the routes below, too.
-	Continue bool `yaml:"continue,omitempty"`
+	Continue bool
+}
+
+// Escalation is who hears of an incident that nobody took.
+type Escalation struct {
+	After time.Duration // from the transition
+	To    []string
 }
 
 // Routes in the order of the file: the first that matches decides, unless it says continue.
@@ -40,51 +46,134 @@ type Target struct {
 	Receiver    string
 	Wait        time.Duration
 	RepeatEvery time.Duration
-	Route       int // index of the route, for explanations
+	// OnlyIn are the hours that its messages wait for; nil for none.
+	OnlyIn *calendar.Calendar
+	// After is when it is told if nobody has acknowledged by then; 0: at once.
+	After time.Duration
+	// Outside: it is told in the place of others, outside their hours.
+	Outside bool
+	Route   int // index of the route, for explanations
 }
 
-// For lists who is told of an incident. A receiver that several routes name is
-// told once, with the manners of the first.
-func (rs Routes) For(f Facts) []Target {
-	var out []Target
+// immediate: a transactional credential that fails is told at any hour, unless the
+// route was written for transactional ones and says otherwise.
+func (r Route) immediate(f Facts) bool {
+	return f.criticality() == keepwatch.Transactional && f.Incident.Severity == keepwatch.SeverityCritical &&
+		!slices.Contains(r.Match.Criticality, string(keepwatch.Transactional))
+}
+
+// closed reports whether the hours of a route are over at a moment.
+func (r Route) closed(f Facts, at time.Time) bool {
+	return r.OnlyIn != nil && !r.immediate(f) && !r.OnlyIn.Open(at)
+}
+
+// For lists who is told of an incident that is to be told at a moment. A receiver
+// that several routes name is told once, with the manners of the first; one that is
+// told anyway does not hear of it a second time by an escalation.
+func (rs Routes) For(f Facts, at time.Time) []Target {
+	return rs.targets(f, func(r Route) bool { return r.closed(f, at.Add(r.Wait)) })
+}
+
+// atAnyHour lists who is told of what belongs to no incident: it waits for no hours,
+// and nobody is told in the place of others.
+func (rs Routes) atAnyHour(f Facts) []Target {
+	return slices.DeleteFunc(rs.targets(f, func(Route) bool { return false }), func(t Target) bool { return t.After > 0 })
+}
+
+// targets lists the receivers of the routes that match. closed says of a route
+// whether its hours are over.
+func (rs Routes) targets(f Facts, closed func(Route) bool) []Target {
+	var now, later []Target
 	for i, r := range rs {
-		if !r.Match.matches(f) {
+		if mismatch(r.Match, f) != "" {
 			continue
 		}
-		for _, to := range r.To {
-			if !slices.ContainsFunc(out, func(t Target) bool { return t.Receiver == to }) {
-				out = append(out, Target{Receiver: to, Wait: r.Wait, RepeatEvery: r.RepeatEvery, Route: i})
+		now = append(now, r.first(f, i, closed(r))...)
+		for _, e := range r.Escalate {
+			for _, to := range e.To {
+				later = append(later, Target{Receiver: to, RepeatEvery: r.RepeatEvery, After: e.After, Route: i})
 			}
 		}
 		if !r.Continue {
 			break
 		}
 	}
+	var out []Target
+	for _, t := range append(now, later...) {
+		if !slices.ContainsFunc(out, func(o Target) bool { return o.Receiver == t.Receiver }) {
+			out = append(out, t)
+		}
+	}
 	return out
 }
 
-// target finds one receiver's manners; the zero Target (at once, no reminders)
-// where no route names it any more.
-func (rs Routes) target(f Facts, receiver string) Target {
-	for _, t := range rs.For(f) {
-		if t.Receiver == receiver {
-			return t
+// first are the receivers that a route tells without waiting for anybody.
+func (r Route) first(f Facts, index int, closed bool) []Target {
+	names, outside := r.To, closed && len(r.Otherwise) > 0
+	if outside {
+		names = r.Otherwise
+	}
+	out := make([]Target, len(names))
+	for i, to := range names {
+		out[i] = Target{Receiver: to, Wait: r.Wait, RepeatEvery: r.RepeatEvery, Outside: outside, Route: index}
+		if len(r.Otherwise) == 0 && !r.immediate(f) {
+			out[i].OnlyIn = r.OnlyIn
+		}
+	}
+	return out
+}
+
+// target finds one receiver's manners, for an incident that was to be told at a
+// moment: those that it was addressed by, else, when it would not be told then, any
+// that name it. It is the zero Target (at once, no reminders) where no route does any
+// more.
+func (rs Routes) target(f Facts, receiver string, at time.Time) Target {
+	for _, closed := range []func(Route) bool{
+		func(r Route) bool { return r.closed(f, at.Add(r.Wait)) },
+		func(Route) bool { return false },
+		func(Route) bool { return true },
+	} {
+		for _, t := range rs.targets(f, closed) {
+			if t.Receiver == receiver {
+				return t
+			}
 		}
 	}
 	return Target{Receiver: receiver}
 }
 
-func (m Match) matches(f Facts) bool {
+// mismatch names the first field of a match that an incident does not meet, with
+// what it wants and what there is; "" when all are met.
+func mismatch(m Match, f Facts) string {
 	inc := f.Incident
-	return overlap(m.Criticality, one(string(f.criticality()))) &&
-		overlap(m.Tenant, f.tenants()) &&
-		overlap(m.BusinessUnit, f.collect(businessUnit)) &&
-		overlap(m.Owner, f.collect(team)) &&
-		overlap(m.Category, one(string(inc.Category))) &&
-		overlap(m.Outcome, one(string(inc.Outcome))) &&
-		overlap(m.Scope, one(string(inc.Scope))) &&
-		overlap(m.Severity, one(string(inc.Severity))) &&
-		overlap(m.Credential, f.ids())
+	for _, field := range []struct {
+		name         string
+		wanted, have []string
+	}{
+		{"criticality", m.Criticality, one(string(f.criticality()))},
+		{"tenant", m.Tenant, f.tenants()},
+		{"business_unit", m.BusinessUnit, f.collect(businessUnit)},
+		{"owner", m.Owner, f.collect(team)},
+		{"kind", m.Kind, f.collect(kindOfCredential)},
+		{"category", m.Category, one(string(inc.Category))},
+		{"outcome", m.Outcome, one(string(inc.Outcome))},
+		{"scope", m.Scope, one(string(inc.Scope))},
+		{"severity", m.Severity, one(string(inc.Severity))},
+		{"credential", m.Credential, f.ids()},
+	} {
+		if !overlap(field.wanted, field.have) {
+			return fmt.Sprintf("%s is %s, not %s", field.name, listOf(field.have), strings.Join(field.wanted, " or "))
+		}
+	}
+	return ""
+}
+
+func listOf(have []string) string {
+	text := clean(strings.Join(firstOf(have), ", "), 300)
+	if text == "" {
+		return "not known"
+	}
+	return text
 }
 
 func one(s string) []string { return []string{s} }

@@ -50,7 +50,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, target := range tt.routes.For(tt.facts) {
+			for _, target := range tt.routes.For(tt.facts, t0) {
 				got = append(got, target.Receiver)
 			}
 			if !slices.Equal(got, tt.want) {
@@ -60,10 +60,10 @@ func TestRoutes(t *testing.T) {
 	}
 	t.Run("manners are those of the first route", func(t *testing.T) {
 		rs := Routes{{To: []string{"ops"}, Wait: time.Minute, Continue: true}, {To: []string{"ops"}, RepeatEvery: time.Hour}}
-		if got := rs.target(crm, "ops"); got.Wait != time.Minute || got.RepeatEvery != 0 {
+		if got := rs.target(crm, "ops", t0); got.Wait != time.Minute || got.RepeatEvery != 0 {
 			t.Errorf("%+v", got)
 		}
-		if got := rs.target(crm, "stranger"); got.Wait != 0 {
+		if got := rs.target(crm, "stranger", t0); got.Wait != 0 {
 			t.Errorf("%+v", got)
 		}
 	})

@@ -39,7 +39,7 @@ func (p *Pipeline) route(ctx context.Context, n keepwatch.Notice, now time.Time)
 		return err
 	}
 	setup := p.setup.Load()
-	targets := address(n, earlier, setup.Routes.For(FactsOf(n.Incident, setup.Directory, setup.BaseURL)))
+	targets := address(n, earlier, setup.Routes.For(FactsOf(n.Incident, setup.Directory, setup.BaseURL), n.At))
 	if len(targets) == 0 {
 		return p.routeToNobody(ctx, n, setup, now)
 	}
@@ -59,6 +59,10 @@ func (p *Pipeline) routeLetter(ctx context.Context, n keepwatch.Notice, now time
 func rowsOf(n keepwatch.Notice, targets []Target, now time.Time) []keepwatch.Delivery {
 	rows := make([]keepwatch.Delivery, len(targets))
 	for i, t := range targets {
+		if t.After > 0 {
+			rows[i] = escalationOf(n, t, now)
+			continue
+		}
 		rows[i] = keepwatch.Delivery{
 			ID: keepwatch.DeliveryIDOf(n.ID, t.Receiver), Notice: n, Receiver: t.Receiver,
 			Status: keepwatch.DeliveryPending, CreatedAt: now, NextAttemptAt: now,
@@ -76,15 +80,19 @@ func rowsOf(n keepwatch.Notice, targets []Target, now time.Time) []keepwatch.Del
 func address(n keepwatch.Notice, earlier []keepwatch.Delivery, routed []Target) []Target {
 	var known []Target
 	for _, d := range earlier {
-		if d.Receiver != NoReceiver && d.Notice.Seq < n.Seq {
+		untold := marksOf(d).escalation > 0 && d.Status != keepwatch.DeliverySent
+		if d.Receiver != NoReceiver && d.Notice.Seq < n.Seq && !untold {
 			known = append(known, Target{Receiver: d.Receiver})
 		}
 	}
-	out := routed
+	out := slices.Clone(routed)
+	if n.Kind != keepwatch.Opened { // the clock of an escalation runs from the begin
+		out = slices.DeleteFunc(out, func(t Target) bool { return t.After > 0 })
+	}
 	if len(known) > 0 && (ends(n.Kind) || n.Kind == keepwatch.Acknowledged) {
 		out = nil
 	}
-	out = append(slices.Clone(out), known...)
+	out = append(out, known...)
 	slices.SortStableFunc(out, func(a, b Target) int { return cmp.Compare(a.Receiver, b.Receiver) })
 	return slices.CompactFunc(out, func(a, b Target) bool { return a.Receiver == b.Receiver })
 }
@@ -96,12 +104,7 @@ func (p *Pipeline) routeToNobody(ctx context.Context, n keepwatch.Notice, setup 
 	if n.Letter != nil {
 		reason = "no route matches this letter, and no e-mail receiver carries it"
 	}
-	switch {
-	case len(setup.Receivers) == 0:
-		reason = "no receivers are configured"
-	case len(setup.Routes) == 0:
-		reason = "no routes are configured"
-	}
+	reason = nobody(*setup, reason)
 	row := keepwatch.Delivery{
 		ID: keepwatch.DeliveryIDOf(n.ID, NoReceiver), Notice: n, Receiver: NoReceiver,
 		Status: keepwatch.DeliveryDead, LastError: reason, CreatedAt: now, NextAttemptAt: now,

@@ -110,10 +110,29 @@ func (l *lane) failed(ctx context.Context, d keepwatch.Delivery, err error, now 
 	case ClassRateLimited:
 		result = ResultRateLimited
 	}
+	l.divert(ctx, d, now)
 	l.p.settle(ctx, d)
 	l.p.opts.Observe(l.receiver, result)
 	l.p.log.Info("not delivered", "receiver", l.receiver, "delivery", d.ID, "attempts", d.Attempts, "result", result, "error", d.LastError)
 	l.complain(ctx, kind, d, now)
+}
+
+// divert tells the fallback what the receiver refused for good, or could not be told
+// for a while: once, under a key of its own. The receiver hears of it all the same when
+// it is back. It is planned before the failure is marked: a crash between the two plans
+// it once more, and makes one row.
+func (l *lane) divert(ctx context.Context, d keepwatch.Delivery, now time.Time) {
+	to := l.p.setup.Load().fallback(l.receiver)
+	l.mu.Lock()
+	since := l.gate.failingSince
+	l.mu.Unlock()
+	if to == "" || marksOf(d).reminder > 0 || d.Status != keepwatch.DeliveryDead && now.Sub(since) < unreachableAfter {
+		return
+	}
+	m := marksOf(d)
+	m.waited, m.held = 0, 0
+	row := planned(keepwatch.Delivery{Notice: d.Notice, Receiver: to}, m, now)
+	l.p.remind(context.WithoutCancel(ctx), row, now)
 }
 
 // complain reports trouble once. A receiver that cannot be reached is reported

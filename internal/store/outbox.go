@@ -240,3 +240,23 @@ func (db *DB) Deliveries(ctx context.Context, incident keepwatch.IncidentID) ([]
 	}
 	return list, nil
 }
+
+// Standing lists, for each open incident, the last message that a receiver took.
+func (db *DB) Standing(ctx context.Context, receiver string) ([]keepwatch.Delivery, error) {
+	var list []keepwatch.Delivery
+	rows, err := db.reads.QueryContext(ctx, "SELECT "+deliveryColumns+", "+noticeColumns+" FROM incidents i JOIN deliveries d ON d.incident = i.id JOIN notices n ON n.id = d.notice"+
+		" WHERE i.status = 'open' AND d.receiver = $1 AND d.status = 'sent' ORDER BY i.id, n.seq, d.sent_at, d.id", receiver)
+	err = each(rows, err, func(r *sql.Rows) error {
+		d, err := scanDelivery(r)
+		if n := len(list); n > 0 && list[n-1].Notice.Incident.ID == d.Notice.Incident.ID {
+			list[n-1] = d
+		} else {
+			list = append(list, d)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fail("what stands at a receiver", err)
+	}
+	return list, nil
+}

@@ -101,3 +101,6 @@ func (c Config) References() map[string]string {
 	}
 	return map[string]string{"password": c.Password}
 }
+
+// Where is the mail server.
+func (c Config) Where() string { return c.SMTP }

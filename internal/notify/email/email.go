@@ -9,6 +9,7 @@ import (
 	"net/mail"
 	"strconv"
 	"strings"
+	"unicode"
 
 	gomail "github.com/wneessen/go-mail"
 
@@ -161,7 +162,7 @@ func (s *Sender) compose(m notify.Message) (*gomail.Msg, error) {
 	if m.Kind == keepwatch.Posted {
 		root = s.id("letter", m.GroupKey)
 	}
-	msg.Subject(m.Title)
+	msg.Subject(oneLine(m.Title))
 	msg.SetDateWithValue(m.Now)
 	msg.SetMessageIDWithValue(s.id("delivery", string(m.Key)))
 	// Every mail of an incident refers to one id that no mail has: clients thread
@@ -178,6 +179,13 @@ func (s *Sender) compose(m notify.Message) (*gomail.Msg, error) {
 	msg.SetBodyString(gomail.TypeTextPlain, plain(m))
 	msg.AddAlternativeString(gomail.TypeTextHTML, page)
 	return msg, nil
+}
+
+// oneLine keeps a subject on one line, also for a reader that decodes it: a name that is
+// written like an encoded word (=?utf-8?q?…?=) is plain ASCII, goes out as it is, and would
+// be read as what it encodes.
+func oneLine(s string) string {
+	return strings.ReplaceAll(strings.Join(strings.FieldsFunc(s, unicode.IsControl), " "), "=?", "= ?")
 }
 
 func (s *Sender) id(kind, name string) string {

@@ -15,16 +15,12 @@ import (
 )
 
 // Deps are what a sender needs from its surroundings.
-type Deps struct {
-	Client  *http.Client
-	Secrets notify.Secrets
-}
+type Deps = notify.Deps
 
 // Sender posts messages to one channel.
 type Sender struct {
-	cfg     Config
-	client  *http.Client
-	secrets notify.Secrets
+	cfg  Config
+	deps notify.Deps
 }
 
 var _ notify.Sender = (*Sender)(nil)
@@ -34,20 +30,23 @@ func New(cfg Config, deps Deps) (*Sender, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Sender{cfg: cfg, client: notify.NoRedirects(deps.Client), secrets: deps.Secrets}, nil
+	return &Sender{cfg.WithDefaults(), deps.Confined()}, nil
 }
 
 // Send posts one message. Slack has no key to recognise a repeat by.
 func (s *Sender) Send(ctx context.Context, m notify.Message) (notify.Receipt, error) {
-	secret, err := s.secrets.Resolve(ctx, s.cfg.WebhookURL)
+	if s.cfg.Token != "" {
+		return s.asBot(ctx, m)
+	}
+	secret, err := s.deps.Read(ctx, s.cfg.WebhookURL, "the webhook's address")
 	if err != nil {
-		return "", notify.Retryable(fmt.Errorf("the webhook's address cannot be read: %w", err))
+		return "", err
 	}
 	u, err := notify.ParseURL(string(secret.Reveal()))
 	if err != nil {
 		return "", err
 	}
-	if err := slack.PostWebhookCustomHTTPContext(ctx, u.String(), s.client, render(m)); err != nil {
+	if err := slack.PostWebhookCustomHTTPContext(ctx, u.String(), s.deps.Client, render(m)); err != nil {
 		return "", classify(err, m.Now)
 	}
 	return "accepted by Slack", nil
@@ -60,6 +59,10 @@ func classify(err error, now time.Time) error {
 	if errors.As(err, &limited) {
 		header := http.Header{"Retry-After": {strconv.FormatInt(int64(limited.RetryAfter/time.Second), 10)}}
 		return notify.HTTPStatus(http.StatusTooManyRequests, header, now)
+	}
+	var refused slack.SlackErrorResponse
+	if errors.As(err, &refused) {
+		return refusal(refused.Err)
 	}
 	var status slack.StatusCodeError
 	if errors.As(err, &status) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"html"
 	"io"
@@ -19,9 +18,8 @@ import (
 
 	"keepwatch"
 	"keepwatch/internal/notify"
+	"keepwatch/internal/notify/notifytest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // secrets is a store of secrets in memory.
 type secrets map[string]string
@@ -59,24 +57,11 @@ func sender(t *testing.T, address string) *Sender {
 
 func TestPayloadGolden(t *testing.T) {
 	for _, name := range []string{"firing", "resolved", "hostile", "test"} {
-		got, err := json.MarshalIndent(render(told(t, name)), "", "  ")
+		got, err := json.Marshal(render(told(t, name)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, '\n')
-		path := filepath.Join("testdata", name+".golden.json")
-		if *update {
-			if err := os.WriteFile(path, got, 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) != string(want) {
-			t.Errorf("%s differs; look at it and run with -update:\n%s", name, got)
-		}
+		notifytest.Golden(t, name+".golden.json", got)
 	}
 }
 

@@ -1,11 +1,19 @@
 // Package webhook tells a receiver over HTTP, with Alertmanager's webhook JSON
-// (version 4): what understands Alertmanager understands Keepwatch.
+// (version 4), a CloudEvent, or a document of one's own: what understands
+// Alertmanager understands Keepwatch.
 package webhook
 
 import (
-	"net/url"
+	"strings"
 
 	"keepwatch/internal/notify"
+)
+
+// Forms of the body.
+const (
+	Alertmanager = "alertmanager"
+	CloudEvents  = "cloudevents"
+	Template     = "template"
 )
 
 // Config is one webhook.
@@ -15,37 +23,39 @@ type Config struct {
 	URL string `yaml:"url"`
 	// Secret is a reference to the key that signs the messages; "" leaves them unsigned.
 	Secret string `yaml:"secret,omitempty"`
+	// Token is a reference to a bearer token; "" sends none.
+	Token string `yaml:"token,omitempty"`
+	// Format is the form of the body; "" is alertmanager.
+	Format string `yaml:"format,omitempty"`
+	// Template is the document of format template: JSON whose strings are filled in.
+	Template string `yaml:"template,omitempty"`
 }
 
 // Validate finds what is wrong before the first message.
 func (c Config) Validate() error {
 	var ps notify.Problems
-	switch {
-	case c.URL == "":
-		ps.Add("url", "is missing", allowedURL)
-	case !notify.IsReference(c.URL):
-		if u, err := url.Parse(c.URL); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-			ps.Add("url", "is not a web address", allowedURL)
-		} else if u.User != nil {
-			ps.Add("url", "holds a name or a password", "an address without them, or a reference to the whole address")
+	ps.CheckURL("url", c.URL)
+	ps.CheckReference("secret", c.Secret, false)
+	ps.CheckReference("token", c.Token, false)
+	switch c.Format {
+	case "", Alertmanager, CloudEvents:
+		if c.Template != "" {
+			ps.Add("template", "is not used by this format", "format: "+Template)
 		}
-	}
-	if c.Secret != "" && !notify.IsReference(c.Secret) {
-		ps.Add("secret", "is not a reference", notify.AllowedReference)
+	case Template:
+		if _, err := notify.ParseJSONTemplate(c.Template); err != nil {
+			ps.Add("template", err.Error(), "a JSON document whose strings may have {{.Title}}, {{.Labels.credential}} and the like")
+		}
+	default:
+		ps.Add("format", "is unknown", strings.Join([]string{Alertmanager, CloudEvents, Template}, ", "))
 	}
 	return ps.Err()
 }
 
-const allowedURL = "an http or https URL, or a reference to one like env:NAME"
-
 // References lists the secrets that the receiver needs, by key.
 func (c Config) References() map[string]string {
-	out := map[string]string{}
-	if notify.IsReference(c.URL) {
-		out["url"] = c.URL
-	}
-	if c.Secret != "" {
-		out["secret"] = c.Secret
-	}
-	return out
+	return notify.ReferencesOf(map[string]string{"url": c.URL, "secret": c.Secret, "token": c.Token})
 }
+
+// Where is the address.
+func (c Config) Where() string { return c.URL }

@@ -39,9 +39,13 @@ func render(m notify.Message) ([]byte, error) {
 		GroupLabels:  map[string]string{"alertname": m.Labels["alertname"]},
 		CommonLabels: m.Labels, CommonAnnotations: m.Annotations,
 		ExternalURL: m.ExternalURL, NotificationReason: m.Reason,
-		Alerts: []alert{{
-			Status: m.Status, Labels: m.Labels, Annotations: m.Annotations,
-			StartsAt: m.StartsAt, EndsAt: m.EndsAt, GeneratorURL: m.URL, Fingerprint: m.Fingerprint,
-		}},
+		Alerts: []alert{alertOf(m)},
 	})
+}
+
+func alertOf(m notify.Message) alert {
+	return alert{
+		Status: m.Status, Labels: m.Labels, Annotations: m.Annotations,
+		StartsAt: m.StartsAt, EndsAt: m.EndsAt, GeneratorURL: m.URL, Fingerprint: m.Fingerprint,
+	}
 }

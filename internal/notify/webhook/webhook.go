@@ -1,12 +1,10 @@
 package webhook
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -17,16 +15,13 @@ import (
 )
 
 // Deps are what a sender needs from its surroundings.
-type Deps struct {
-	Client  *http.Client
-	Secrets notify.Secrets
-}
+type Deps = notify.Deps
 
 // Sender posts messages to one address.
 type Sender struct {
-	cfg     Config
-	client  *http.Client
-	secrets notify.Secrets
+	cfg  Config
+	deps notify.Deps
+	own  *notify.JSONTemplate // of format template
 }
 
 var _ notify.Sender = (*Sender)(nil)
@@ -36,7 +31,13 @@ func New(cfg Config, deps Deps) (*Sender, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return &Sender{cfg: cfg, client: notify.NoRedirects(deps.Client), secrets: deps.Secrets}, nil
+	s := &Sender{cfg: cfg, deps: deps.Confined()}
+	if cfg.Format != Template {
+		return s, nil
+	}
+	var err error
+	s.own, err = notify.ParseJSONTemplate(cfg.Template)
+	return s, err
 }
 
 // Headers of a message. A receiver that remembers deliveries drops repeats by it.
@@ -47,62 +48,46 @@ const (
 
 // Send posts one message.
 func (s *Sender) Send(ctx context.Context, m notify.Message) (notify.Receipt, error) {
-	body, err := render(m)
+	body, kind, err := s.body(m)
 	if err != nil {
 		return "", notify.Permanent(err)
 	}
-	req, err := s.request(ctx, body, m)
+	address, err := s.deps.Address(ctx, s.cfg.URL)
 	if err != nil {
 		return "", err
 	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		return "", notify.HTTPFailure(err)
-	}
-	defer res.Body.Close()
-	// The connection is reused only when the body was read; a long one is not worth it.
-	_, _ = io.CopyN(io.Discard, res.Body, 4<<10)
-	if err := notify.HTTPStatus(res.StatusCode, res.Header, m.Now); err != nil {
-		return "", err
-	}
-	return notify.Receipt("accepted: " + strconv.Itoa(res.StatusCode) + " " + http.StatusText(res.StatusCode)), nil
-}
-
-func (s *Sender) request(ctx context.Context, body []byte, m notify.Message) (*http.Request, error) {
-	address, err := s.address(ctx)
-	if err != nil {
-		return nil, err
-	}
-	u, err := notify.ParseURL(address)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, notify.HTTPFailure(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", "Keepwatch")
-	req.Header.Set(HeaderDelivery, string(m.Key))
+	header := http.Header{"Content-Type": {kind}}
+	header.Set(HeaderDelivery, string(m.Key))
 	if s.cfg.Secret != "" {
-		key, err := s.secrets.Resolve(ctx, s.cfg.Secret)
+		key, err := s.deps.Read(ctx, s.cfg.Secret, "the signing key")
 		if err != nil {
-			return nil, notify.Retryable(fmt.Errorf("the signing key cannot be read: %w", err))
+			return "", err
 		}
-		req.Header.Set(HeaderSignature, Sign(key, m.Now, body))
+		header.Set(HeaderSignature, Sign(key, m.Now, body))
 	}
-	return req, nil
+	if s.cfg.Token != "" {
+		token, err := s.deps.Read(ctx, s.cfg.Token, "the token")
+		if err != nil {
+			return "", err
+		}
+		header.Set("Authorization", "Bearer "+string(token.Reveal()))
+	}
+	_, receipt, err := s.deps.Do(ctx, notify.Call{URL: address, Header: header, Body: body, Now: m.Now})
+	return receipt, err
 }
 
-func (s *Sender) address(ctx context.Context) (string, error) {
-	if !notify.IsReference(s.cfg.URL) {
-		return s.cfg.URL, nil
+func (s *Sender) body(m notify.Message) (body []byte, contentType string, err error) {
+	contentType = "application/json"
+	switch s.cfg.Format {
+	case CloudEvents:
+		body, err = cloudEvent(m)
+		return body, "application/cloudevents+json; charset=utf-8", err
+	case Template:
+		body, err = s.own.Render(m)
+	default:
+		body, err = render(m)
 	}
-	secret, err := s.secrets.Resolve(ctx, s.cfg.URL)
-	if err != nil {
-		return "", notify.Retryable(fmt.Errorf("the address cannot be read: %w", err))
-	}
-	return string(secret.Reveal()), nil
+	return body, contentType, err
 }
 
 // Sign makes the signature header: t=UNIX,v1=HMAC-SHA256(key, "UNIX.body") in hex.

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,9 +20,8 @@ import (
 
 	"keepwatch"
 	"keepwatch/internal/notify"
+	"keepwatch/internal/notify/notifytest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // secrets is a store of secrets in memory.
 type secrets map[string]string
@@ -65,24 +63,63 @@ func TestPayloadGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var got bytes.Buffer
-		if err := json.Indent(&got, raw, "", "  "); err != nil {
-			t.Fatal(err)
-		}
-		got.WriteByte('\n')
-		path := filepath.Join("testdata", name+".golden.json")
-		if *update {
-			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
+		notifytest.Golden(t, name+".golden.json", raw)
+	}
+}
+
+// The form of CloudEvents, checked against what its specification demands.
+func TestCloudEventGolden(t *testing.T) {
+	for _, name := range []string{"firing", "resolved", "hostile"} {
+		m := told(t, name)
+		raw, err := cloudEvent(m)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.String() != string(want) {
-			t.Errorf("%s differs; look at it and run with -update:\n%s", name, got.String())
+		notifytest.Golden(t, name+".cloudevent.golden.json", raw)
+		var e map[string]any
+		if err := json.Unmarshal(raw, &e); err != nil {
+			t.Fatal(err)
 		}
+		for _, must := range []string{"id", "source", "type"} {
+			if v, _ := e[must].(string); v == "" {
+				t.Errorf("%s: %s is missing", name, must)
+			}
+		}
+		at, err := time.Parse(time.RFC3339, fmt.Sprint(e["time"]))
+		if e["specversion"] != "1.0" || e["id"] != string(m.Key) || err != nil || !at.Equal(m.At) {
+			t.Errorf("%s: %v %v", name, err, e)
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	address, asked := notifytest.Fake(t, func(http.ResponseWriter, *http.Request) {})
+	m := told(t, "hostile")
+	own := `{"text": "{{.Title}}", "n": 3, "tags": ["{{.Labels.category | upper}}", "{{cut 9 .Labels.credential}}"], "{{.Title}}": "", "none": "{{.Labels.nobody}}"}`
+	for _, cfg := range []Config{
+		{URL: address, Format: CloudEvents, Secret: "env:KEY", Token: "env:KEY"},
+		{URL: address, Format: Template, Template: own, Secret: "env:KEY"},
+	} {
+		if _, err := sender(t, cfg, secrets{"env:KEY": "k3y-canary"}).Send(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, second := (*asked)[0], (*asked)[1]
+	if first.Header.Get("Content-Type") != "application/cloudevents+json; charset=utf-8" || first.Header.Get("Authorization") != "Bearer k3y-canary" {
+		t.Errorf("%v", first.Header)
+	}
+	for _, r := range *asked {
+		if got := r.Header.Get(HeaderSignature); got != Sign(keepwatch.NewSecret([]byte("k3y-canary")), m.Now, r.Body) {
+			t.Errorf("signature %q", got)
+		}
+	}
+	var got map[string]any
+	if err := json.Unmarshal(second.Body, &got); err != nil {
+		t.Fatal(err)
+	}
+	tags := got["tags"].([]any)
+	if got["text"] != m.Title || got["n"] != 3.0 || tags[0] != "CREDENTIAL" || tags[1] != "<!channe…" || got["{{.Title}}"] != "" || got["none"] != "" || len(got) != 5 {
+		t.Errorf("%s", second.Body)
 	}
 }
 
@@ -225,6 +262,11 @@ func TestValidate(t *testing.T) {
 		"no url":              {Config{}, "url: is missing; allowed: an http or https URL"},
 		"no web address":      {Config{URL: "ftp://x"}, "url: is not a web address"},
 		"a name in it":        {Config{URL: "https://me:pw@example.com"}, "url: holds a name or a password"},
+		"a token in the raw":  {Config{URL: "https://example.com", Token: "hunter2"}, "token: is not a reference"},
+		"an unknown format":   {Config{URL: "https://example.com", Format: "xml"}, "format: is unknown"},
+		"a lost template":     {Config{URL: "https://example.com", Template: "{}"}, "template: is not used by this format"},
+		"no template":         {Config{URL: "https://example.com", Format: Template}, "template: the template is not JSON"},
+		"a wrong field":       {Config{URL: "https://example.com", Format: Template, Template: `{"a": "{{.Nope}}"}`}, "template: the template cannot be filled in"},
 		"a secret in the raw": {Config{URL: "https://example.com", Secret: "hunter2"}, "secret: is not a reference; allowed: a reference like env:NAME"},
 	} {
 		err := tt.cfg.Validate()

@@ -84,6 +84,30 @@ var outboxTests = []test{
 			t.Errorf("notices %+v", notices)
 		}
 	}},
+	{"what stands at a receiver is the last message it took of each open incident", func(t *testing.T, f *fixture) {
+		took := func(n keepwatch.Notice, receiver string, status keepwatch.DeliveryStatus) {
+			f.must(f.Settle(t.Context(), keepwatch.Delivery{ID: keepwatch.DeliveryIDOf(n.ID, receiver), Status: status, SentAt: f.now}, f.now))
+		}
+		one, first := f.routed(1, "am", "ops")
+		_, second := f.routed(2, "am")
+		_, third := f.routed(3, "am")
+		took(first, "am", keepwatch.DeliverySent)
+		took(first, "ops", keepwatch.DeliverySent)
+		took(second, "am", keepwatch.DeliveryDead)
+		took(third, "am", keepwatch.DeliverySent)
+		_, err := f.Acknowledge(t.Context(), one.ID, "ada", f.now)
+		f.must(err)
+		notices, err := f.Unrouted(t.Context(), 10)
+		f.must(err)
+		f.must(f.Route(t.Context(), notices[0].ID, deliveriesTo(notices[0], f.now, "am"), f.now))
+		took(notices[0], "am", keepwatch.DeliverySent)
+		list, err := f.Standing(t.Context(), "am")
+		f.must(err)
+		want := map[keepwatch.DeliveryID]bool{keepwatch.DeliveryIDOf(notices[0].ID, "am"): true, keepwatch.DeliveryIDOf(third.ID, "am"): true}
+		if len(list) != 2 || !want[list[0].ID] || !want[list[1].ID] {
+			t.Errorf("it lists %v", ids(list))
+		}
+	}},
 	{"a claimed delivery is leased, and comes again when nobody settles it", func(t *testing.T, f *fixture) {
 		f.routed(1, "ops", "crm")
 		list, err := f.ClaimDeliveries(t.Context(), f.now, time.Minute, 10)

@@ -1,0 +1,153 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/auth"
+	"keepwatch/internal/view"
+)
+
+// Question asks who would be told.
+type Question struct {
+	Credential keepwatch.CredentialID
+	Outcome    keepwatch.Outcome
+	At         time.Time
+}
+
+// Alerts knows who is told of what, and of what nobody is told for a while.
+type Alerts interface {
+	Explain(ctx context.Context, q Question) (client.Explanation, error)
+	// Silences lists those that lie ahead, also those of the files, or those that are over.
+	Silences(ctx context.Context, past bool, now time.Time) ([]keepwatch.Silence, error)
+	Silence(ctx context.Context, s keepwatch.Silence) error
+	// EndSilence ends one before its time.
+	EndSilence(ctx context.Context, id, by string, now time.Time) (keepwatch.Silence, error)
+	Receivers(ctx context.Context) []client.Receiver
+	// TestReceiver sends a message that says it is a test, and returns the receipt.
+	TestReceiver(ctx context.Context, name string) (string, error)
+}
+
+type explainInput struct {
+	Credential string    `query:"credential" required:"true" maxLength:"200"`
+	Outcome    string    `query:"outcome" maxLength:"100" doc:"what is found; the default is bad_secret_or_package"`
+	At         time.Time `query:"at" doc:"when it begins; the default is now"`
+}
+
+type silencesInput struct {
+	Status string `query:"status" enum:"ahead,past" default:"ahead"`
+}
+
+type newSilenceInput struct{ Body client.NewSilence }
+
+type silenceInput struct {
+	ID string `path:"id" maxLength:"200"`
+}
+
+type snoozeInput struct {
+	ID   string `path:"id" maxLength:"200"`
+	Body client.Snooze
+}
+
+type receiverInput struct {
+	Name string `path:"name" maxLength:"100"`
+}
+
+func (a *api) alertRoutes() {
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "explain", Method: http.MethodGet, Path: "/api/v1/explain", Tags: []string{"alerts"},
+		Summary: "Who would be told of a failure, when and by which rule, and why the others not",
+	}, func(ctx context.Context, in *explainInput) (client.Explanation, error) {
+		q := Question{keepwatch.CredentialID(in.Credential), keepwatch.Outcome(in.Outcome), in.At}
+		if q.At.IsZero() {
+			q.At = time.Now()
+		}
+		return a.Alerts.Explain(ctx, q)
+	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-silences", Method: http.MethodGet, Path: "/api/v1/silences", Tags: []string{"alerts"},
+		Summary: "Silences, maintenance and snoozes that lie ahead, or those that are over",
+	}, func(ctx context.Context, in *silencesInput) (client.Page[client.Silence], error) {
+		now := time.Now()
+		list, err := a.Alerts.Silences(ctx, in.Status == "past", now)
+		return client.Page[client.Silence]{Items: view.SilencesOf(list, now)}, err
+	})
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "create-silence", Method: http.MethodPost, Path: "/api/v1/silences", Tags: []string{"alerts"},
+		Summary: "Tell nobody of some incidents for a while", DefaultStatus: http.StatusCreated,
+		Description: "Incidents are found and kept as always. What still lasts at the end is told then; who was told of a begin is told of its end.",
+	}, a.createSilence)
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "end-silence", Method: http.MethodDelete, Path: "/api/v1/silences/{id}", Tags: []string{"alerts"},
+		Summary: "End a silence before its time; what it held back is told",
+	}, func(ctx context.Context, in *silenceInput) (client.Silence, error) {
+		now := time.Now()
+		s, err := a.Alerts.EndSilence(ctx, in.ID, view.PrincipalOf(ctx).Name, now)
+		if err != nil {
+			return client.Silence{}, err
+		}
+		return view.SilencesOf([]keepwatch.Silence{s}, now)[0], nil
+	})
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "snooze-incident", Method: http.MethodPost, Path: "/api/v1/incidents/{id}/snooze", Tags: []string{"incidents"},
+		Summary: "Tell nobody of an incident until a date", DefaultStatus: http.StatusCreated,
+	}, a.snooze)
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-receivers", Method: http.MethodGet, Path: "/api/v1/receivers", Tags: []string{"alerts"},
+		Summary: "Who can be told, and how they stand",
+	}, func(ctx context.Context, _ *noInput) (client.Page[client.Receiver], error) {
+		return client.Page[client.Receiver]{Items: a.Alerts.Receivers(ctx)}, nil
+	})
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "test-receiver", Method: http.MethodPost, Path: "/api/v1/receivers/{name}/test", Tags: []string{"alerts"},
+		Summary: "Send a test message the way of real ones", Description: "The answer is the receipt, or what went wrong.",
+	}, func(ctx context.Context, in *receiverInput) (client.TestResult, error) {
+		receipt, err := a.Alerts.TestReceiver(ctx, in.Name)
+		return client.TestResult{Receiver: in.Name, Receipt: receipt}, err
+	})
+}
+
+func (a *api) createSilence(ctx context.Context, in *newSilenceInput) (client.Silence, error) {
+	now := time.Now().UTC().Truncate(time.Second)
+	s := view.SilenceOf(in.Body)
+	s.ID, s.CreatedAt, s.CreatedBy = strings.ToLower(rand.Text()[:16]), now, view.PrincipalOf(ctx).Name
+	if s.From.IsZero() {
+		s.From = now
+	}
+	if s.Owner == "" {
+		s.Owner = s.CreatedBy
+	}
+	return a.silence(ctx, s, now)
+}
+
+func (a *api) silence(ctx context.Context, s keepwatch.Silence, now time.Time) (client.Silence, error) {
+	if err := s.Check(); err != nil {
+		return client.Silence{}, err
+	}
+	if s.Over(now) {
+		return client.Silence{}, keepwatch.WithHint(keepwatch.ErrInvalid, "its end lies in the past; name one that lies ahead")
+	}
+	if err := a.Alerts.Silence(ctx, s); err != nil {
+		return client.Silence{}, err
+	}
+	return view.SilencesOf([]keepwatch.Silence{s}, now)[0], nil
+}
+
+func (a *api) snooze(ctx context.Context, in *snoozeInput) (client.Silence, error) {
+	inc, err := a.Reader.Incident(ctx, time.Now(), keepwatch.IncidentID(in.ID))
+	if err != nil {
+		return client.Silence{}, err
+	}
+	now, by := time.Now().UTC().Truncate(time.Second), view.PrincipalOf(ctx).Name
+	return a.silence(ctx, keepwatch.Silence{
+		ID: strings.ToLower(rand.Text()[:16]), Kind: keepwatch.Snoozed, Incident: keepwatch.IncidentID(inc.ID), Owner: by, Reason: in.Body.Reason,
+		From: now, Until: in.Body.Until.UTC(), CreatedAt: now, CreatedBy: by,
+	}, now)
+}

@@ -1,0 +1,13 @@
+-- Times in which nobody is told. What is asked for is in doc; over is when nothing of
+-- it lies ahead, so that what is past is left alone.
+
+-- +goose Up
+CREATE TABLE silences (
+  id   text COLLATE "C" NOT NULL PRIMARY KEY,
+  over bigint NOT NULL,
+  doc  text COLLATE "C" NOT NULL
+);
+CREATE INDEX silences_over ON silences (over);
+
+-- +goose Down
+DROP TABLE silences;
