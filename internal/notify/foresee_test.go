@@ -53,7 +53,7 @@ func TestForeseenIsWhatIsSent(t *testing.T) {
 			}
 			for _, f := range Foresee(notices, routes, estate(), time.Now()) {
 				got = append(got, fmt.Sprintf("%s %s %s", f.Receiver, f.At.Format("15:04"), f.Kind))
-				every := routes.target(FactsOf(f.Notice.Incident, estate(), ""), f.Receiver).RepeatEvery
+				every := routes.target(FactsOf(f.Notice.Incident, estate(), ""), f.Receiver, f.At).RepeatEvery
 				for i := range f.Reminders {
 					got = append(got, fmt.Sprintf("%s %s %s", f.Receiver, f.At.Add(time.Duration(i+1)*every).Format("15:04"), KindReminder))
 				}
