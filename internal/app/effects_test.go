@@ -20,6 +20,7 @@ import (
 	"keepwatch/internal/config"
 	"keepwatch/internal/detect"
 	"keepwatch/internal/incident"
+	"keepwatch/internal/metrics"
 	"keepwatch/internal/store/storetest"
 )
 
@@ -318,5 +319,33 @@ func TestPushedEventsAreSigned(t *testing.T) {
 	}
 	if status := post("/ens/CB-1", "k3y"); status != http.StatusNoContent || !due() {
 		t.Errorf("%d, a look is due: %v", status, due())
+	}
+}
+
+// A subject is counted once, whatever is looked at of it, and an effect for each aspect.
+func TestGaugesCountWhatIsWatched(t *testing.T) {
+	a := newWatcher(t)
+	now := time.Now().UTC().Truncate(time.Second)
+	a.read(t, welcome, keepwatch.AspectEntry, hours(1, now, 6)...)
+	a.read(t, welcome, keepwatch.AspectActivities, hours(1, now, 6)...)
+	a.read(t, keepwatch.Subject{Kind: keepwatch.SubjectJourney, Key: "odd:key#1", Unit: 7}, keepwatch.AspectEntry, hours(1, now, 6)...)
+	stalled := keepwatch.Observation{
+		Key: "stalled", Series: keepwatch.SeriesOf(welcomeCheck, keepwatch.SubjectSeries(welcome, keepwatch.AspectEntry)), Check: welcomeCheck, Tenant: "emea", Place: keepwatch.Local,
+		Source: keepwatch.SourceTest, Reason: keepwatch.ReasonScheduled, Slot: now.Add(time.Hour), At: now.Add(time.Hour), Gap: time.Hour, Outcome: keepwatch.JourneyStalled, Message: "It stands still.",
+		Watch: &keepwatch.Watch{Subject: welcome, Aspect: keepwatch.AspectEntry, Reading: keepwatch.Reading{At: now.Add(time.Hour), Journey: &keepwatch.JourneyReading{Status: "Published"}},
+			Verdict: keepwatch.Verdict{Outcome: keepwatch.JourneyStalled, Since: now, Noticed: now.Add(time.Hour), Evidence: "It stands still.", Page: true, Confidence: 0.9}},
+	}
+	if err := a.record(t.Context(), []keepwatch.Observation{stalled}, now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	snap, err := a.gaugesAt(t.Context(), now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []metrics.WatchedSubjects{{Tenant: "emea", Kind: keepwatch.SubjectJourney, Count: 2}}; !slices.Equal(snap.Subjects, want) {
+		t.Errorf("subjects %+v, want %+v", snap.Subjects, want)
+	}
+	if want := []metrics.OpenEffects{{Kind: keepwatch.SubjectJourney, Outcome: keepwatch.JourneyStalled, Count: 1}}; !slices.Equal(snap.Effects, want) {
+		t.Errorf("effects %+v, want %+v", snap.Effects, want)
 	}
 }

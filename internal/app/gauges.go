@@ -4,11 +4,13 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"keepwatch"
 	"keepwatch/internal/metrics"
+	"keepwatch/internal/store"
 )
 
 // gaugesKept is how long a snapshot serves scrapes: two scrapers must not read
@@ -44,7 +46,7 @@ func (g *gauges) snapshot() metrics.Snapshot {
 }
 
 func (a *App) gaugesAt(ctx context.Context, now time.Time) (metrics.Snapshot, error) {
-	all, err := a.db.Series(ctx)
+	all, err := a.db.PeerSeries(ctx) // what is well in SFMC has no gauge of its own
 	if err != nil {
 		return metrics.Snapshot{}, err
 	}
@@ -66,6 +68,11 @@ func (a *App) gaugesAt(ctx context.Context, now time.Time) (metrics.Snapshot, er
 		snap.Credentials = append(snap.Credentials, gaugeOf(c, series[c.ID], hours[own], now))
 	}
 	addEffects(&snap, all)
+	looked, err := a.db.LookedAt(ctx)
+	if err != nil {
+		return metrics.Snapshot{}, err
+	}
+	addSubjects(&snap, looked)
 	for _, o := range open {
 		snap.Incidents = append(snap.Incidents, metrics.OpenIncidents(o))
 	}
@@ -77,35 +84,36 @@ func (a *App) gaugesAt(ctx context.Context, now time.Time) (metrics.Snapshot, er
 	return snap, nil
 }
 
-// addEffects counts subjects, not their aspects: a journey that is stalled and whose
-// activities fail as well is one that is watched, and shows two effects.
+// addEffects counts the aspects that show an effect: a journey that is stalled and whose
+// activities fail as well shows two.
 func addEffects(snap *metrics.Snapshot, all []keepwatch.Series) {
-	type subject struct {
-		metrics.WatchedSubjects
-		unit keepwatch.MID
-		key  string
-	}
-	seen, watched, effects := map[subject]bool{}, map[metrics.WatchedSubjects]int{}, map[metrics.OpenEffects]int{}
+	effects := map[metrics.OpenEffects]int{}
 	for _, s := range all {
-		if s.Watch == nil {
-			continue
+		if s.Watch != nil && s.Outcome.Info().Scope == keepwatch.ScopeEffect {
+			effects[metrics.OpenEffects{Kind: s.Watch.Subject.Kind, Outcome: s.Outcome}]++
 		}
-		kind := metrics.WatchedSubjects{Tenant: s.Tenant, Kind: s.Watch.Subject.Kind}
-		if one := (subject{kind, s.Watch.Subject.Unit, s.Watch.Subject.Key}); !seen[one] {
-			seen[one] = true
-			watched[kind]++
-		}
-		if s.Outcome.Info().Scope == keepwatch.ScopeEffect {
-			effects[metrics.OpenEffects{Kind: kind.Kind, Outcome: s.Outcome}]++
+	}
+	for e, n := range effects {
+		e.Count = n
+		snap.Effects = append(snap.Effects, e)
+	}
+}
+
+// addSubjects counts what is watched: subjects, not their aspects.
+func addSubjects(snap *metrics.Snapshot, looked []store.Looked) {
+	seen, watched := map[string]bool{}, map[metrics.WatchedSubjects]int{}
+	for _, l := range looked {
+		subject := string(l.Series)[:max(strings.LastIndexByte(string(l.Series), ':'), 0)]
+		_, name, _ := strings.Cut(subject, "#")
+		kind, _, _ := strings.Cut(name, "/")
+		if !seen[subject] {
+			seen[subject] = true
+			watched[metrics.WatchedSubjects{Tenant: l.Tenant, Kind: keepwatch.SubjectKind(kind)}]++
 		}
 	}
 	for w, n := range watched {
 		w.Count = n
 		snap.Subjects = append(snap.Subjects, w)
-	}
-	for e, n := range effects {
-		e.Count = n
-		snap.Effects = append(snap.Effects, e)
 	}
 }
 
