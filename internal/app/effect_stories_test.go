@@ -19,7 +19,6 @@ import (
 	"keepwatch"
 	"keepwatch/internal/impact"
 	"keepwatch/internal/scenario"
-	"keepwatch/internal/sfmc/sim/world"
 )
 
 const (
@@ -191,7 +190,7 @@ func (s *stage) judgeAmounts(story scenario.EffectStory, in keepwatch.Incident) 
 		var real float64
 		switch a.Truth {
 		case scenario.Missed:
-			real = float64(truth.Delayed(a.Subject, from, to) + truth.Count(a.Subject, from, to, world.Late) + truth.LostIn(a.Subject, from, to))
+			real = float64(truth.Delayed(a.Subject, from, to) + truth.LostIn(a.Subject, from, to))
 		case scenario.Stale:
 			real = truth.HoursStale(a.Subject, from, s.start.Add(story.For))
 		case scenario.Deepest:

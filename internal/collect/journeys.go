@@ -531,6 +531,9 @@ func (l *look) activities(j *journey, r keepwatch.JourneyReading, needs *int) {
 	}
 	r.Activities, r.Moved = nil, new(int64)
 	for _, m := range moved {
+		if strings.EqualFold(m.Type, "trigger") {
+			continue // who did not get in is not inside
+		}
 		*r.Moved += m.Done + m.Failed
 		r.Activities = append(r.Activities, keepwatch.ActivityReading{Name: m.Name, Kind: m.Type, Done: m.Done, Failed: m.Failed})
 	}

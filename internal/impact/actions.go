@@ -107,7 +107,7 @@ func (w *work) part(name string, s Subject) (part, bool) {
 func (w *work) replay(s Subject, p part) string {
 	direct, _, during := w.link(s)
 	if e, stalled := w.effect(s, keepwatch.JourneyStalled, keepwatch.VolumeDropped); stalled {
-		during = w.effectSpan(e, during)
+		during = w.effectSpan(s, e, during)
 	}
 	what := "events"
 	if isSend(s.Kind) {

@@ -32,10 +32,7 @@ func (w *work) extension(s Subject) {
 }
 
 func (w *work) staleSeen(s Subject, e keepwatch.Effect, during span) {
-	age := w.effectSpan(e, span{})
-	if back := latest(w.Incident.RestoredAt, during.to[0]); !e.EndedAt.IsZero() && back.Before(e.EndedAt) && !back.IsZero() {
-		age.to = [2]time.Time{back, e.EndedAt}
-	}
+	age := w.effectSpan(s, e, span{to: during.to})
 	behind := age
 	if every := s.Expect.RowsEvery; every > 0 {
 		due := e.Since.Add(every)
@@ -91,7 +88,7 @@ func (w *work) reader(s Subject) {
 	}
 	direct, _, during := w.link(s)
 	if e, stalled := w.effect(s, keepwatch.JourneyStalled); stalled {
-		behind = behind.without(w.effectSpan(e, during))
+		behind = behind.without(w.effectSpan(s, e, during))
 	} else if direct {
 		behind = behind.without(during)
 	}

@@ -150,24 +150,43 @@ func (w *work) effect(s Subject, outcomes ...keepwatch.Outcome) (keepwatch.Effec
 
 // effectSpan is when an effect held, as far as SFMC's own counters show it. The last
 // sign of life narrows when the cause began: what came after the refusal was seen came
-// with a token from before.
-func (w *work) effectSpan(e keepwatch.Effect, during span) span {
-	s := span{from: [2]time.Time{e.Since, e.Since}}
+// with a token from before. It was over some time between the last look that saw nothing and
+// the one that saw it end.
+func (w *work) effectSpan(s Subject, e keepwatch.Effect, during span) span {
+	held := span{from: [2]time.Time{e.Since, e.Since}}
 	if first := during.from; !during.isZero() && first[1].After(e.Since) {
-		s.from = [2]time.Time{latest(first[0], e.Since), first[1]}
+		held.from = [2]time.Time{latest(first[0], e.Since), first[1]}
 	}
 	switch end := e.EndedAt; {
 	case !end.IsZero():
-		s.to = [2]time.Time{end, end}
-		if back := w.Incident.RestoredAt; !back.IsZero() && back.Before(end) {
-			s.to[0] = back // it came back some time between
+		held.to = [2]time.Time{end, end}
+		if from := latest(before(w.Incident.RestoredAt, end), before(during.to[0], end), lastLook(s, e)); !from.IsZero() {
+			held.to[0] = from
 		}
 	case w.Incident.Status == keepwatch.IncidentResolved:
-		s.to = [2]time.Time{w.Incident.ResolvedAt, w.Incident.ResolvedAt}
+		held.to = [2]time.Time{w.Incident.ResolvedAt, w.Incident.ResolvedAt}
 	default:
-		s.to, s.open = [2]time.Time{w.Now, w.Now}, true
+		held.to, held.open = [2]time.Time{w.Now, w.Now}, true
 	}
-	return s.ordered()
+	return held.ordered()
+}
+
+// lastLook is the newest look at which an effect still held.
+func lastLook(s Subject, e keepwatch.Effect) (at time.Time) {
+	for _, r := range s.Readings {
+		if r.Aspect == e.Aspect && r.Verdict.Outcome == e.Outcome && r.Reading.At.Before(e.EndedAt) {
+			at = latest(at, r.Reading.At)
+		}
+	}
+	return at
+}
+
+// before is an instant if it lies before another one, else zero.
+func before(at, limit time.Time) time.Time {
+	if at.Before(limit) {
+		return at
+	}
+	return time.Time{}
 }
 
 // contacts are those that could not come when they were due.
@@ -176,7 +195,7 @@ func (w *work) contacts(s Subject) {
 	e, stalled := w.effect(s, keepwatch.JourneyStalled, keepwatch.VolumeDropped)
 	switch {
 	case stalled:
-		during = w.effectSpan(e, during)
+		during = w.effectSpan(s, e, during)
 	case !direct:
 		return
 	}

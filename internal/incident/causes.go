@@ -361,7 +361,7 @@ func (q *inquiry) failing(ef *keepwatch.Effect, s *keepwatch.Series, u *keepwatc
 	if own == nil {
 		c.At, c.Confidence, c.by = ef.Since, 0.3, kindOf(s.Watch.Subject.Kind)
 		c.Evidence = fmt.Sprintf("%s is not tested, and nothing has come through it since %s.", u.Credential, clock(ef.Since))
-		return c, silence(ef.Outcome) && !automated(s.Watch) && q.traffic[u.Credential] == nil
+		return c, silence(ef.Outcome) && !automated(s.Watch, u) && q.traffic[u.Credential] == nil
 	}
 	c.At = own.FirstFailedAt
 	switch {
@@ -384,7 +384,7 @@ func (q *inquiry) failing(ef *keepwatch.Effect, s *keepwatch.Series, u *keepwatc
 // silent, too, say the same.
 func (q *inquiry) silent(ef *keepwatch.Effect, s *keepwatch.Series, u *keepwatch.Upstream) (candidate, bool) {
 	own, calls := q.own[u.Credential], q.traffic[u.Credential]
-	if !silence(ef.Outcome) || automated(s.Watch) || (own == nil && calls == nil) {
+	if !silence(ef.Outcome) || automated(s.Watch, u) || (own == nil && calls == nil) {
 		return candidate{}, false
 	}
 	c := candidate{by: kindOf(s.Watch.Subject.Kind), Cause: keepwatch.Cause{Kind: keepwatch.CauseHolderSilent, Credential: u.Credential, At: ef.Since, Confidence: 0.4}}
@@ -428,9 +428,13 @@ func silence(o keepwatch.Outcome) bool {
 	return o == keepwatch.JourneyStalled || o == keepwatch.DataStale || o == keepwatch.VolumeDropped
 }
 
-// automated reports that an automation stands on the way: it calls, not a holder.
-func automated(w *keepwatch.Watch) bool {
-	return slices.ContainsFunc(way(w), func(id string) bool { return strings.HasPrefix(id, string(keepwatch.SubjectAutomation)+"/") })
+// automated reports that an automation stands between the credential and the subject: it
+// calls, not a holder. What a journey only reads does not feed it.
+func automated(w *keepwatch.Watch, u *keepwatch.Upstream) bool {
+	if w.Expect.FedBy != "" || w.Reading.Journey != nil && w.Reading.Journey.Automation != "" {
+		return true
+	}
+	return slices.ContainsFunc(u.Via, func(id string) bool { return strings.HasPrefix(id, string(keepwatch.SubjectAutomation)+"/") })
 }
 
 // around are the incidents of what everybody shares.
