@@ -12,15 +12,22 @@ import (
 // as meant: nobody forgets for a week that a journey was stopped.
 const meantAfter = 7 * day
 
+// pauseMeant is how long a pause that the audit log lays to a person is left alone:
+// whether it keeps who arrives, no reading shows.
+const pauseMeant = 4 * time.Hour
+
 // entry judges whether contacts still enter a journey.
 func (j *judge) entry() {
 	r := j.w.Reading.Journey
-	if r == nil || r.Entered == nil {
+	if r == nil || r.Entered == nil && !stands(r) {
 		j.w.Verdict = held(j.was, "SFMC shows no count of entries for this journey.")
 		return
 	}
 	if j.prev != nil && j.prev.Journey != nil {
 		j.count(j.prev.Journey.Entered, r.Entered)
+		if r.Entered == nil {
+			j.nobody()
+		}
 	}
 	if j.delta > 0 && r.Attempted != nil {
 		j.mem.Tried = *r.Attempted
@@ -32,10 +39,23 @@ func (j *judge) entry() {
 		j.quiet("It sends once; nothing is expected of it.")
 	case is(r.Status, "published"):
 		j.running(r)
-	case is(r.Status, "paused", "stopped", "unpublished", "deleted"):
+	case stands(r):
 		j.standing(r)
 	default:
 		j.quiet(fmt.Sprintf("It is %s: nothing is expected of it.", strings.ToLower(r.Status)))
+	}
+}
+
+// stands reports a journey that somebody, or its own pause, has stopped.
+func stands(r *keepwatch.JourneyReading) bool {
+	return is(r.Status, "paused", "stopped", "unpublished", "deleted")
+}
+
+// nobody notes that nobody came: SFMC keeps no count of a journey of which no version
+// lives, and none can take anybody in.
+func (j *judge) nobody() {
+	if gap := j.now.Sub(j.prev.At); gap <= Longest {
+		j.w.Reading.Amount, j.w.Reading.Window = 0, gap
 	}
 }
 
@@ -79,6 +99,10 @@ func (j *judge) standing(r *keepwatch.JourneyReading) {
 		since = m.Moved
 	}
 	final := !is(r.Status, "paused")
+	if !final && r.ChangedBy != "" && j.now.Sub(since) < pauseMeant && m.Alarm == "" {
+		v.Outcome, v.Evidence = keepwatch.OK, who+" A pause of some hours is taken as meant."
+		return
+	}
 	if final && j.now.Sub(since) > meantAfter || j.model == nil && m.Alarm == "" {
 		j.quiet(who + " Nothing is expected of it.")
 		return

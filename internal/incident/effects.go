@@ -64,24 +64,40 @@ func summary(o *keepwatch.Observation) bool {
 	return o.Watch == nil && strings.HasPrefix(string(o.Check), string(keepwatch.CheckEffects)+":")
 }
 
-// summed lifts a summary. A look that could not be made twice is trouble of the monitor,
-// unless an open incident says already why nothing can be read.
+// blindFor is how long counters could not be read before somebody is told: what they say is
+// unknown at once, and a few bad answers of SFMC are nobody's news.
+const blindFor = 2 * time.Hour
+
+// summed lifts a summary. Looks that could not be made for blindFor, four at least, are trouble
+// of the monitor, one for each business unit, unless an open incident says already why nothing
+// can be read.
 func (st *step) summed(s *keepwatch.Series, o *keepwatch.Observation, again bool) {
 	switch {
 	case o.Outcome == keepwatch.OK:
-		s.LastProvenAt = later(o.At, s.LastProvenAt)
+		s.LastProvenAt, s.FirstFailedAt = later(o.At, s.LastProvenAt), time.Time{}
 		setState(s, keepwatch.StateHealthy, keepwatch.OK, o.At)
 		return
 	case o.Outcome == keepwatch.MonitorFault && !again:
+		s.FirstFailedAt = o.At
 		return
 	}
 	setState(s, keepwatch.StateUnknown, o.Outcome, o.At)
 	if o.Outcome != keepwatch.MonitorFault {
 		return // not knowing is not healthy, whatever it is called
 	}
-	if key := KeyOf(o); st.book().byKey[key] == nil && !st.explained(o) {
-		g := grievance{observation: o, outcome: o.Outcome, provenAt: s.LastProvenAt, since: o.At}
-		st.book().open(key, g, ReasonCannotLook, "The counters could not be read twice in a row.")
+	if s.FirstFailedAt.IsZero() {
+		s.FirstFailedAt = o.At
+	}
+	if o.At.Sub(s.FirstFailedAt) < max(blindFor, 4*o.Gap) || st.explained(o) {
+		return
+	}
+	key, g := KeyOf(o), grievance{observation: o, outcome: o.Outcome, provenAt: s.LastProvenAt, since: s.FirstFailedAt}
+	detail := "The counters could not be read since " + clock(s.FirstFailedAt) + "."
+	switch e := st.book().byKey[key]; {
+	case e == nil:
+		st.book().open(key, g, ReasonCannotLook, detail)
+	case !e.holds(s.ID):
+		st.book().join(e, g, ReasonCannotLook, detail)
 	}
 }
 

@@ -538,7 +538,12 @@ func TestASummaryOpensAnIncidentOfTheMonitor(t *testing.T) {
 		return o
 	}
 	fault := keepwatch.MonitorFault
-	const opened = "monitor:effects:emea::journeys opened cannot_look"
+	queues := func(m int, outcome keepwatch.Outcome) keepwatch.Observation {
+		o := seen(string(keepwatch.EffectsCheck("emea", 0, keepwatch.FamilyQueues)), at(m, 0), outcome)
+		o.Credential = ""
+		return o
+	}
+	const opened = "monitor:effects:emea: opened cannot_look"
 	dead := append([]keepwatch.Observation{seen("crm", at(-14, 0), keepwatch.OK)}, refuses("crm", 0)...)
 	reader := keepwatch.Step{Name: "token:crm", Outcome: keepwatch.BadClientID}
 	for _, tc := range []struct {
@@ -548,13 +553,17 @@ func TestASummaryOpensAnIncidentOfTheMonitor(t *testing.T) {
 	}{
 		{"one that could be made opens nothing", []keepwatch.Observation{look(0, keepwatch.OK), look(15, keepwatch.OK)}, ""},
 		{"one fault is none", []keepwatch.Observation{look(0, keepwatch.OK), look(15, fault), look(30, keepwatch.OK), look(45, fault)}, ""},
-		{"two are one", []keepwatch.Observation{look(0, fault), look(15, fault), look(30, fault)}, opened},
-		{"and it ends", []keepwatch.Observation{look(0, fault), look(15, fault), look(30, keepwatch.OK)}, opened + "\nmonitor:effects:emea::journeys resolved looked_again"},
-		{"the reader is refused: that is said already", slices.Concat(dead, []keepwatch.Observation{look(5, fault, reader), look(20, fault, reader)}), "credential:crm opened confirmed_refusal"},
-		{"another reader could: the refused one is no reason", slices.Concat(dead, []keepwatch.Observation{look(5, fault, reader, keepwatch.Step{Name: "token:erp", Outcome: keepwatch.OK}), look(20, fault, reader, keepwatch.Step{Name: "token:erp", Outcome: keepwatch.OK})}),
+		{"nor are those of less than two hours", []keepwatch.Observation{look(0, fault), look(60, fault), look(119, fault)}, ""},
+		{"those of two hours are one", []keepwatch.Observation{look(0, fault), look(60, fault), look(120, fault), look(135, fault)}, opened},
+		{"one good look begins them anew", []keepwatch.Observation{look(0, fault), look(60, keepwatch.OK), look(120, fault), look(180, fault)}, ""},
+		{"and it ends", []keepwatch.Observation{look(0, fault), look(60, fault), look(120, fault), look(135, keepwatch.OK)}, opened + "\nmonitor:effects:emea: resolved looked_again"},
+		{"what else is read of the unit joins", []keepwatch.Observation{look(0, fault), queues(1, fault), look(120, fault), queues(121, fault), queues(125, keepwatch.OK), look(135, keepwatch.OK)},
+			opened + "\nmonitor:effects:emea: joined cannot_look\nmonitor:effects:emea: left looked_again\nmonitor:effects:emea: resolved looked_again"},
+		{"the reader is refused: that is said already", slices.Concat(dead, []keepwatch.Observation{look(5, fault, reader), look(125, fault, reader)}), "credential:crm opened confirmed_refusal"},
+		{"another reader could: the refused one is no reason", slices.Concat(dead, []keepwatch.Observation{look(5, fault, reader, keepwatch.Step{Name: "token:erp", Outcome: keepwatch.OK}), look(125, fault, reader, keepwatch.Step{Name: "token:erp", Outcome: keepwatch.OK})}),
 			"credential:crm opened confirmed_refusal\n" + opened},
-		{"another credential is no reason", slices.Concat(dead, []keepwatch.Observation{look(5, fault), look(20, fault)}), "credential:crm opened confirmed_refusal\n" + opened},
-		{"SFMC fails", slices.Concat(burstOf("crm", 0, keepwatch.PlatformError), []keepwatch.Observation{look(5, fault), look(20, fault)}), "platform opened burst_confirmed"},
+		{"another credential is no reason", slices.Concat(dead, []keepwatch.Observation{look(5, fault), look(125, fault)}), "credential:crm opened confirmed_refusal\n" + opened},
+		{"SFMC fails", slices.Concat(burstOf("crm", 0, keepwatch.PlatformError), []keepwatch.Observation{look(5, fault), look(125, fault)}), "platform opened burst_confirmed"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := story(t, tc.obs...)

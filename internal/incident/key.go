@@ -82,6 +82,9 @@ func monitorKey(o *keepwatch.Observation) string {
 	case keepwatch.MonitoringBlind:
 		return BlindKey
 	case keepwatch.MonitorFault:
+		if summary(o) { // one incident for a business unit, whatever is read there
+			id = id[:strings.LastIndexByte(id, ':')]
+		}
 		return "monitor:" + id
 	}
 	return "monitor:" + id + ":request"

@@ -47,6 +47,8 @@ type EffectStory struct {
 	Messages []string
 	// Amounts of the first incident.
 	Amounts []Amount
+	// Blind: that the counters cannot be read is part of the story, and not judged.
+	Blind bool
 	// Notice bounds the time from the first turn to the first incident; 0 does not.
 	Notice time.Duration
 }
@@ -82,7 +84,7 @@ func quiet() []EffectStory {
 			Turns: []Turn{deed(10*hour, welcome, "publish"), deed(30*hour, points, "publish")}},
 		{Name: "a pause that keeps arrivals", Summary: "A journey is paused for three hours and keeps who arrives.", For: 2 * day,
 			Turns: []Turn{deed(10*hour, welcome, "pause"), deed(13*hour, welcome, "resume")}},
-		{Name: "half of the polls are lost", Summary: "Every second answer of the REST host is an error for two days: no stall is seen where none is.", For: 2 * day,
+		{Name: "half of the polls are lost", Summary: "Every second answer of the REST host is an error for two days: no stall is seen where none is.", For: 2 * day, Blind: true,
 			Turns: []Turn{event(2*hour, Event{Do: Inject, Fault: "rest_server_error", Credential: "watcher", Probability: 0.5}), event(44*hour, Event{Do: Clear})}},
 		{Name: "rows are deleted by retention", Summary: "The nightly retention job deletes rows, and a person purges half of them.", For: 2 * day,
 			Turns: []Turn{deed(9*hour, clicks, "purge", func(d *world.Deed) { d.Rows = 20_000 })}},
@@ -108,7 +110,9 @@ func died() []EffectStory {
 		{Name: "the reader dies", Summary: "The credential that reads the counters dies: its own incident, and what it read is unknown, not broken.", For: day,
 			Turns: kill("watcher", 9*hour, 15*hour)},
 		{Name: "stopped while the credential was dead", Summary: "Somebody stops the journey during the outage, so that it does not come back with the credential.", For: 4 * day,
-			Turns: append(kill("shop", 9*hour, 12*hour), deed(10*hour, welcome, "stop"))},
+			Turns: []Turn{
+				event(9*hour, Event{Do: Inject, Credential: "shop", Fault: "bad_secret"}), deed(10*hour, welcome, "stop"), event(12*hour, Event{Do: Clear}),
+			}},
 	}
 }
 
