@@ -12,6 +12,8 @@ import (
 
 const (
 	assessEvery = time.Minute
+	assessShare = 60 // of an incident's age: how old its figures may be
+	assessMost  = 15 * time.Minute
 	// assessWithin is how long an incident may be resolved and still be looked at after
 	// a start: single runs, which say when it really ended, are kept for a week.
 	assessWithin = 7 * 24 * time.Hour
@@ -25,26 +27,52 @@ func (d *duties) assess(ctx context.Context, now time.Time) error {
 		return err
 	}
 	lasting := make(map[keepwatch.IncidentID]bool, len(open))
+	due := open[:0]
 	for _, inc := range open {
 		lasting[inc.ID] = true
 		delete(d.lasting, inc.ID)
+		if d.costs[inc.ID].due(inc, now) {
+			due = append(due, inc)
+		}
 	}
 	ended, err := d.ended(ctx, now)
 	if err != nil {
 		return err
 	}
 	var failed []error
-	for _, inc := range append(open, ended...) {
+	costs := make(map[keepwatch.IncidentID]assessed, len(lasting))
+	for id := range lasting {
+		costs[id] = d.costs[id]
+	}
+	for _, inc := range append(due, ended...) {
 		if inc.MergedInto != "" {
 			continue // it counts in the one that took it in
 		}
 		if err := d.app.assessOne(ctx, now, inc); err != nil {
 			lasting[inc.ID] = true // once more
 			failed = append(failed, fmt.Errorf("incident %s: %w", inc.ID, err))
+			continue
+		}
+		if lasting[inc.ID] {
+			costs[inc.ID] = assessed{inc.Revision, now}
 		}
 	}
-	d.lasting = lasting
+	d.lasting, d.costs = lasting, costs
 	return errors.Join(failed...)
+}
+
+// assessed is when the cost of an incident was worked out, and of which form of it.
+type assessed struct {
+	revision int
+	at       time.Time
+}
+
+// due reports whether the cost should be worked out anew: when the incident has changed, and
+// else the more rarely the older it is. What an hour costs changes by the minute, what a day
+// costs does not.
+func (a assessed) due(inc keepwatch.Incident, now time.Time) bool {
+	pace := min(now.Sub(inc.DetectedAt)/assessShare, assessMost)
+	return a.at.IsZero() || a.revision != inc.Revision || now.Sub(a.at) >= pace
 }
 
 // ended are the incidents that were open at the last look. After a start nobody

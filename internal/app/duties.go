@@ -37,7 +37,8 @@ type duties struct {
 
 	digested keepwatch.Date // the week of letters that is known to be done
 
-	lasting map[keepwatch.IncidentID]bool // open when their cost was worked out last; nil: never was
+	lasting map[keepwatch.IncidentID]bool     // open when their cost was worked out last; nil: never was
+	costs   map[keepwatch.IncidentID]assessed // of those
 }
 
 func newDuties(a *App) *duties { return &duties{app: a, prints: map[string]string{}} }

@@ -26,7 +26,7 @@ const (
 	watchedFor = 6 * 7 * 24 * time.Hour
 	// livedFor is the last part of it, which the whole program lives through: what
 	// judges learn by looking cannot be written down for them.
-	livedFor = 8 * 24 * time.Hour
+	livedFor = 4 * 24 * time.Hour
 )
 
 // TestEffectStories plays the table of silent failures with the whole program and a

@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -13,6 +15,30 @@ type Turn struct {
 	At   time.Duration // since the story's start
 	Do   Event         // its own At is not used; zero: nothing
 	Deed world.Deed    // zero: nothing
+}
+
+// String is the turn as docs/silent-failures.md lists it.
+func (t Turn) String() string {
+	if t.Deed.Verb == "" {
+		e := t.Do
+		e.At = t.At
+		return e.String()
+	}
+	at := Event{At: t.At}.String()
+	words := []string{strings.TrimSpace(at), t.Deed.Verb, t.Deed.Subject}
+	for _, detail := range []struct {
+		word string
+		said bool
+	}{
+		{"by " + t.Deed.By, !strings.HasPrefix(t.Deed.Subject, "caller/")}, {"dropping who arrives", t.Deed.Drop}, {"mode " + t.Deed.Mode, t.Deed.Mode != ""},
+		{fmt.Sprintf("step %d", t.Deed.Step), t.Deed.Step > 0}, {fmt.Sprintf("%d files", t.Deed.Files), t.Deed.Files > 0},
+		{fmt.Sprintf("share %g", t.Deed.Share), t.Deed.Share > 0}, {fmt.Sprintf("for %s", time.Duration(t.Deed.Duration)), t.Deed.Duration > 0}, {fmt.Sprintf("%d rows", t.Deed.Rows), t.Deed.Rows > 0},
+	} {
+		if detail.said {
+			words = append(words, detail.word)
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 // Amount is one figure of an incident that is held against what really happened.
@@ -82,7 +108,7 @@ func quiet() []EffectStory {
 		{Name: "a quiet week", Summary: "Seven days with nights and a weekend: nothing is said.", For: 7 * day},
 		{Name: "a new version", Summary: "A new version of a journey is published and counts from nothing.", For: 2 * day,
 			Turns: []Turn{deed(10*hour, welcome, "publish"), deed(30*hour, points, "publish")}},
-		{Name: "a pause that keeps arrivals", Summary: "A journey is paused for three hours and keeps who arrives.", For: 2 * day,
+		{Name: "a pause that keeps arrivals", Summary: "A journey is paused for three hours and keeps who arrives.", For: day,
 			Turns: []Turn{deed(10*hour, welcome, "pause"), deed(13*hour, welcome, "resume")}},
 		{Name: "half of the polls are lost", Summary: "Every second answer of the REST host is an error for two days: no stall is seen where none is.", For: 2 * day, Blind: true,
 			Turns: []Turn{event(2*hour, Event{Do: Inject, Fault: "rest_server_error", Credential: "watcher", Probability: 0.5}), event(44*hour, Event{Do: Clear})}},
@@ -93,23 +119,23 @@ func quiet() []EffectStory {
 
 // died: the credential itself.
 func died() []EffectStory {
-	kill := func(id string, at, until time.Duration) []Turn {
-		return []Turn{event(at, Event{Do: Inject, Credential: credential(id), Fault: "bad_secret"}), event(until, Event{Do: Clear})}
+	kill := func(id keepwatch.CredentialID, at, until time.Duration) []Turn {
+		return []Turn{event(at, Event{Do: Inject, Credential: id, Fault: "bad_secret"}), event(until, Event{Do: Clear})}
 	}
 	return []EffectStory{
-		{Name: "four hours without the shop's secret", Summary: "The secret of the web shop dies in the morning and works again after four hours.", For: 2 * day,
+		{Name: "four hours without the shop's secret", Summary: "The secret of the web shop dies in the morning and works again after four hours.", For: day,
 			Turns: kill("shop", 9*hour, 13*hour), Notice: 12 * min,
 			Amounts: []Amount{{"contacts_delayed", welcome, Missed}, {"contacts_lost", welcome, Missed}, {"hours_stale", orders, Stale}}},
-		{Name: "a night without the shop's secret", Summary: "It dies at ten in the evening and nobody looks until seven.", For: 2 * day, Turns: kill("shop", 22*hour, 31*hour),
+		{Name: "a night without the shop's secret", Summary: "It dies at ten in the evening and nobody looks until seven.", For: 36 * hour, Turns: kill("shop", 22*hour, 31*hour),
 			Amounts: []Amount{{"contacts_delayed", welcome, Missed}}},
-		{Name: "late and not lost", Summary: "The loyalty app keeps what it could not deliver and sends it afterwards: restored is not caught up.", For: 2 * day, Turns: kill("loyalty", 9*hour, 14*hour),
+		{Name: "late and not lost", Summary: "The loyalty app keeps what it could not deliver and sends it afterwards: restored is not caught up.", For: day, Turns: kill("loyalty", 9*hour, 14*hour),
 			Amounts: []Amount{{"contacts_late", points, Missed}}},
-		{Name: "the middleware cannot drop its files", Summary: "The credential that drops files dies before the night: automations run, complete and load nothing.", For: 3 * day, Turns: kill("middleware", 20*hour, 32*hour)},
+		{Name: "the middleware cannot drop its files", Summary: "The credential that drops files dies before the night: automations run, load nothing.", For: 54 * hour, Turns: kill("middleware", 20*hour, 32*hour)},
 		{Name: "the platform is down", Summary: "SFMC answers 503 for an hour: one incident of the platform.", For: day,
 			Turns: []Turn{event(10*hour, Event{Do: Inject, Fault: "token_unavailable"}), event(11*hour, Event{Do: Clear})}},
 		{Name: "the reader dies", Summary: "The credential that reads the counters dies: its own incident, and what it read is unknown, not broken.", For: day,
 			Turns: kill("watcher", 9*hour, 15*hour)},
-		{Name: "stopped while the credential was dead", Summary: "Somebody stops the journey during the outage, so that it does not come back with the credential.", For: 4 * day,
+		{Name: "stopped while the credential was dead", Summary: "Somebody stops the journey during the outage, so that it does not come back with the credential.", For: 40 * hour,
 			Turns: []Turn{
 				event(9*hour, Event{Do: Inject, Credential: "shop", Fault: "bad_secret"}), deed(10*hour, welcome, "stop"), event(12*hour, Event{Do: Clear}),
 			}},
@@ -119,20 +145,20 @@ func died() []EffectStory {
 // deeds: people, and the systems outside.
 func deeds() []EffectStory {
 	return []EffectStory{
-		{Name: "the shop does not call", Summary: "The credential works; the shop's backend has stopped to call.", For: 2 * day,
+		{Name: "the shop does not call", Summary: "The credential works; the shop's backend has stopped to call.", For: day,
 			Turns:   []Turn{deed(9*hour, "caller/shop-backend", "silence"), deed(17*hour, "caller/shop-backend", "resume")},
 			Amounts: []Amount{{"contacts_delayed", welcome, Missed}}},
 		{Name: "a person stops a journey", Summary: "Somebody stops the journey by mistake; others publish it again the next day.", For: 2 * day,
 			Turns: []Turn{deed(9*hour, welcome, "stop"), deed(33*hour, welcome, "publish")}},
-		{Name: "a pause that drops arrivals", Summary: "A journey is paused without keeping who arrives.", For: 2 * day,
+		{Name: "a pause that drops arrivals", Summary: "A journey is paused without keeping who arrives.", For: day,
 			Turns: []Turn{deed(9*hour, welcome, "pause", func(d *world.Deed) { d.Drop = true }), deed(20*hour, welcome, "resume")}},
-		{Name: "payloads are refused", Summary: "A release of the shop sends events that the journey refuses.", For: 2 * day,
+		{Name: "payloads are refused", Summary: "A release of the shop sends events that the journey refuses.", For: day,
 			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode = "payload" }), deed(21*hour, welcome, "mend")}},
-		{Name: "nobody meets the criteria", Summary: "Events arrive, and none meets the entry criteria any more.", For: 2 * day,
+		{Name: "nobody meets the criteria", Summary: "Events arrive, and none meets the entry criteria any more.", For: day,
 			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode = "criteria" }), deed(21*hour, welcome, "mend")}},
-		{Name: "an activity is refused", Summary: "What a custom activity calls answers 4xx; the journey counts it as done and goes on.", For: 2 * day,
+		{Name: "an activity is refused", Summary: "What a custom activity calls answers 4xx; the journey counts it as done and goes on.", For: 36 * hour,
 			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Step, d.Mode = 2, "failing" }), deed(21*hour, welcome, "mend")}},
-		{Name: "a quarter is left", Summary: "Three of four of the shop's events are invalid.", For: 2 * day,
+		{Name: "a quarter is left", Summary: "Three of four of the shop's events are invalid.", For: 36 * hour,
 			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode, d.Share = "payload", 0.75 }), deed(30*hour, welcome, "mend")}},
 	}
 }
@@ -140,16 +166,16 @@ func deeds() []EffectStory {
 // loads: how "Completed" hides that nothing came.
 func loads() []EffectStory {
 	return []EffectStory{
-		{Name: "an empty file is skipped", Summary: "The nightly file is empty; the import succeeds and brings nothing.", For: 3 * day,
+		{Name: "an empty file is skipped", Summary: "The nightly file is empty; the import succeeds and brings nothing.", For: 30 * hour,
 			Turns: []Turn{deed(1*hour, nightly, "empty", func(d *world.Deed) { d.Files = 1 })}},
 		{Name: "an empty file empties the target", Summary: "An empty file is processed with overwrite: the target has no rows.", For: day,
 			Turns: []Turn{deed(9*hour, hourly, "empty", func(d *world.Deed) { d.Files = 3 })}},
-		{Name: "a truncated file", Summary: "The file has 45 rows instead of 9,000.", For: 3 * day,
+		{Name: "a truncated file", Summary: "The file has 45 rows instead of 9,000.", For: 30 * hour,
 			Turns: []Turn{deed(1*hour, nightly, "truncate", func(d *world.Deed) { d.Files = 1 })}},
-		{Name: "the file never came", Summary: "An automation that a file starts is not started.", For: 4 * day,
-			Turns: []Turn{deed(1*hour, prices, "withhold", func(d *world.Deed) { d.Files = 2 })}},
-		{Name: "an automation is paused", Summary: "Somebody pauses the nightly automation and forgets it.", For: 4 * day,
-			Turns: []Turn{deed(10*hour, nightly, "pause"), deed(60*hour, nightly, "resume")}},
+		{Name: "the file never came", Summary: "An automation that a file starts is not started.", For: 56 * hour,
+			Turns: []Turn{deed(1*hour, prices, "withhold", func(d *world.Deed) { d.Files = 4 })}},
+		{Name: "an automation is paused", Summary: "Somebody pauses the nightly automation and forgets it.", For: 56 * hour,
+			Turns: []Turn{deed(10*hour, nightly, "pause"), deed(44*hour, nightly, "resume")}},
 		{Name: "an automation ends in an error", Summary: "A step of the hourly automation fails from nine to twelve.", For: day,
 			Turns: []Turn{deed(9*hour, hourly, "break", func(d *world.Deed) { d.Step = 1 }), deed(12*hour, hourly, "mend")}},
 		{Name: "runs are skipped", Summary: "A run hangs for five hours, and those after it are skipped.", For: day,
@@ -167,5 +193,3 @@ func sends() []EffectStory {
 			Turns: []Turn{deed(9*hour, reset, "inactivate"), deed(13*hour, reset, "activate")}},
 	}
 }
-
-func credential(id string) keepwatch.CredentialID { return keepwatch.CredentialID(id) }

@@ -105,7 +105,7 @@ func shopWorld() world.Spec {
 				Steps: []world.Activity{{Key: "load-stock", Kind: "import", Target: "Stock", Mode: "overwrite", SameSize: true, Blank: "process",
 					File: world.File{Volume: world.Volume{PerDay: 288_000, Noise: world.NoiseNone}, Caller: "middleware"}}}},
 			{Key: "drop-prices", Name: "Prices", Status: "AwaitingTrigger", Steps: []world.Activity{{Key: "load-prices", Kind: "import", Target: "Stock", Mode: "update", Blank: "fail",
-				File: world.File{Volume: world.Volume{PerDay: 4000}, Schedule: world.Schedule{Rule: "FREQ=DAILY;INTERVAL=1", At: "05:00"}, Caller: "middleware"}}}},
+				File: world.File{Volume: world.Volume{PerDay: 4000}, Schedule: world.Schedule{Rule: "FREQ=HOURLY;INTERVAL=6", At: "05:00"}, Caller: "middleware"}}}},
 		},
 		Sends: []world.Send{
 			{Kind: keepwatch.SubjectTransactionalEmail, Key: "order-confirmation", Name: "Order confirmation", Caller: "shop-backend", Volume: world.Volume{PerDay: 4800, Shape: world.ShapeDay}, PerMinute: 60},
