@@ -86,6 +86,9 @@ func (j *judge) running(r *keepwatch.JourneyReading) {
 	if v.Outcome == keepwatch.JourneyStalled {
 		v.Evidence = sentences(v.Evidence, j.inside(r), j.arrivals(r))
 		v.Hint = j.entryHint(r)
+		if j.was.Outcome == v.Outcome && j.was.Noticed.Before(j.mem.Moved) && j.now.Sub(j.mem.Moved) < pauseMeant {
+			v.Page = j.was.Page // it has only just been published again
+		}
 	}
 }
 

@@ -403,10 +403,11 @@ func (q *inquiry) conclude() {
 	}
 }
 
-// blame names the causes. What was known is not forgotten when the evidence passes: a
-// definition that is active again was inactive.
+// blame names the causes. What was known is not forgotten when the evidence passes, nor for
+// something less likely: a definition that is active again was inactive, and what is seen while
+// things come back says little of why they had gone.
 func (e *entry) blame(causes []keepwatch.Cause) {
-	if len(e.Causes) == 0 || causes[0].Kind != keepwatch.CauseUnknown {
+	if len(e.Causes) == 0 || causes[0].Confidence >= e.Causes[0].Confidence || sameCause(&causes[0], &e.Causes[0]) {
 		e.Causes = causes
 	}
 }

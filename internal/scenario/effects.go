@@ -172,7 +172,7 @@ func loads() []EffectStory {
 			Turns: []Turn{deed(9*hour, hourly, "empty", func(d *world.Deed) { d.Files = 3 })}},
 		{Name: "a truncated file", Summary: "The file has 45 rows instead of 9,000.", For: 30 * hour,
 			Turns: []Turn{deed(1*hour, nightly, "truncate", func(d *world.Deed) { d.Files = 1 })}},
-		{Name: "the file never came", Summary: "An automation that a file starts is not started.", For: 56 * hour,
+		{Name: "the file never came", Summary: "A file comes every six hours; for a day it does not, and what it starts is not started.", For: 36 * hour,
 			Turns: []Turn{deed(1*hour, prices, "withhold", func(d *world.Deed) { d.Files = 4 })}},
 		{Name: "an automation is paused", Summary: "Somebody pauses the nightly automation and forgets it.", For: 56 * hour,
 			Turns: []Turn{deed(10*hour, nightly, "pause"), deed(44*hour, nightly, "resume")}},
