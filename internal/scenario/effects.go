@@ -111,7 +111,10 @@ func quiet() []EffectStory {
 		{Name: "a pause that keeps arrivals", Summary: "A journey is paused for three hours and keeps who arrives.", For: day,
 			Turns: []Turn{deed(10*hour, welcome, "pause"), deed(13*hour, welcome, "resume")}},
 		{Name: "half of the polls are lost", Summary: "Every second answer of the REST host is an error for two days: no stall is seen where none is.", For: 2 * day, Blind: true,
-			Turns: []Turn{event(2*hour, Event{Do: Inject, Fault: "rest_server_error", Credential: "watcher", Probability: 0.5}), event(44*hour, Event{Do: Clear})}},
+			Turns:     []Turn{event(2*hour, Event{Do: Inject, Fault: "rest_server_error", Credential: "watcher", Probability: 0.5}), event(44*hour, Event{Do: Clear})},
+			Incidents: []string{},
+			Messages:  []string{"firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault "},
+		},
 		{Name: "rows are deleted by retention", Summary: "The nightly retention job deletes rows, and a person purges half of them.", For: 2 * day,
 			Turns: []Turn{deed(9*hour, clicks, "purge", func(d *world.Deed) { d.Rows = 20_000 })}},
 	}
@@ -125,20 +128,56 @@ func died() []EffectStory {
 	return []EffectStory{
 		{Name: "four hours without the shop's secret", Summary: "The secret of the web shop dies in the morning and works again after four hours.", For: day,
 			Turns: kill("shop", 9*hour, 13*hour), Notice: 12 * min,
-			Amounts: []Amount{{"contacts_delayed", welcome, Missed}, {"contacts_lost", welcome, Missed}, {"hours_stale", orders, Stale}}},
+			Amounts: []Amount{{"contacts_delayed", welcome, Missed}, {"contacts_lost", welcome, Missed}, {"hours_stale", orders, Stale}},
+			Incidents: []string{
+				"credential:shop bad_secret_or_package critical resolved: data_extension/Orders data_stale, journey/welcome journey_stalled, triggered_send/password-reset volume_dropped",
+			},
+			Messages: []string{"firing bad_secret_or_package credential:shop", "resolved bad_secret_or_package credential:shop"},
+		},
 		{Name: "a night without the shop's secret", Summary: "It dies at ten in the evening and nobody looks until seven.", For: 36 * hour, Turns: kill("shop", 22*hour, 31*hour),
-			Amounts: []Amount{{"contacts_delayed", welcome, Missed}}},
+			Amounts: []Amount{{"contacts_delayed", welcome, Missed}},
+			Incidents: []string{
+				"credential:shop bad_secret_or_package critical resolved: data_extension/Orders data_stale, journey/welcome journey_stalled, triggered_send/password-reset volume_dropped",
+			},
+			Messages: []string{"firing bad_secret_or_package credential:shop", "resolved bad_secret_or_package credential:shop"},
+		},
 		{Name: "late and not lost", Summary: "The loyalty app keeps what it could not deliver and sends it afterwards: restored is not caught up.", For: day, Turns: kill("loyalty", 9*hour, 14*hour),
-			Amounts: []Amount{{"contacts_late", points, Missed}}},
-		{Name: "the middleware cannot drop its files", Summary: "The credential that drops files dies before the night: automations run, load nothing.", For: 54 * hour, Turns: kill("middleware", 20*hour, 32*hour)},
+			Amounts: []Amount{{"contacts_late", points, Missed}},
+			Incidents: []string{
+				"credential:loyalty bad_secret_or_package critical resolved: data_extension/Clicks data_stale, journey/points journey_stalled",
+			},
+			Messages: []string{"firing bad_secret_or_package credential:loyalty", "resolved bad_secret_or_package credential:loyalty"},
+		},
+		{Name: "the middleware cannot drop its files", Summary: "The credential that drops files dies before the night: automations run, load nothing.", For: 54 * hour, Turns: kill("middleware", 20*hour, 32*hour),
+			Incidents: []string{
+				"credential:middleware bad_secret_or_package warning resolved: automation/drop-prices automation_missed, automation/hourly-stock automation_failed, automation/hourly-stock import_empty, automation/nightly-customers automation_failed, automation/nightly-customers import_empty, data_extension/Customers data_stale, data_extension/Stock data_stale, journey/winback journey_stalled",
+			},
+			Messages: []string{"firing bad_secret_or_package credential:middleware", "firing bad_secret_or_package credential:middleware", "resolved bad_secret_or_package credential:middleware"},
+		},
 		{Name: "the platform is down", Summary: "SFMC answers 503 for an hour: one incident of the platform.", For: day,
-			Turns: []Turn{event(10*hour, Event{Do: Inject, Fault: "token_unavailable"}), event(11*hour, Event{Do: Clear})}},
+			Turns: []Turn{event(10*hour, Event{Do: Inject, Fault: "token_unavailable"}), event(11*hour, Event{Do: Clear})},
+			Incidents: []string{
+				"platform platform_error warning resolved: automation/hourly-stock automation_failed, automation/hourly-stock import_empty, data_extension/Stock data_stale",
+			},
+			Messages: []string{"firing platform_error platform", "firing platform_error platform", "resolved platform_error platform"},
+		},
 		{Name: "the reader dies", Summary: "The credential that reads the counters dies: its own incident, and what it read is unknown, not broken.", For: day,
-			Turns: kill("watcher", 9*hour, 15*hour)},
+			Turns: kill("watcher", 9*hour, 15*hour),
+			Incidents: []string{
+				"credential:watcher bad_secret_or_package critical resolved: ",
+			},
+			Messages: []string{"firing bad_secret_or_package credential:watcher", "resolved bad_secret_or_package credential:watcher"},
+		},
 		{Name: "stopped while the credential was dead", Summary: "Somebody stops the journey during the outage, so that it does not come back with the credential.", For: 40 * hour,
 			Turns: []Turn{
 				event(9*hour, Event{Do: Inject, Credential: "shop", Fault: "bad_secret"}), deed(10*hour, welcome, "stop"), event(12*hour, Event{Do: Clear}),
-			}},
+			},
+			Incidents: []string{
+				"credential:shop bad_secret_or_package warning resolved: data_extension/Orders data_stale, journey/welcome journey_stalled, triggered_send/password-reset volume_dropped",
+				"effect:emea:journey/welcome@510000123 journey_stalled critical open: journey/welcome journey_stalled; stopped_by_person journey/welcome m.weber",
+			},
+			Messages: []string{"firing bad_secret_or_package credential:shop", "firing bad_secret_or_package credential:shop", "firing journey_stalled effect:emea:journey/welcome@510000123", "resolved bad_secret_or_package credential:shop"},
+		},
 	}
 }
 
@@ -147,19 +186,54 @@ func deeds() []EffectStory {
 	return []EffectStory{
 		{Name: "the shop does not call", Summary: "The credential works; the shop's backend has stopped to call.", For: day,
 			Turns:   []Turn{deed(9*hour, "caller/shop-backend", "silence"), deed(17*hour, "caller/shop-backend", "resume")},
-			Amounts: []Amount{{"contacts_delayed", welcome, Missed}}},
+			Amounts: []Amount{{"contacts_delayed", welcome, Missed}},
+			Incidents: []string{
+				"effect:emea:credential:shop volume_dropped critical resolved: data_extension/Orders data_stale, journey/welcome journey_stalled, triggered_send/password-reset volume_dropped; holder_silent shop",
+			},
+			Messages: []string{"firing volume_dropped effect:emea:credential:shop", "firing volume_dropped effect:emea:credential:shop", "resolved volume_dropped effect:emea:credential:shop"},
+		},
 		{Name: "a person stops a journey", Summary: "Somebody stops the journey by mistake; others publish it again the next day.", For: 2 * day,
-			Turns: []Turn{deed(9*hour, welcome, "stop"), deed(33*hour, welcome, "publish")}},
+			Turns: []Turn{deed(9*hour, welcome, "stop"), deed(33*hour, welcome, "publish")},
+			Incidents: []string{
+				"effect:emea:journey/welcome@510000123 journey_stalled warning resolved: journey/welcome journey_stalled; stopped_by_person journey/welcome m.weber",
+			},
+			Messages: []string{"firing journey_stalled effect:emea:journey/welcome@510000123", "resolved journey_stalled effect:emea:journey/welcome@510000123"},
+		},
 		{Name: "a pause that drops arrivals", Summary: "A journey is paused without keeping who arrives.", For: day,
-			Turns: []Turn{deed(9*hour, welcome, "pause", func(d *world.Deed) { d.Drop = true }), deed(20*hour, welcome, "resume")}},
+			Turns: []Turn{deed(9*hour, welcome, "pause", func(d *world.Deed) { d.Drop = true }), deed(20*hour, welcome, "resume")},
+			Incidents: []string{
+				"effect:emea:journey/welcome@510000123 journey_stalled warning resolved: journey/welcome journey_stalled; stopped_by_person journey/welcome m.weber",
+			},
+			Messages: []string{"firing journey_stalled effect:emea:journey/welcome@510000123", "resolved journey_stalled effect:emea:journey/welcome@510000123"},
+		},
 		{Name: "payloads are refused", Summary: "A release of the shop sends events that the journey refuses.", For: day,
-			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode = "payload" }), deed(21*hour, welcome, "mend")}},
+			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode = "payload" }), deed(21*hour, welcome, "mend")},
+			Incidents: []string{
+				"effect:emea:credential:shop journey_stalled critical resolved: journey/welcome journey_stalled; events_refused journey/welcome",
+			},
+			Messages: []string{"firing journey_stalled effect:emea:credential:shop", "resolved journey_stalled effect:emea:credential:shop"},
+		},
 		{Name: "nobody meets the criteria", Summary: "Events arrive, and none meets the entry criteria any more.", For: day,
-			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode = "criteria" }), deed(21*hour, welcome, "mend")}},
+			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode = "criteria" }), deed(21*hour, welcome, "mend")},
+			Incidents: []string{
+				"effect:emea:credential:shop journey_stalled critical resolved: journey/welcome journey_stalled; events_refused journey/welcome",
+			},
+			Messages: []string{"firing journey_stalled effect:emea:credential:shop", "resolved journey_stalled effect:emea:credential:shop"},
+		},
 		{Name: "an activity is refused", Summary: "What a custom activity calls answers 4xx; the journey counts it as done and goes on.", For: 36 * hour,
-			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Step, d.Mode = 2, "failing" }), deed(21*hour, welcome, "mend")}},
+			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Step, d.Mode = 2, "failing" }), deed(21*hour, welcome, "mend")},
+			Incidents: []string{
+				"effect:emea:journey/welcome@510000123 journey_activity_failing warning resolved: journey/welcome journey_activity_failing; activity_failing journey/welcome",
+			},
+			Messages: []string{"firing journey_activity_failing effect:emea:journey/welcome@510000123", "resolved journey_activity_failing effect:emea:journey/welcome@510000123"},
+		},
 		{Name: "a quarter is left", Summary: "Three of four of the shop's events are invalid.", For: 36 * hour,
-			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode, d.Share = "payload", 0.75 }), deed(30*hour, welcome, "mend")}},
+			Turns: []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Mode, d.Share = "payload", 0.75 }), deed(30*hour, welcome, "mend")},
+			Incidents: []string{
+				"effect:emea:credential:shop volume_dropped warning resolved: journey/welcome volume_dropped; events_refused journey/welcome",
+			},
+			Messages: []string{"firing volume_dropped effect:emea:credential:shop", "resolved volume_dropped effect:emea:credential:shop"},
+		},
 	}
 }
 
@@ -167,19 +241,55 @@ func deeds() []EffectStory {
 func loads() []EffectStory {
 	return []EffectStory{
 		{Name: "an empty file is skipped", Summary: "The nightly file is empty; the import succeeds and brings nothing.", For: 30 * hour,
-			Turns: []Turn{deed(1*hour, nightly, "empty", func(d *world.Deed) { d.Files = 1 })}},
+			Turns: []Turn{deed(1*hour, nightly, "empty", func(d *world.Deed) { d.Files = 1 })},
+			Incidents: []string{
+				"effect:emea:automation/nightly-customers@510000123 import_empty warning resolved: automation/nightly-customers import_empty, data_extension/Customers data_stale, journey/winback journey_stalled; import_empty automation/nightly-customers",
+			},
+			Messages: []string{"firing import_empty effect:emea:automation/nightly-customers@510000123", "resolved import_empty effect:emea:automation/nightly-customers@510000123"},
+		},
 		{Name: "an empty file empties the target", Summary: "An empty file is processed with overwrite: the target has no rows.", For: day,
-			Turns: []Turn{deed(9*hour, hourly, "empty", func(d *world.Deed) { d.Files = 3 })}},
+			Turns: []Turn{deed(9*hour, hourly, "empty", func(d *world.Deed) { d.Files = 3 })},
+			Incidents: []string{
+				"effect:emea:automation/hourly-stock@510000123 import_empty warning resolved: automation/hourly-stock import_empty, data_extension/Stock data_stale; import_empty automation/hourly-stock",
+			},
+			Messages: []string{"firing import_empty effect:emea:automation/hourly-stock@510000123", "resolved import_empty effect:emea:automation/hourly-stock@510000123"},
+		},
 		{Name: "a truncated file", Summary: "The file has 45 rows instead of 9,000.", For: 30 * hour,
-			Turns: []Turn{deed(1*hour, nightly, "truncate", func(d *world.Deed) { d.Files = 1 })}},
+			Turns: []Turn{deed(1*hour, nightly, "truncate", func(d *world.Deed) { d.Files = 1 })},
+			Incidents: []string{
+				"effect:emea:automation/nightly-customers@510000123 import_empty warning resolved: automation/nightly-customers import_empty; import_empty automation/nightly-customers",
+			},
+			Messages: []string{"firing import_empty effect:emea:automation/nightly-customers@510000123", "resolved import_empty effect:emea:automation/nightly-customers@510000123"},
+		},
 		{Name: "the file never came", Summary: "A file comes every six hours; for a day it does not, and what it starts is not started.", For: 36 * hour,
-			Turns: []Turn{deed(1*hour, prices, "withhold", func(d *world.Deed) { d.Files = 4 })}},
+			Turns: []Turn{deed(1*hour, prices, "withhold", func(d *world.Deed) { d.Files = 4 })},
+			Incidents: []string{
+				"effect:emea:automation/drop-prices@510000123 automation_missed warning resolved: automation/drop-prices automation_missed; automation_late automation/drop-prices",
+			},
+			Messages: []string{"firing automation_missed effect:emea:automation/drop-prices@510000123", "resolved automation_missed effect:emea:automation/drop-prices@510000123"},
+		},
 		{Name: "an automation is paused", Summary: "Somebody pauses the nightly automation and forgets it.", For: 56 * hour,
-			Turns: []Turn{deed(10*hour, nightly, "pause"), deed(44*hour, nightly, "resume")}},
+			Turns: []Turn{deed(10*hour, nightly, "pause"), deed(44*hour, nightly, "resume")},
+			Incidents: []string{
+				"effect:emea:data_extension/Customers@510000123 data_stale warning resolved: data_extension/Customers data_stale; stopped_by_person automation/nightly-customers m.weber",
+			},
+			Messages: []string{"firing data_stale effect:emea:data_extension/Customers@510000123", "resolved data_stale effect:emea:data_extension/Customers@510000123"},
+		},
 		{Name: "an automation ends in an error", Summary: "A step of the hourly automation fails from nine to twelve.", For: day,
-			Turns: []Turn{deed(9*hour, hourly, "break", func(d *world.Deed) { d.Step = 1 }), deed(12*hour, hourly, "mend")}},
+			Turns: []Turn{deed(9*hour, hourly, "break", func(d *world.Deed) { d.Step = 1 }), deed(12*hour, hourly, "mend")},
+			Incidents: []string{
+				"effect:emea:automation/hourly-stock@510000123 automation_failed warning resolved: automation/hourly-stock automation_failed, data_extension/Stock data_stale; automation_late automation/hourly-stock",
+			},
+			Messages: []string{"firing automation_failed effect:emea:automation/hourly-stock@510000123", "resolved automation_failed effect:emea:automation/hourly-stock@510000123"},
+		},
 		{Name: "runs are skipped", Summary: "A run hangs for five hours, and those after it are skipped.", For: day,
-			Turns: []Turn{deed(9*hour, hourly, "hang", func(d *world.Deed) { d.Duration = world.Duration(5 * hour) }), deed(11*hour, hourly, "mend")}},
+			Turns: []Turn{deed(9*hour, hourly, "hang", func(d *world.Deed) { d.Duration = world.Duration(5 * hour) }), deed(11*hour, hourly, "mend")},
+			Incidents: []string{
+				"effect:emea:data_extension/Stock@510000123 data_stale warning resolved: data_extension/Stock data_stale; unknown",
+				"effect:emea:automation/hourly-stock@510000123 automation_missed warning resolved: automation/hourly-stock automation_missed, data_extension/Stock data_stale; automation_late automation/hourly-stock",
+			},
+			Messages: []string{"firing data_stale effect:emea:data_extension/Stock@510000123", "firing automation_missed effect:emea:automation/hourly-stock@510000123", "resolved data_stale effect:emea:data_extension/Stock@510000123", "resolved automation_missed effect:emea:automation/hourly-stock@510000123"},
+		},
 	}
 }
 
@@ -188,8 +298,18 @@ func sends() []EffectStory {
 	return []EffectStory{
 		{Name: "a definition is inactive", Summary: "Somebody pauses the order confirmation: SFMC accepts, and queues.", For: day,
 			Turns:   []Turn{deed(9*hour, confirm, "inactivate"), deed(13*hour, confirm, "activate")},
-			Amounts: []Amount{{"queue_depth", confirm, Deepest}}},
+			Amounts: []Amount{{"queue_depth", confirm, Deepest}},
+			Incidents: []string{
+				"effect:emea:transactional_email/order-confirmation@510000123 queue_backing_up critical resolved: transactional_email/order-confirmation queue_backing_up; definition_inactive transactional_email/order-confirmation",
+			},
+			Messages: []string{"firing queue_backing_up effect:emea:transactional_email/order-confirmation@510000123", "resolved queue_backing_up effect:emea:transactional_email/order-confirmation@510000123"},
+		},
 		{Name: "a triggered send is inactive", Summary: "Somebody pauses the password mail.", For: day,
-			Turns: []Turn{deed(9*hour, reset, "inactivate"), deed(13*hour, reset, "activate")}},
+			Turns: []Turn{deed(9*hour, reset, "inactivate"), deed(13*hour, reset, "activate")},
+			Incidents: []string{
+				"effect:emea:triggered_send/password-reset@510000123 volume_dropped critical resolved: triggered_send/password-reset queue_backing_up, triggered_send/password-reset volume_dropped; definition_inactive triggered_send/password-reset",
+			},
+			Messages: []string{"firing volume_dropped effect:emea:triggered_send/password-reset@510000123", "firing volume_dropped effect:emea:triggered_send/password-reset@510000123", "resolved volume_dropped effect:emea:triggered_send/password-reset@510000123"},
+		},
 	}
 }
