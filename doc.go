@@ -11,6 +11,10 @@
 // Every answer is named by internal/sfmc, the only home of SFMC facts, and the
 // run becomes an [Observation].
 //
+// What hangs on a credential is looked at in the same way: a check of the kind effects
+// reads SFMC's own counters (internal/collect), a pure judge says what each reading
+// means (internal/detect), and the verdict is an [Observation] like any other.
+//
 // Observations enter through one door (internal/intake). In one transaction the
 // store inserts them by their key, loads the [Series] they belong to, and asks a
 // pure function (internal/detect and internal/incident) what follows: a new
