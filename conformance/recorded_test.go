@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -146,6 +147,7 @@ func TestRecordedResponses(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"journeys": recordedJourneys, "event definitions": recordedEvents, "audit": recordedAudit, "automations": recordedAutomations, "automation details": recordedDetails,
 		"imports": recordedImports, "rows": recordedRows, "definitions": recordedDefinitions, "triggered sends": recordedSends, "data extensions": recordedExtensions,
+		"what sfmc-sdk recorded": recordedBySDK,
 	} {
 		t.Run(name, test)
 	}
@@ -436,5 +438,49 @@ func recordedSummary(t *testing.T, file string) {
 		if want := map[string]int64{"Sent": 10}[name]; n == nil || *n != want {
 			t.Errorf("%s: %v", name, n)
 		}
+	}
+}
+
+// unrolled writes what an npm module exports as one JSON file for each name.
+func unrolled(t *testing.T, module string) func(name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	const script = `import fs from "node:fs"; const m = await import(process.argv[1]);
+for (const [name, v] of Object.entries(m)) fs.writeFileSync(process.argv[2] + "/" + name + (typeof v.response === "string" ? ".xml" : ".json"), typeof v.response === "string" ? v.response : JSON.stringify(v.response ?? null));`
+	path, err := filepath.Abs(filepath.Join("node_modules", module))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("node", "--input-type=module", "-e", script, path, dir).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", module, err, out)
+	}
+	return func(name string) string { return filepath.Join(dir, name) }
+}
+
+// recordedBySDK: two pages of journeys, and a SOAP answer.
+func recordedBySDK(t *testing.T) {
+	rest := unrolled(t, "sfmc-sdk/test/resources/rest.js")
+	read := 0
+	for page, name := range []string{"journeysPage1.json", "journeysPage2.json"} {
+		c, e := tape(t, rest(name))
+		p, v := c.Journeys(t.Context(), e, access, sfmc.JourneyQuery{}, page+1)
+		in := treeOf(t, rest(name))
+		items := in.list("items")
+		if !v.OK() || len(items) == 0 || len(p.Items) != len(items) || p.Unread != 0 {
+			t.Fatalf("%s: %d of %d read, %+v", name, len(p.Items), len(items), v)
+		}
+		for i, item := range items {
+			sameJourney(t, item, p.Items[i])
+		}
+		read += len(items)
+		if more := p.More(read); more != (page == 0) {
+			t.Errorf("%s: more is %v after %d of %s", name, more, read, in.at("count"))
+		}
+	}
+	soap := unrolled(t, "sfmc-sdk/test/resources/soap.js")
+	c, e := tape(t, soap("retrieveDataExtension.xml"))
+	found, _, v := c.ExtensionDefinitions(t.Context(), e, login, []string{"a", "b"})
+	if !v.OK() || len(found) != 1 || found[0].Key != "DC91A414-6240-48BC-BB89-7F3910D41580" {
+		t.Errorf("%+v %+v", found, v)
 	}
 }
