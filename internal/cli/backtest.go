@@ -30,7 +30,7 @@ func (c backtestCmd) Run(e *env) error {
 	}
 	request := client.BacktestRequest{Days: c.Days, Env: map[string]string{}}
 	for _, path := range cfg.Files {
-		text, err := os.ReadFile(path) //nolint:gosec // the files that -c names
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}

@@ -152,7 +152,7 @@ func quietJourney(t *testing.T, month, lost float64) {
 	s := story{month: month, clump: .2, slow: .02, zone: "Europe/Berlin", began: quietBegin, chance: w.chance}
 	weeks := 12
 	counts, _ := s.hours(weeks * 168)
-	versions, status := []int64{0}, "Published"
+	versions := []int64{0}
 	inside := int64(1000)
 	for i := range counts {
 		at := quietBegin.Add(time.Duration(i) * time.Hour)
@@ -167,7 +167,7 @@ func quietJourney(t *testing.T, month, lost float64) {
 		case day == 50 && local.Hour() == 11:
 			versions = versions[1:] // an old version is deleted, and its count with it
 		}
-		status = "Published"
+		status := "Published"
 		if day := local.YearDay() - 32; day == 58 && local.Hour() >= 1 && local.Hour() < 5 {
 			status, n = "Paused", 0 // for a night's change
 		}
@@ -197,7 +197,6 @@ func quietJourney(t *testing.T, month, lost float64) {
 // extension is a data extension on its way through a quiet life.
 type extension struct {
 	name    string
-	lost    float64
 	reading keepwatch.ExtensionReading
 	every   time.Duration
 	step    func(e *extension, at, local time.Time)

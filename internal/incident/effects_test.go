@@ -78,10 +78,6 @@ func lastSign(when time.Time) func(*keepwatch.Observation) {
 	return func(o *keepwatch.Observation) { o.Watch.Verdict.Since = when }
 }
 
-func noticed(when time.Time) func(*keepwatch.Observation) {
-	return func(o *keepwatch.Observation) { o.Watch.Verdict.Noticed = when }
-}
-
 func nobodysNight(o *keepwatch.Observation) { o.Watch.Verdict.Page = false }
 
 func outcome(x keepwatch.Outcome, a keepwatch.Aspect) func(*keepwatch.Observation) {

@@ -14,10 +14,6 @@ import (
 // sendCodes are the words for why a message was not sent.
 var sendCodes = map[int]string{5: "InvalidEmailAddress", 43: "SubscriberRequestExpired", 126: "MessageVolumeLimitExceeded", 138: "ExceededExpirationPolicy"}
 
-func channelOf(kind keepwatch.SubjectKind) string {
-	return strings.TrimPrefix(string(kind), "transactional_")
-}
-
 func definitionItem(d world.SendView) object {
 	return object{"name": d.Name, "definitionKey": d.Key, "status": d.Status, "createdDate": centralTime(d.Created), "modifiedDate": centralTime(d.Modified)}
 }

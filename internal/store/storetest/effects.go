@@ -212,10 +212,10 @@ var effectTests = []test{
 		see(0, observation(check(3), f.now, keepwatch.Timeout))
 	}},
 	{"an incident comes back with its effects and causes, and is found by their credentials", func(t *testing.T, f *fixture) {
-		c := f.judge(observation(check(1), f.now, keepwatch.OK))
+		f.judge(observation(check(1), f.now, keepwatch.OK))
 		o := stalled("a", f.now)
 		o.Watch.Upstream, o.Watch.Expect.OnOutage = []keepwatch.Upstream{{Credential: check(1).Credential}}, "lost"
-		c = f.judge(o)
+		c := f.judge(o)
 		want := c.Incidents[0]
 		if len(want.Effects) != 1 || len(want.Causes) != 2 || want.Causes[0].Credential != check(1).Credential {
 			t.Fatalf("nothing to bring back: %+v", want)

@@ -25,10 +25,9 @@ const (
 type Judge func(c Caller, need Need, at time.Time) (Reason, bool)
 
 type caller struct {
-	spec    Caller
-	id      string
-	streams []*stream
-	record  deeds
+	spec   Caller
+	id     string
+	record deeds
 }
 
 // target is what a stream ends in.

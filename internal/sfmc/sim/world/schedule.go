@@ -159,14 +159,3 @@ func (t *timetable) runsOn(y int, mo time.Month, d int) bool {
 	}
 	return days%t.interval == 0
 }
-
-// every is the time between planned runs, where it is regular; 0 otherwise.
-func (t *timetable) every() time.Duration {
-	switch {
-	case t.period > 0:
-		return time.Duration(t.period) * time.Minute
-	case t.weekly, t.monthly:
-		return 0
-	}
-	return time.Duration(t.interval) * 24 * time.Hour
-}
