@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +18,7 @@ type forgetful struct {
 	inbox
 	keeping sync.Mutex
 	kept    [][]keepwatch.IncidentID
-	broken  bool
+	broken  atomic.Bool
 }
 
 func (f *forgetful) KeepEvery() time.Duration { return time.Minute }
@@ -33,7 +34,7 @@ func (f *forgetful) Keep(_ context.Context, open []Message) error {
 		ids = append(ids, m.Incident)
 	}
 	f.kept = append(f.kept, ids)
-	if f.broken {
+	if f.broken.Load() {
 		return errors.New("gone")
 	}
 	return nil
@@ -94,10 +95,10 @@ func TestWhatIsOpenIsToldAgain(t *testing.T) {
 			t.Errorf("%d messages besides", sent)
 		}
 		box.add(a.next(keepwatch.Resolved, time.Now()))
-		am.broken = true
+		am.broken.Store(true)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		am.broken = false
+		am.broken.Store(false)
 		if err := p.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
