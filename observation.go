@@ -10,7 +10,7 @@ type Source string
 
 const (
 	SourceTest    Source = "test"    // a synthetic test
-	SourceTraffic Source = "traffic" // real traffic, seen by a gateway
+	SourceTraffic Source = "traffic" // real traffic: a gateway, spans, events or log lines saw it
 	SourceEvent   Source = "event"   // pushed by a caller
 	SourceMonitor Source = "monitor" // Keepwatch about itself
 )
@@ -58,6 +58,7 @@ type Observation struct {
 	Due          *Due          // a look at a clock; nil otherwise
 	Seen         []Fact        // what was seen of a thing that should not change by itself
 	Watch        *Watch        // of a look at one subject's counters; nil otherwise
+	Traffic      *Tally        // of real traffic; nil otherwise
 	Severity     Severity      // of a look that judges how loud it is; "" takes the outcome's
 	Transcript   string        // redacted, size-capped; kept for failures and the last 3 good runs
 
