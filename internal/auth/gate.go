@@ -12,7 +12,7 @@ import (
 // TokenRecord is what a gate needs of a stored token.
 type TokenRecord struct {
 	Name    string
-	Role    Role
+	Grants  []Grant
 	Revoked bool
 	Expires time.Time // zero: never
 }
@@ -20,7 +20,7 @@ type TokenRecord struct {
 // UserRecord is what a gate needs of a stored user.
 type UserRecord struct {
 	Name         string
-	Role         Role
+	Grants       []Grant
 	PasswordHash string
 	Epoch        int64 // raising it ends the user's sessions
 	Disabled     bool
@@ -55,10 +55,10 @@ func (g *Gate) Token(ctx context.Context, token string, now time.Time) (Principa
 		return Principal{}, err
 	}
 	ended := !rec.Expires.IsZero() && !now.Before(rec.Expires)
-	if unknown || rec.Revoked || ended || rec.Role.rank() == 0 {
+	if unknown || rec.Revoked || ended || highest(rec.Grants).rank() == 0 {
 		return Principal{}, refused("the token is unknown or no longer valid", "make a new one with `keepwatch token create`")
 	}
-	return Principal{Name: rec.Name, Role: rec.Role, Via: ViaToken}, nil
+	return PrincipalOf(rec.Name, rec.Grants, ViaToken), nil
 }
 
 // Session is the principal behind a session cookie.
@@ -71,10 +71,10 @@ func (g *Gate) Session(ctx context.Context, cookie string, now time.Time) (Princ
 	if err != nil && !errors.Is(err, keepwatch.ErrNotFound) {
 		return Principal{}, err
 	}
-	if err != nil || user.Disabled || user.Epoch != s.Epoch || user.Role.rank() == 0 {
+	if err != nil || user.Disabled || user.Epoch != s.Epoch || highest(user.Grants).rank() == 0 {
 		return Principal{}, refused("the session has ended", "sign in again")
 	}
-	return Principal{Name: user.Name, Role: user.Role, Via: ViaSession}, nil
+	return PrincipalOf(user.Name, user.Grants, ViaSession), nil
 }
 
 // SignIn checks name and password and issues a session. Wrong name, wrong
@@ -94,8 +94,8 @@ func (g *Gate) SignIn(ctx context.Context, name string, password []byte, from ne
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	if !right || user.Disabled || user.Role.rank() == 0 {
-		return "", time.Time{}, refused("name or password is wrong", "the first administrator's password was printed at the first start")
+	if !right || user.Disabled || highest(user.Grants).rank() == 0 {
+		return "", time.Time{}, refused("name or password is wrong", "an administrator can set a new password; the first one's was printed at the first start")
 	}
 	g.Limiter.Forgive(name, from)
 	cookie, expires = g.Sessions.Issue(user.Name, user.Epoch, now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -41,9 +42,9 @@ func newGate(t *testing.T) (*Gate, *tables) {
 		t.Fatal(err)
 	}
 	r := &tables{tokens: map[string]TokenRecord{}, users: map[string]UserRecord{
-		"admin": {Name: "admin", Role: Admin, PasswordHash: hash, Epoch: 1},
-		"gone":  {Name: "gone", Role: Admin, PasswordHash: hash, Disabled: true},
-		"odd":   {Name: "odd", Role: "root", PasswordHash: hash},
+		"admin": {Name: "admin", Grants: []Grant{{Role: Admin}}, PasswordHash: hash, Epoch: 1},
+		"gone":  {Name: "gone", Grants: []Grant{{Role: Admin}}, PasswordHash: hash, Disabled: true},
+		"odd":   {Name: "odd", Grants: []Grant{{Role: "root"}}, PasswordHash: hash},
 	}}
 	return &Gate{Records: r, Sessions: newSessions(t), Hasher: h, Limiter: NewLimiter()}, r
 }
@@ -58,11 +59,11 @@ func TestGateToken(t *testing.T) {
 	unknown, _ := NewToken()
 	const no = "the token is unknown or no longer valid: unauthorized"
 	tests := []struct{ name, token, want string }{
-		{"good", add(TokenRecord{Name: "ci", Role: Viewer}), ""},
-		{"not yet ended", add(TokenRecord{Name: "ci", Role: Viewer, Expires: noon.Add(time.Second)}), ""},
-		{"ended", add(TokenRecord{Name: "ci", Role: Viewer, Expires: noon}), no},
-		{"revoked", add(TokenRecord{Name: "ci", Role: Viewer, Revoked: true}), no},
-		{"damaged role", add(TokenRecord{Name: "ci", Role: "root"}), no},
+		{"good", add(TokenRecord{Name: "ci", Grants: []Grant{{Role: Viewer}}}), ""},
+		{"not yet ended", add(TokenRecord{Name: "ci", Grants: []Grant{{Role: Viewer}}, Expires: noon.Add(time.Second)}), ""},
+		{"ended", add(TokenRecord{Name: "ci", Grants: []Grant{{Role: Viewer}}, Expires: noon}), no},
+		{"revoked", add(TokenRecord{Name: "ci", Grants: []Grant{{Role: Viewer}}, Revoked: true}), no},
+		{"damaged role", add(TokenRecord{Name: "ci", Grants: []Grant{{Role: "root"}}}), no},
 		{"unknown", string(unknown.Reveal()), no},
 		{"mistyped", "kw_x", "the token is incomplete or too long: unauthorized"},
 	}
@@ -70,7 +71,7 @@ func TestGateToken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := g.Token(t.Context(), tt.token, noon)
 			if tt.want == "" {
-				if err != nil || p != (Principal{Name: "ci", Role: Viewer, Via: ViaToken}) {
+				if err != nil || !reflect.DeepEqual(p, PrincipalOf("ci", []Grant{{Role: Viewer}}, ViaToken)) {
 					t.Errorf("Token = %+v, %v", p, err)
 				}
 			} else if err == nil || err.Error() != tt.want || p.Known() {
@@ -104,14 +105,14 @@ func TestGateSignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err := g.Session(t.Context(), cookie, noon)
-	if err != nil || p != (Principal{Name: "admin", Role: Admin, Via: ViaSession}) {
+	if err != nil || !reflect.DeepEqual(p, PrincipalOf("admin", []Grant{{Role: Admin}}, ViaSession)) {
 		t.Fatalf("Session = %+v, %v", p, err)
 	}
 
 	ends := map[string]func(*UserRecord){
 		"signed out everywhere": func(u *UserRecord) { u.Epoch++ },
 		"disabled":              func(u *UserRecord) { u.Disabled = true },
-		"role taken":            func(u *UserRecord) { u.Role = "" },
+		"role taken":            func(u *UserRecord) { u.Grants = nil },
 	}
 	whole := r.users["admin"]
 	for name, change := range ends {

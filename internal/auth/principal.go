@@ -6,6 +6,7 @@ package auth
 
 import (
 	"fmt"
+	"slices"
 
 	"keepwatch"
 )
@@ -16,10 +17,10 @@ type Role string
 const (
 	// Viewer may read everything that is shown.
 	Viewer Role = "viewer"
-	// Operator may also keep the inventory: change records, import, rotate, accept
-	// findings, make calendar feeds.
+	// Operator may also act: run a test, acknowledge, silence, change records, import,
+	// rotate, accept findings, make calendar feeds.
 	Operator Role = "operator"
-	// Admin may also run a test, acknowledge, reload, make tokens.
+	// Admin may also reload, and manage tokens and accounts.
 	Admin Role = "admin"
 )
 
@@ -59,9 +60,31 @@ const (
 // Principal is who is asking. The zero Principal is nobody.
 type Principal struct {
 	Name string // the user's name, or the token's
-	Role Role
+	Role Role   // the highest of the grants
 	Via  Via
+	// Grants say where which role holds; nil: Role holds everywhere.
+	Grants []Grant
 }
+
+// PrincipalOf is somebody with grants.
+func PrincipalOf(name string, grants []Grant, via Via) Principal {
+	return Principal{Name: name, Role: highest(grants), Via: via, Grants: grants}
+}
+
+// May reports whether p has a role over what a team owns in a tenant.
+func (p Principal) May(role Role, tenant keepwatch.TenantID, team string) bool {
+	if !p.Known() {
+		return false
+	}
+	if p.Grants == nil {
+		return Grant{Role: p.Role}.covers(role, tenant, team)
+	}
+	return slices.ContainsFunc(p.Grants, func(g Grant) bool { return g.covers(role, tenant, team) })
+}
+
+// Everywhere reports whether p has a role over the whole estate. No tenant and no
+// team has the empty name, so that only a grant without limits covers both.
+func (p Principal) Everywhere(role Role) bool { return p.May(role, "", "") }
 
 // Everybody is the principal while sign-in is off.
 func Everybody() Principal { return Principal{Name: "local", Role: Admin, Via: ViaOpen} }
@@ -77,7 +100,17 @@ func Require(p Principal, role Role) error {
 			"send Authorization: Bearer kw_… or sign in")
 	case role.rank() == 0 || p.Role.rank() < role.rank():
 		return keepwatch.WithHint(fmt.Errorf("%s has the role %s, this needs %s: %w", p.Name, p.Role, role, keepwatch.ErrForbidden),
-			"ask an administrator for a token with that role")
+			"ask an administrator for that role")
 	}
 	return nil
+}
+
+// RequireEverywhere is Require for what concerns the whole estate: a role over a
+// part of it is not enough.
+func RequireEverywhere(p Principal, role Role) error {
+	if err := Require(p, role); err != nil || p.Everywhere(role) {
+		return err
+	}
+	return keepwatch.WithHint(fmt.Errorf("%s is %s of a part of the estate, this concerns all of it: %w", p.Name, p.Role, keepwatch.ErrForbidden),
+		"ask an administrator to do it, or for the role without a tenant or a team")
 }

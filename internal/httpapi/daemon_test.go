@@ -121,12 +121,12 @@ func newGate(t testing.TB, d *daemon) *auth.Gate {
 		t.Fatal(err)
 	}
 	r := records{map[string]auth.TokenRecord{}, map[string]auth.UserRecord{
-		"admin": {Name: "admin", Role: auth.Admin, PasswordHash: hash},
+		"admin": {Name: "admin", Grants: []auth.Grant{{Role: auth.Admin}}, PasswordHash: hash},
 	}}
 	for role, into := range map[auth.Role]*string{auth.Admin: &d.admin, auth.Operator: &d.operator, auth.Viewer: &d.viewer} {
 		token, hash := auth.NewToken()
 		*into = string(token.Reveal())
-		r.tokens[hash] = auth.TokenRecord{Name: string(role) + "-token", Role: role}
+		r.tokens[hash] = auth.TokenRecord{Name: string(role) + "-token", Grants: []auth.Grant{{Role: role}}}
 	}
 	return &auth.Gate{Records: r, Sessions: sessions, Hasher: hasher, Limiter: auth.NewLimiter()}
 }

@@ -301,24 +301,4 @@ var settingTests = []test{
 		wantIs(t, f.SaveToken(t.Context(), store.Token{ID: "c", Hash: "hash b"}), keepwatch.ErrConflict)
 		wantIs(t, f.SaveToken(t.Context(), store.Token{ID: "c"}), keepwatch.ErrInvalid)
 	}},
-	{"a user is found by name and may get a new password", func(t *testing.T, f *fixture) {
-		if has, err := f.HasUsers(t.Context()); has || err != nil {
-			t.Errorf("%v, %v", has, err)
-		}
-		u := store.User{Name: "admin", PasswordHash: "argon2id…", CreatedAt: f.now, ChangedAt: f.now}
-		f.must(f.SaveUser(t.Context(), u))
-		u.PasswordHash, u.ChangedAt = "another", f.now.Add(time.Hour)
-		f.must(f.SaveUser(t.Context(), u))
-		got, err := f.UserByName(t.Context(), "admin")
-		f.must(err)
-		if diff := cmp.Diff(u, got); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-		if has, err := f.HasUsers(t.Context()); !has || err != nil {
-			t.Errorf("%v, %v", has, err)
-		}
-		_, err = f.UserByName(t.Context(), "nobody")
-		wantIs(t, err, keepwatch.ErrNotFound)
-		wantIs(t, f.SaveUser(t.Context(), store.User{Name: "x"}), keepwatch.ErrInvalid)
-	}},
 }
