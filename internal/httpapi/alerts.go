@@ -3,7 +3,9 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +63,7 @@ type receiverInput struct {
 }
 
 func (a *api) alertRoutes() {
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "explain", Method: http.MethodGet, Path: "/api/v1/explain", Tags: []string{"alerts"},
 		Summary: "Who would be told of a failure, when and by which rule, and why the others not",
 	}, func(ctx context.Context, in *explainInput) (client.Explanation, error) {
@@ -69,33 +71,40 @@ func (a *api) alertRoutes() {
 		if q.At.IsZero() {
 			q.At = time.Now()
 		}
+		if err := a.may(ctx, auth.Viewer, q.Credential); err != nil {
+			return client.Explanation{}, err
+		}
 		return a.Alerts.Explain(ctx, q)
 	})
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-silences", Method: http.MethodGet, Path: "/api/v1/silences", Tags: []string{"alerts"},
 		Summary: "Silences, maintenance and snoozes that lie ahead, or those that are over",
 	}, func(ctx context.Context, in *silencesInput) (client.Page[client.Silence], error) {
 		now := time.Now()
 		list, err := a.Alerts.Silences(ctx, in.Status == "past", now)
+		list = slices.DeleteFunc(list, func(s keepwatch.Silence) bool { return !a.reachesSilence(ctx, auth.Viewer, s) })
 		return client.Page[client.Silence]{Items: view.SilencesOf(list, now)}, err
 	})
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "create-silence", Method: http.MethodPost, Path: "/api/v1/silences", Tags: []string{"alerts"},
 		Summary: "Tell nobody of some incidents for a while", DefaultStatus: http.StatusCreated,
 		Description: "Incidents are found and kept as always. What still lasts at the end is told then; who was told of a begin is told of its end.",
 	}, a.createSilence)
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "end-silence", Method: http.MethodDelete, Path: "/api/v1/silences/{id}", Tags: []string{"alerts"},
 		Summary: "End a silence before its time; what it held back is told",
 	}, func(ctx context.Context, in *silenceInput) (client.Silence, error) {
 		now := time.Now()
+		if err := a.mayEnd(ctx, in.ID, now); err != nil {
+			return client.Silence{}, err
+		}
 		s, err := a.Alerts.EndSilence(ctx, in.ID, view.PrincipalOf(ctx).Name, now)
 		if err != nil {
 			return client.Silence{}, err
 		}
 		return view.SilencesOf([]keepwatch.Silence{s}, now)[0], nil
 	})
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "snooze-incident", Method: http.MethodPost, Path: "/api/v1/incidents/{id}/snooze", Tags: []string{"incidents"},
 		Summary: "Tell nobody of an incident until a date", DefaultStatus: http.StatusCreated,
 	}, a.snooze)
@@ -131,6 +140,9 @@ func (a *api) silence(ctx context.Context, s keepwatch.Silence, now time.Time) (
 	if err := s.Check(); err != nil {
 		return client.Silence{}, err
 	}
+	if !a.reachesSilence(ctx, auth.Operator, s) {
+		return client.Silence{}, keepwatch.WithHint(fmt.Errorf("it would reach further than your role: %w", keepwatch.ErrForbidden), "name the tenant, the owner or the credentials that you look after")
+	}
 	if s.Over(now) {
 		return client.Silence{}, keepwatch.WithHint(keepwatch.ErrInvalid, "its end lies in the past; name one that lies ahead")
 	}
@@ -140,8 +152,39 @@ func (a *api) silence(ctx context.Context, s keepwatch.Silence, now time.Time) (
 	return view.SilencesOf([]keepwatch.Silence{s}, now)[0], nil
 }
 
+// reachesSilence reports whether all that a silence is for is within a role.
+func (a *api) reachesSilence(ctx context.Context, needs auth.Role, s keepwatch.Silence) bool {
+	if s.Incident == "" {
+		return a.reaches(ctx, needs, s.Match)
+	}
+	d, err := a.read(ctx).Incident(ctx, time.Now(), s.Incident)
+	return err == nil && (needs == auth.Viewer || a.mayAct(ctx, d) == nil)
+}
+
+// mayEnd reports why the caller may not end a silence. One that is out of sight is
+// answered as one that does not exist.
+func (a *api) mayEnd(ctx context.Context, id string, now time.Time) error {
+	if view.PrincipalOf(ctx).Everywhere(auth.Operator) {
+		return nil
+	}
+	list, err := a.Alerts.Silences(ctx, false, now)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		switch {
+		case s.ID != id || !a.reachesSilence(ctx, auth.Viewer, s):
+		case !a.reachesSilence(ctx, auth.Operator, s):
+			return keepwatch.WithHint(fmt.Errorf("the silence reaches further than your role: %w", keepwatch.ErrForbidden), "ask whoever made it, or an administrator")
+		default:
+			return nil
+		}
+	}
+	return fmt.Errorf("silence %.80q: %w", id, keepwatch.ErrNotFound)
+}
+
 func (a *api) snooze(ctx context.Context, in *snoozeInput) (client.Silence, error) {
-	inc, err := a.Reader.Incident(ctx, time.Now(), keepwatch.IncidentID(in.ID))
+	inc, err := a.read(ctx).Incident(ctx, time.Now(), keepwatch.IncidentID(in.ID))
 	if err != nil {
 		return client.Silence{}, err
 	}

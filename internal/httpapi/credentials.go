@@ -49,38 +49,38 @@ type resultInput struct {
 }
 
 func (a *api) credentialRoutes() {
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "overview", Method: http.MethodGet, Path: "/api/v1/overview", Tags: []string{"credentials"},
 		Summary: "The front page: open incidents, then every tenant",
 	}, func(ctx context.Context, _ *noInput) (client.Overview, error) {
-		return a.Reader.Overview(ctx, time.Now(), view.CredentialFilter{})
+		return a.read(ctx).Overview(ctx, time.Now(), view.CredentialFilter{})
 	})
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-credentials", Method: http.MethodGet, Path: "/api/v1/credentials", Tags: []string{"credentials"},
 		Summary: "Credentials and how they stand, by id",
 	}, func(ctx context.Context, in *credentialsInput) (client.Page[client.Credential], error) {
 		f := view.CredentialFilter{Tenant: in.Tenant, State: in.State, Query: in.Query}
-		return a.Reader.Credentials(ctx, time.Now(), f, in.page())
+		return a.read(ctx).Credentials(ctx, time.Now(), f, in.page())
 	})
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "get-credential", Method: http.MethodGet, Path: "/api/v1/credentials/{id}", Tags: []string{"credentials"},
 		Summary: "One credential with its last run, history and plan",
 	}, func(ctx context.Context, in *CredentialInput) (client.CredentialDetail, error) {
-		return a.Reader.Credential(ctx, time.Now(), in.id())
+		return a.read(ctx).Credential(ctx, time.Now(), in.id())
 	})
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-results", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/results", Tags: []string{"credentials"},
 		Summary: "Runs of one credential, newest first",
 	}, func(ctx context.Context, in *resultsInput) (client.Page[client.Result], error) {
-		return a.Reader.Results(ctx, in.id(), in.page())
+		return a.read(ctx).Results(ctx, in.id(), in.page())
 	})
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "get-result", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/results/{key}", Tags: []string{"credentials"},
 		Summary: "One run with its transcript",
 	}, func(ctx context.Context, in *resultInput) (client.Result, error) {
-		return a.Reader.Result(ctx, in.id(), in.Key)
+		return a.read(ctx).Result(ctx, in.id(), in.Key)
 	})
-	route(a, auth.Admin, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "check-credential", Method: http.MethodPost, Path: "/api/v1/credentials/{id}/check", Tags: []string{"credentials"},
 		Summary: "Prove a credential now", Description: "Waits for the run and records it.",
 	}, a.check)
@@ -89,7 +89,7 @@ func (a *api) credentialRoutes() {
 // check proves a credential that is registered and has a test: a run that cannot
 // be would be recorded as a fault of the monitor.
 func (a *api) check(ctx context.Context, in *CredentialInput) (client.Result, error) {
-	if err := a.Reader.Testable(in.id()); err != nil {
+	if err := a.read(ctx).Testable(in.id()); err != nil {
 		return client.Result{}, err
 	}
 	o, err := a.Check(ctx, in.id())

@@ -28,17 +28,17 @@ type EffectInput struct {
 }
 
 func (a *api) effectRoutes() {
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-effects", Method: http.MethodGet, Path: "/api/v1/effects", Tags: []string{"effects"},
 		Summary: "What is watched in SFMC for the effects of credentials, and how it stands",
 	}, func(ctx context.Context, in *effectsInput) (client.Page[client.Watch], error) {
 		f := view.WatchFilter{Tenant: in.Tenant, Credential: in.Credential, Kind: in.Kind, State: in.State, Query: in.Query}
-		return a.Reader.Effects(ctx, time.Now(), f, in.page())
+		return a.read(ctx).Effects(ctx, time.Now(), f, in.page())
 	})
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "get-effect", Method: http.MethodGet, Path: "/api/v1/effects/{series}", Tags: []string{"effects"},
 		Summary: "One watched aspect with its hours and what its baseline expects",
 	}, func(ctx context.Context, in *EffectInput) (client.WatchDetail, error) {
-		return a.Reader.Effect(ctx, time.Now(), keepwatch.SeriesID(in.Series))
+		return a.read(ctx).Effect(ctx, time.Now(), keepwatch.SeriesID(in.Series))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,23 +53,23 @@ type tenantInput struct {
 }
 
 func (a *api) expiringRoutes() {
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-expiring", Method: http.MethodGet, Path: "/api/v1/expiring", Tags: []string{"dates"},
 		Summary: "What ends when, soonest first", Description: "A date that nobody knows comes last and is never left out.",
 	}, a.expiring)
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-findings", Method: http.MethodGet, Path: "/api/v1/findings", Tags: []string{"findings"},
 		Summary: "What somebody should know or decide about the estate, the loudest first",
 	}, a.findings)
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "accept-finding", Method: http.MethodPost, Path: "/api/v1/findings/{id}/accept", Tags: []string{"findings"},
 		Summary: "Live with a finding until a date",
 	}, a.acceptFinding)
-	bare(a, auth.Operator, huma.Operation{
+	bare(a, auth.Operator, theirs, huma.Operation{
 		OperationID: "withdraw-acceptance", Method: http.MethodDelete, Path: "/api/v1/findings/{id}/accept", Tags: []string{"findings"},
 		Summary: "Take an acceptance back",
 	}, func(ctx context.Context, in *FindingInput) error {
-		return a.Findings.Withdraw(ctx, in.ID)
+		return a.withdraw(ctx, in.ID)
 	})
 	route(a, auth.Admin, huma.Operation{
 		OperationID: "discover", Method: http.MethodPost, Path: "/api/v1/discover/{tenant}", Tags: []string{"findings"},
@@ -82,11 +83,11 @@ func (a *api) expiring(ctx context.Context, in *expiringInput) (client.Expiring,
 		return client.Expiring{}, fmt.Errorf("within: %w", err)
 	}
 	if in.Tenant != "" {
-		if err := a.Reader.TenantExists(keepwatch.TenantID(in.Tenant)); err != nil {
+		if err := a.read(ctx).TenantExists(keepwatch.TenantID(in.Tenant)); err != nil {
 			return client.Expiring{}, err
 		}
 	}
-	return a.Reader.Expiring(ctx, time.Now(), view.ExpiringFilter{
+	return a.read(ctx).Expiring(ctx, time.Now(), view.ExpiringFilter{
 		Within: within, Owner: in.Owner, Tenant: in.Tenant, Clock: keepwatch.ClockKind(in.Clock),
 	}, in.page())
 }
@@ -96,7 +97,8 @@ func (a *api) findings(ctx context.Context, in *findingsInput) (client.Page[clie
 	if err != nil {
 		return client.Page[client.Finding]{}, err
 	}
-	return a.Reader.Findings(all, view.FindingFilter{
+	all = slices.DeleteFunc(slices.Clone(all), func(f keepwatch.Finding) bool { return !a.reaches(ctx, auth.Viewer, matchOf(f)) })
+	return a.read(ctx).Findings(all, view.FindingFilter{
 		Status: in.Status, Kind: in.Kind, Severity: in.Severity, Tenant: in.Tenant, Credential: in.Credential, Owner: in.Owner,
 	}, in.page())
 }
@@ -119,18 +121,45 @@ func (a *api) acceptFinding(ctx context.Context, in *acceptInput) (client.Findin
 		if f.ID != in.ID {
 			continue
 		}
+		if !a.reaches(ctx, auth.Operator, matchOf(f)) {
+			break
+		}
 		f.Accepted = &keepwatch.Acceptance{Finding: f.ID, By: view.PrincipalOf(ctx).Name, Reason: reason, At: now.UTC(), Until: in.Body.Until.UTC()}
 		if err := a.Findings.Accept(ctx, *f.Accepted); err != nil {
 			return client.Finding{}, err
 		}
-		return a.Reader.FindingsOf([]keepwatch.Finding{f})[0], nil
+		return a.read(ctx).FindingsOf([]keepwatch.Finding{f})[0], nil
 	}
 	return client.Finding{}, keepwatch.WithHint(fmt.Errorf("finding %q: %w", in.ID, keepwatch.ErrNotFound), "list them to see which hold now")
 }
 
+// matchOf is what a finding is about, in the words of a silence.
+func matchOf(f keepwatch.Finding) keepwatch.Match {
+	if f.Credential != "" {
+		return keepwatch.Match{Credential: []string{string(f.Credential)}}
+	}
+	return keepwatch.Match{Tenant: []string{string(f.Tenant)}}
+}
+
+// withdraw takes back an acceptance. Who sees a part of the estate takes back those of
+// findings that hold there.
+func (a *api) withdraw(ctx context.Context, id string) error {
+	if view.PrincipalOf(ctx).Everywhere(auth.Operator) {
+		return a.Findings.Withdraw(ctx, id)
+	}
+	all, err := a.Findings.Findings(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(all, func(f keepwatch.Finding) bool { return f.ID == id && a.reaches(ctx, auth.Operator, matchOf(f)) }) {
+		return a.Findings.Withdraw(ctx, id)
+	}
+	return fmt.Errorf("finding %.80q: %w", id, keepwatch.ErrNotFound)
+}
+
 func (a *api) discover(ctx context.Context, in *tenantInput) (client.Discovery, error) {
 	tenant := keepwatch.TenantID(in.Tenant)
-	if err := a.Reader.TenantExists(tenant); err != nil {
+	if err := a.read(ctx).TenantExists(tenant); err != nil {
 		return client.Discovery{}, err
 	}
 	d, err := a.Discover(ctx, tenant, time.Now())
@@ -139,7 +168,7 @@ func (a *api) discover(ctx context.Context, in *tenantInput) (client.Discovery, 
 	}
 	out := client.Discovery{
 		Tenant: string(d.Tenant), Credential: string(d.Credential), At: d.At.UTC(), Calls: d.Calls,
-		Seen: d.Seen, Notes: d.Notes, Unlisted: []client.ListedUnit{}, Findings: a.Reader.FindingsOf(d.Findings),
+		Seen: d.Seen, Notes: d.Notes, Unlisted: []client.ListedUnit{}, Findings: a.read(ctx).FindingsOf(d.Findings),
 	}
 	for _, u := range d.Unlisted {
 		out.Unlisted = append(out.Unlisted, client.ListedUnit{MID: int64(u.MID), Name: u.Name})

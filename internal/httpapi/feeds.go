@@ -36,7 +36,7 @@ func (a *api) feedRoutes() {
 		Summary: "Make a calendar feed", DefaultStatus: http.StatusCreated,
 		Description: "The answer holds the address, this once. Whoever knows it reads the feed without an account, until it is revoked.",
 	}, a.createFeed)
-	bare(a, auth.Operator, huma.Operation{
+	bare(a, auth.Operator, everything, huma.Operation{
 		OperationID: "revoke-feed", Method: http.MethodDelete, Path: "/api/v1/feeds/{id}", Tags: []string{"dates"},
 		Summary: "End a calendar feed at once",
 	}, func(ctx context.Context, in *feedInput) error {
@@ -61,7 +61,7 @@ const calendarPath = "/calendar/"
 func (a *api) createFeed(ctx context.Context, in *newFeedInput) (client.CreatedFeed, error) {
 	owner := strings.TrimSpace(in.Body.Owner)
 	if owner != "" { // an empty calendar reads as an all-clear
-		if err := a.Reader.OwnerExists(owner); err != nil {
+		if err := a.read(ctx).OwnerExists(owner); err != nil {
 			return client.CreatedFeed{}, err
 		}
 	}

@@ -25,30 +25,37 @@ type incidentsInput struct {
 }
 
 func (a *api) incidentRoutes() {
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-incidents", Method: http.MethodGet, Path: "/api/v1/incidents", Tags: []string{"incidents"},
 		Summary: "Incidents, newest first",
 	}, func(ctx context.Context, in *incidentsInput) (client.Page[client.Incident], error) {
 		f := view.IncidentFilter{
 			Status: in.Status, Credential: keepwatch.CredentialID(in.Credential), Tenant: keepwatch.TenantID(in.Tenant),
 		}
-		return a.Reader.Incidents(ctx, f, in.page())
+		return a.read(ctx).Incidents(ctx, f, in.page())
 	})
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "get-incident", Method: http.MethodGet, Path: "/api/v1/incidents/{id}", Tags: []string{"incidents"},
 		Summary: "One incident with its timeline and the messages it caused",
 	}, func(ctx context.Context, in *incidentInput) (client.IncidentDetail, error) {
-		return a.Reader.Incident(ctx, time.Now(), keepwatch.IncidentID(in.ID))
+		return a.read(ctx).Incident(ctx, time.Now(), keepwatch.IncidentID(in.ID))
 	})
-	route(a, auth.Admin, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "acknowledge-incident", Method: http.MethodPost, Path: "/api/v1/incidents/{id}/ack", Tags: []string{"incidents"},
 		Summary: "Say that somebody is on it", Description: "Reminders stop; the incident stays open until it is over.",
 	}, func(ctx context.Context, in *incidentInput) (client.Incident, error) {
 		by := view.PrincipalOf(ctx).Name
+		seen, err := a.read(ctx).Incident(ctx, time.Now(), keepwatch.IncidentID(in.ID))
+		if err == nil {
+			err = a.mayAct(ctx, seen)
+		}
+		if err != nil {
+			return client.Incident{}, err
+		}
 		inc, err := a.Incidents.Acknowledge(ctx, keepwatch.IncidentID(in.ID), by, time.Now())
 		if err != nil {
 			return client.Incident{}, err
 		}
-		return a.Reader.IncidentOf(inc), nil
+		return a.read(ctx).IncidentOf(inc), nil
 	})
 }

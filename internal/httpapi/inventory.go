@@ -59,37 +59,37 @@ type changesInput struct {
 }
 
 func (a *api) inventoryRoutes() {
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "get-record", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/record", Tags: []string{"inventory"},
 		Summary: "One credential's record as it was written, with its version",
 	}, a.record)
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "create-record", Method: http.MethodPost, Path: "/api/v1/credentials", Tags: []string{"inventory"},
 		Summary: "Add a record that belongs to the interface", DefaultStatus: http.StatusCreated,
 	}, a.createRecord)
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "update-record", Method: http.MethodPut, Path: "/api/v1/credentials/{id}", Tags: []string{"inventory"},
 		Summary: "Replace a record", Description: "If-Match names the version that was read; another one is a conflict. A record that a file defines is changed there.",
 	}, a.updateRecord)
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "seal-secret", Method: http.MethodPut, Path: "/api/v1/credentials/{id}/secret", Tags: []string{"inventory"},
 		Summary: "Seal a secret into a record", Description: "Write-only: no answer carries it. If-Match as for the record.",
 	}, a.sealSecret)
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-changes", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/changes", Tags: []string{"inventory"},
 		Summary: "A record's history, newest first", Description: "It outlives the record.",
 	}, a.changes)
-	bare(a, auth.Operator, huma.Operation{
+	bare(a, auth.Operator, theirs, huma.Operation{
 		OperationID: "delete-record", Method: http.MethodDelete, Path: "/api/v1/credentials/{id}", Tags: []string{"inventory"},
 		Summary: "Remove a record", Description: "Its history stays. If-Match as for a change.",
 	}, a.deleteRecord)
 }
 
 // bare registers a route that answers without a body.
-func bare[I any](a *api, needs auth.Role, op huma.Operation, handle func(context.Context, *I) error) {
+func bare[I any](a *api, needs auth.Role, far reach, op huma.Operation, handle func(context.Context, *I) error) {
 	a.describe(&op, needs)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*struct{}, error) {
-		err := auth.Require(view.PrincipalOf(ctx), needs)
+		err := a.allow(ctx, needs, far, in)
 		if err == nil {
 			err = handle(ctx, in)
 		}
@@ -123,7 +123,7 @@ func staleHint(err error) error {
 // record answers for a file's record, too: whoever wants to change it learns from
 // defined_in where.
 func (a *api) record(ctx context.Context, in *CredentialInput) (client.StoredRecord, error) {
-	c, err := a.Reader.Registered(in.id())
+	c, err := a.read(ctx).Registered(in.id())
 	if err == nil && c.File != "" {
 		return view.StoredRecordOf(keepwatch.Item{Credential: c}), nil
 	}
@@ -155,10 +155,13 @@ func (a *api) put(ctx context.Context, r client.Record, version int) (client.Sto
 	if err != nil {
 		return client.StoredRecord{}, err
 	}
-	if err := a.Reader.Open(c.ID); err != nil {
+	if err := a.read(ctx).Open(c.ID); err != nil {
 		return client.StoredRecord{}, err
 	}
-	if err := a.Reader.TenantExists(c.Tenant); err != nil {
+	if err := a.read(ctx).TenantExists(c.Tenant); err != nil {
+		return client.StoredRecord{}, err
+	}
+	if err := mayIn(view.PrincipalOf(ctx), auth.Operator, c.Tenant, c.Owner.Team); err != nil {
 		return client.StoredRecord{}, err
 	}
 	item, err := a.Inventory.Put(ctx, c, version, author(ctx), time.Now())
@@ -173,7 +176,7 @@ func (a *api) deleteRecord(ctx context.Context, in *deleteRecordInput) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Reader.Open(in.id()); err != nil {
+	if err := a.read(ctx).Open(in.id()); err != nil {
 		return err
 	}
 	return staleHint(a.Inventory.Remove(ctx, in.id(), version, author(ctx), time.Now()))
@@ -192,7 +195,7 @@ func (a *api) sealSecret(ctx context.Context, in *secretInput) (client.StoredRec
 	if err != nil {
 		return client.StoredRecord{}, err
 	}
-	if err := a.Reader.Open(in.id()); err != nil {
+	if err := a.read(ctx).Open(in.id()); err != nil {
 		return client.StoredRecord{}, err
 	}
 	item, err := a.Inventory.Seal(ctx, in.id(), version, secret, generated, author(ctx), time.Now())
@@ -208,7 +211,7 @@ func (a *api) changes(ctx context.Context, in *changesInput) (client.Page[client
 		return client.Page[client.Change]{}, err
 	}
 	if len(list) == 0 && in.Cursor == "" {
-		if err := a.Reader.Exists(in.id()); err != nil {
+		if err := a.read(ctx).Exists(in.id()); err != nil {
 			return client.Page[client.Change]{}, err
 		}
 	}

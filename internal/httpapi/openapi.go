@@ -12,7 +12,6 @@ import (
 
 	"keepwatch/client"
 	"keepwatch/internal/auth"
-	"keepwatch/internal/view"
 )
 
 func openAPIConfig(version string) huma.Config {
@@ -64,11 +63,20 @@ func (a *api) openAPIRoute() {
 // answer is the shape in which huma takes a body.
 type answer[T any] struct{ Body T }
 
-// route registers one route of the API: who may call it, what it takes and gives.
+// route registers one route of the API: who may call it, what it takes and gives. It is
+// about the whole estate; partial is for one that shows everybody their part of it.
 func route[I, O any](a *api, needs auth.Role, op huma.Operation, handle func(context.Context, *I) (O, error)) {
+	register(a, needs, everything, op, handle)
+}
+
+func partial[I, O any](a *api, needs auth.Role, op huma.Operation, handle func(context.Context, *I) (O, error)) {
+	register(a, needs, theirs, op, handle)
+}
+
+func register[I, O any](a *api, needs auth.Role, far reach, op huma.Operation, handle func(context.Context, *I) (O, error)) {
 	a.describe(&op, needs)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*answer[O], error) {
-		if err := auth.Require(view.PrincipalOf(ctx), needs); err != nil {
+		if err := a.allow(ctx, needs, far, in); err != nil {
 			return nil, a.failed(ctx, op.OperationID, err)
 		}
 		out, err := handle(ctx, in)

@@ -14,7 +14,6 @@ import (
 	"keepwatch/client"
 	"keepwatch/internal/auth"
 	"keepwatch/internal/report"
-	"keepwatch/internal/view"
 )
 
 type incidentReportInput struct {
@@ -56,7 +55,7 @@ func document[I any](a *api, op huma.Operation, asJSON any, write func(context.C
 		"application/json": {Schema: a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(asJSON), true, "")},
 	}}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*reportAnswer, error) {
-		if err := auth.Require(view.PrincipalOf(ctx), auth.Viewer); err != nil {
+		if err := a.allow(ctx, auth.Viewer, theirs, in); err != nil {
 			return nil, a.failed(ctx, op.OperationID, err)
 		}
 		out, err := write(ctx, in)
@@ -68,7 +67,7 @@ func document[I any](a *api, op huma.Operation, asJSON any, write func(context.C
 }
 
 func (a *api) incidentReport(ctx context.Context, in *incidentReportInput) (*reportAnswer, error) {
-	r, err := a.Reader.IncidentReport(ctx, time.Now(), keepwatch.IncidentID(in.ID))
+	r, err := a.read(ctx).IncidentReport(ctx, time.Now(), keepwatch.IncidentID(in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +78,7 @@ func (a *api) incidentReport(ctx context.Context, in *incidentReportInput) (*rep
 }
 
 func (a *api) monthReport(ctx context.Context, in *monthReportInput) (*reportAnswer, error) {
-	r, err := a.Reader.MonthReport(ctx, time.Now(), in.Month)
+	r, err := a.read(ctx).MonthReport(ctx, time.Now(), in.Month)
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,10 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -62,41 +64,50 @@ type switchedInput struct {
 }
 
 func (a *api) rotationRoutes() {
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-rotations", Method: http.MethodGet, Path: "/api/v1/rotations", Tags: []string{"rotations"},
 		Summary: "Rotations, newest first",
 	}, a.listRotations)
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "get-rotation", Method: http.MethodGet, Path: "/api/v1/rotations/{id}", Tags: []string{"rotations"},
 		Summary: "One rotation with its tick-list and evidence",
 	}, func(ctx context.Context, in *RotationInput) (client.Rotation, error) {
-		return rotated(a.Rotations.Get(ctx, in.id()))
+		return rotated(a.rotation(ctx, auth.Viewer, in.id()))
 	})
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "start-rotation", Method: http.MethodPost, Path: "/api/v1/rotations", Tags: []string{"rotations"},
 		Summary: "Begin a rotation", Description: "Asked again with the same staged secret, it answers with the one that is open.",
 		DefaultStatus: http.StatusCreated,
 	}, a.startRotation)
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "resume-rotation", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/resume", Tags: []string{"rotations"},
 		Summary: "Go on with one that waits for a person or was aborted",
 	}, a.resumeRotation)
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "activated-rotation", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/activated", Tags: []string{"rotations"},
 		Summary: "Say that the staged secret was activated in Setup",
 	}, func(ctx context.Context, in *RotationInput) (client.Rotation, error) {
+		if _, err := a.rotation(ctx, auth.Operator, in.id()); err != nil {
+			return client.Rotation{}, err
+		}
 		return rotated(a.Rotations.Activated(ctx, in.id(), view.PrincipalOf(ctx).Name))
 	})
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "abort-rotation", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/abort", Tags: []string{"rotations"},
 		Summary: "End a rotation; the secret in use stays in use",
 	}, func(ctx context.Context, in *RotationInput) (client.Rotation, error) {
+		if _, err := a.rotation(ctx, auth.Operator, in.id()); err != nil {
+			return client.Rotation{}, err
+		}
 		return rotated(a.Rotations.Abort(ctx, in.id(), view.PrincipalOf(ctx).Name))
 	})
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "switched-holder", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/switched", Tags: []string{"rotations"},
 		Summary: "Say that a holder has switched to the new secret",
 	}, func(ctx context.Context, in *switchedInput) (client.Rotation, error) {
+		if _, err := a.rotation(ctx, auth.Operator, in.id()); err != nil {
+			return client.Rotation{}, err
+		}
 		return rotated(a.Rotations.TickHolder(ctx, in.id(), in.Body.Holder, view.PrincipalOf(ctx).Name))
 	})
 	a.mux.HandleFunc("GET "+tickPath+"{token}", a.lookAtTick)
@@ -110,17 +121,36 @@ func rotated(r keepwatch.Rotation, err error) (client.Rotation, error) {
 	return view.RotationOf(r), nil
 }
 
+// rotation reads one that the caller has a role over.
+func (a *api) rotation(ctx context.Context, needs auth.Role, id keepwatch.RotationID) (keepwatch.Rotation, error) {
+	r, err := a.Rotations.Get(ctx, id)
+	if view.PrincipalOf(ctx).Everywhere(needs) {
+		return r, err
+	}
+	if errors.Is(err, keepwatch.ErrNotFound) || err == nil && a.may(ctx, auth.Viewer, r.Credential) != nil {
+		return keepwatch.Rotation{}, fmt.Errorf("rotation %.80q: %w", id, keepwatch.ErrNotFound)
+	}
+	if err == nil {
+		err = a.may(ctx, needs, r.Credential)
+	}
+	return r, err
+}
+
 func (a *api) listRotations(ctx context.Context, in *rotationsInput) (client.Page[client.Rotation], error) {
 	all, err := a.Rotations.List(ctx, in.Status == "open")
 	if err != nil {
 		return client.Page[client.Rotation]{}, err
 	}
+	all = slices.DeleteFunc(slices.Clone(all), func(r keepwatch.Rotation) bool { return a.may(ctx, auth.Viewer, r.Credential) != nil })
 	return view.Rotations(all, view.RotationFilter{Credential: in.Credential}, in.page())
 }
 
 func (a *api) startRotation(ctx context.Context, in *newRotationInput) (client.Rotation, error) {
 	id, secret := keepwatch.CredentialID(in.Body.Credential), taken(&in.Body.StagedSecret)
-	if err := a.Reader.Exists(id); err != nil {
+	if err := a.read(ctx).Exists(id); err != nil {
+		return client.Rotation{}, err
+	}
+	if err := a.may(ctx, auth.Operator, id); err != nil {
 		return client.Rotation{}, err
 	}
 	generated, err := generatedOf(in.Body.Generated)
@@ -136,6 +166,9 @@ func (a *api) resumeRotation(ctx context.Context, in *resumeInput) (client.Rotat
 	secret := taken(&in.Body.StagedSecret)
 	generated, err := generatedOf(in.Body.Generated)
 	if err != nil {
+		return client.Rotation{}, err
+	}
+	if _, err := a.rotation(ctx, auth.Operator, in.id()); err != nil {
 		return client.Rotation{}, err
 	}
 	return rotated(a.Rotations.Resume(ctx, rotate.ResumeRequest{

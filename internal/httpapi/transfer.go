@@ -68,7 +68,7 @@ func (a *api) transferRoutes() {
 
 func (a *api) importSheet(ctx context.Context, in *importInput) (client.Import, error) {
 	if in.Tenant != "" {
-		if err := a.Reader.TenantExists(keepwatch.TenantID(in.Tenant)); err != nil {
+		if err := a.read(ctx).TenantExists(keepwatch.TenantID(in.Tenant)); err != nil {
 			return client.Import{}, err
 		}
 	}

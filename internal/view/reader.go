@@ -93,13 +93,13 @@ type EffectsCost struct {
 type Reader struct {
 	from      Sources
 	inventory func() Snapshot
-	hours     hourCache
+	hours     *hourCache
 }
 
 // NewReader reads from the store and from the configuration that inventory
 // returns at that moment.
 func NewReader(from Sources, inventory func() Snapshot) *Reader {
-	return &Reader{from: from, inventory: inventory}
+	return &Reader{from: from, inventory: inventory, hours: &hourCache{}}
 }
 
 // estate is everything at one instant, indexed by credential.

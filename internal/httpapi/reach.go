@@ -1,0 +1,125 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"keepwatch"
+	"keepwatch/client"
+	"keepwatch/internal/auth"
+	"keepwatch/internal/view"
+)
+
+// reach is how much of the estate a route is about.
+type reach bool
+
+const (
+	// everything: a role over a part of the estate is not enough. It is what a route has
+	// unless it says otherwise, so that one that forgets shows too little.
+	everything reach = false
+	// theirs: the route itself looks at what the caller may see, through read.
+	theirs reach = true
+)
+
+// ofCredential is an input that names one credential in its path.
+type ofCredential interface{ id() keepwatch.CredentialID }
+
+// allow reports why a caller may not use a route, before the route looks at anything.
+func (a *api) allow(ctx context.Context, needs auth.Role, far reach, in any) error {
+	who := view.PrincipalOf(ctx)
+	if far == everything {
+		return auth.RequireEverywhere(who, needs)
+	}
+	if err := auth.Require(who, needs); err != nil {
+		return err
+	}
+	if c, ok := in.(ofCredential); ok {
+		return a.may(ctx, needs, c.id())
+	}
+	return nil
+}
+
+// read is the estate as the caller may see it.
+func (a *api) read(ctx context.Context) *view.Reader { return a.Reader.For(view.PrincipalOf(ctx)) }
+
+// may reports why the caller may not do with a credential what needs a role. One that
+// the caller may not see is answered as one that does not exist. Who reaches everything
+// passes: what is not registered may have a history.
+func (a *api) may(ctx context.Context, needs auth.Role, id keepwatch.CredentialID) error {
+	who := view.PrincipalOf(ctx)
+	if who.Everywhere(needs) {
+		return nil
+	}
+	c, err := a.read(ctx).Registered(id)
+	if err != nil {
+		return err
+	}
+	return mayIn(who, needs, c.Tenant, c.Owner.Team)
+}
+
+// mayIn reports why somebody may not do what needs a role with what a team owns in a
+// tenant.
+func mayIn(who auth.Principal, needs auth.Role, tenant keepwatch.TenantID, team string) error {
+	if who.May(needs, tenant, team) {
+		return nil
+	}
+	owner := "what nobody owns"
+	if team != "" {
+		owner = fmt.Sprintf("what %.80q owns", team)
+	}
+	return keepwatch.WithHint(fmt.Errorf("%s is not %s of %s in the tenant %.80q: %w", who.Name, needs, owner, tenant, keepwatch.ErrForbidden),
+		"ask an administrator for that role there")
+}
+
+// mayAct reports why the caller may not act on an incident: for that a role over one of
+// the credentials that it is about is enough, since the others that share it are helped
+// as well.
+func (a *api) mayAct(ctx context.Context, d client.IncidentDetail) error {
+	who := view.PrincipalOf(ctx)
+	if who.Everywhere(auth.Operator) || d.Tenant != "" && who.May(auth.Operator, keepwatch.TenantID(d.Tenant), "") {
+		return nil
+	}
+	ids := slices.Clone(d.Members)
+	for _, e := range d.Effects {
+		if e.Through != nil {
+			ids = append(ids, *e.Through)
+		}
+	}
+	err := auth.RequireEverywhere(who, auth.Operator)
+	for _, id := range ids {
+		if err = a.may(ctx, auth.Operator, keepwatch.CredentialID(id)); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// reaches reports whether a silence or a finding that names a tenant, an owner or
+// credentials is within what somebody has a role over.
+func (a *api) reaches(ctx context.Context, needs auth.Role, m keepwatch.Match) bool {
+	who := view.PrincipalOf(ctx)
+	if who.Everywhere(needs) {
+		return true
+	}
+	if len(m.Credential) > 0 {
+		return !slices.ContainsFunc(m.Credential, func(id string) bool { return a.may(ctx, needs, keepwatch.CredentialID(id)) != nil })
+	}
+	for _, tenant := range orNone(m.Tenant) {
+		for _, owner := range orNone(m.Owner) {
+			if !who.May(needs, keepwatch.TenantID(tenant), owner) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// orNone is a list with one empty name where nothing is named, which only a role
+// without that limit covers.
+func orNone(names []string) []string {
+	if len(names) == 0 {
+		return []string{""}
+	}
+	return names
+}
