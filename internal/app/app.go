@@ -89,6 +89,7 @@ type App struct {
 	registry   *prometheus.Registry
 	metrics    *metrics.Metrics
 	gate       *auth.Gate
+	hasher     *auth.Hasher
 	reader     *view.Reader
 	pipeline   *notify.Pipeline
 	dispatcher *schedule.Dispatcher
@@ -147,6 +148,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	a.metrics = metrics.New(a.registry)
 	a.metrics.Build(opts.Version, revision(), runtime.Version())
 	metrics.NewCollector(a.registry, (&gauges{app: a}).snapshot)
+	a.hasher = auth.NewHasher(2)
 	a.intake = intake.New(a.db, a.policy)
 	a.prober = probe.New(probe.Options{
 		Secrets: a.secrets, Egress: a.egress, References: cfg.Server.Connectivity, Logger: opts.Logger,

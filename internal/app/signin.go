@@ -13,7 +13,7 @@ import (
 	"keepwatch/internal/store"
 )
 
-// administrator is the one local user of a fresh installation.
+// administrator is the first account of an installation.
 const administrator = "admin"
 
 // sessionKey is the setting that holds the key of session cookies.
@@ -37,23 +37,22 @@ func (a *App) prepareSignIn(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	hasher := auth.NewHasher(2)
-	a.gate = &auth.Gate{Records: records{a.db}, Sessions: sessions, Hasher: hasher, Limiter: auth.NewLimiter()}
-	return a.firstAdministrator(ctx, hasher)
+	a.gate = &auth.Gate{Records: records{a.db}, Sessions: sessions, Hasher: a.hasher, Limiter: auth.NewLimiter()}
+	return a.firstAdministrator(ctx)
 }
 
-func (a *App) firstAdministrator(ctx context.Context, hasher *auth.Hasher) error {
-	some, err := a.db.HasUsers(ctx)
-	if err != nil || some {
+func (a *App) firstAdministrator(ctx context.Context) error {
+	users, err := a.db.Users(ctx)
+	if err != nil || somebodyLeft(users) == nil {
 		return err
 	}
 	password := auth.GeneratePassword()
-	hash, err := hasher.Hash(ctx, password.Reveal())
+	hash, err := a.hasher.Hash(ctx, password.Reveal())
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	if err := a.db.SaveUser(ctx, store.User{Name: administrator, PasswordHash: hash, CreatedAt: now, ChangedAt: now}); err != nil {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	if err := a.db.AddUser(ctx, store.User{Name: administrator, Grants: string(auth.Admin), PasswordHash: hash, CreatedAt: now, ChangedAt: now, Epoch: now.UnixMilli()}); err != nil {
 		return fmt.Errorf("first administrator: %w", err)
 	}
 	a.opts.Announce(fmt.Sprintf("Sign in as %q with the password %s (shown once).", administrator, password.Reveal()))
@@ -68,11 +67,15 @@ func (r records) TokenByHash(ctx context.Context, hash string) (auth.TokenRecord
 	if err != nil {
 		return auth.TokenRecord{}, err
 	}
-	role, err := auth.ParseRole(t.Role)
+	grants, err := auth.ParseGrants(t.Role)
 	if err != nil {
 		return auth.TokenRecord{}, err
 	}
-	return auth.TokenRecord{Name: t.Name, Role: role, Revoked: !t.RevokedAt.IsZero(), Expires: t.ExpiresAt}, nil
+	return auth.TokenRecord{Name: t.Name, Grants: grants, Revoked: !t.RevokedAt.IsZero(), Expires: t.ExpiresAt}, nil
+}
+
+func (r records) SignedIn(ctx context.Context, name string, now time.Time) error {
+	return r.db.SignedIn(ctx, name, now)
 }
 
 func (r records) UserByName(ctx context.Context, name string) (auth.UserRecord, error) {
@@ -80,8 +83,12 @@ func (r records) UserByName(ctx context.Context, name string) (auth.UserRecord, 
 	if err != nil {
 		return auth.UserRecord{}, err
 	}
+	grants, err := auth.ParseGrants(u.Grants)
+	if err != nil {
+		return auth.UserRecord{}, err
+	}
 	// A changed password ends the sessions of the old one.
-	return auth.UserRecord{Name: u.Name, Role: auth.Admin, PasswordHash: u.PasswordHash, Epoch: u.ChangedAt.UnixMilli()}, nil
+	return auth.UserRecord{Name: u.Name, Grants: grants, PasswordHash: u.PasswordHash, Epoch: max(u.Epoch, u.ChangedAt.UnixMilli()), Disabled: !u.DisabledAt.IsZero()}, nil
 }
 
 // Tokens keeps API tokens in a store. The command line uses it too, when no
@@ -105,12 +112,12 @@ func (t Tokens) List(ctx context.Context) ([]client.Token, error) {
 
 // Create makes a token. Its secret part is in the answer and nowhere else.
 func (t Tokens) Create(ctx context.Context, want client.NewToken, by string) (client.CreatedToken, error) {
-	role, err := auth.ParseRole(want.Role)
+	grants, err := auth.ParseGrants(want.Role)
 	if err != nil {
 		return client.CreatedToken{}, err
 	}
 	secret, hash := auth.NewToken()
-	k := store.Token{ID: keepwatch.Digest(hash), Name: want.Name, Role: string(role), Hash: hash, CreatedAt: time.Now().UTC(), CreatedBy: by}
+	k := store.Token{ID: keepwatch.Digest(hash), Name: want.Name, Role: auth.FormatGrants(grants), Hash: hash, CreatedAt: time.Now().UTC(), CreatedBy: by}
 	if want.ExpiresAt != nil {
 		k.ExpiresAt = *want.ExpiresAt
 	}

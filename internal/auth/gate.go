@@ -26,11 +26,13 @@ type UserRecord struct {
 	Disabled     bool
 }
 
-// Records are the stored tokens and users. Both methods return an error that
+// Records are the stored tokens and users. The two that read return an error that
 // wraps keepwatch.ErrNotFound when there is none.
 type Records interface {
 	TokenByHash(ctx context.Context, hash string) (TokenRecord, error)
 	UserByName(ctx context.Context, name string) (UserRecord, error)
+	// SignedIn notes that somebody came in.
+	SignedIn(ctx context.Context, name string, now time.Time) error
 }
 
 // Gate turns what a request carries into a Principal. Each request asks the
@@ -98,6 +100,9 @@ func (g *Gate) SignIn(ctx context.Context, name string, password []byte, from ne
 		return "", time.Time{}, refused("name or password is wrong", "an administrator can set a new password; the first one's was printed at the first start")
 	}
 	g.Limiter.Forgive(name, from)
+	if err := g.Records.SignedIn(ctx, user.Name, now); err != nil {
+		return "", time.Time{}, err
+	}
 	cookie, expires = g.Sessions.Issue(user.Name, user.Epoch, now)
 	return cookie, expires, nil
 }

@@ -72,6 +72,7 @@ type commands struct {
 	Doctor    doctorCmd    `cmd:"" help:"Look at store, clock, egress address, proxy, secrets and channels."`
 	Sim       simCmd       `cmd:"" help:"Run the SFMC simulator alone."`
 	Token     tokenCmd     `cmd:"" help:"Create, list and revoke API tokens."`
+	User      userCmd      `cmd:"" help:"Create, list and change accounts of people."`
 	Backup    backupCmd    `cmd:"" help:"Write a consistent copy of the store while it runs."`
 	Restore   restoreCmd   `cmd:"" help:"Put a backup in place of the store."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`

@@ -49,6 +49,9 @@ func (a *api) createToken(ctx context.Context, in *newTokenInput) (client.Create
 	if e := in.Body.ExpiresAt; e != nil && !e.After(time.Now()) {
 		return client.CreatedToken{}, keepwatch.WithHint(fmt.Errorf("expires_at lies in the past: %w", keepwatch.ErrInvalid), "leave it out for a token that does not end")
 	}
+	if _, err := auth.ParseGrants(in.Body.Role); err != nil {
+		return client.CreatedToken{}, err
+	}
 	return a.Tokens.Create(ctx, in.Body, view.PrincipalOf(ctx).Name)
 }
 

@@ -158,7 +158,7 @@ func (a *api) reachesSilence(ctx context.Context, needs auth.Role, s keepwatch.S
 		return a.reaches(ctx, needs, s.Match)
 	}
 	d, err := a.read(ctx).Incident(ctx, time.Now(), s.Incident)
-	return err == nil && (needs == auth.Viewer || a.mayAct(ctx, d) == nil)
+	return err == nil && (needs == auth.Viewer || a.Reader.MayAct(view.PrincipalOf(ctx), d.Incident) == nil)
 }
 
 // mayEnd reports why the caller may not end a silence. One that is out of sight is

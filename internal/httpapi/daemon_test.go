@@ -68,6 +68,8 @@ func (r records) TokenByHash(_ context.Context, hash string) (auth.TokenRecord, 
 	return auth.TokenRecord{}, keepwatch.ErrNotFound
 }
 
+func (r records) SignedIn(context.Context, string, time.Time) error { return nil }
+
 func (r records) UserByName(_ context.Context, name string) (auth.UserRecord, error) {
 	if u, ok := r.users[name]; ok {
 		return u, nil
@@ -85,7 +87,7 @@ func start(t testing.TB, change ...func(*httpapi.Options)) *daemon {
 	reader := view.NewReader(view.From(d.db), func() view.Snapshot { return snap })
 	d.options = httpapi.Options{
 		Logger: slog.New(slog.NewTextHandler(d.log, nil)), Version: "test", Reader: reader, Check: d.check, Incidents: d.db,
-		Tokens: &tokens{}, Auth: d.gate,
+		Tokens: &tokens{}, Accounts: people{}, Audit: &book{}, Auth: d.gate,
 		Reload: func(context.Context) (client.Reloaded, error) { return client.Reloaded{Credentials: 60}, nil },
 		Health: func(context.Context) client.Health { return client.Health{Status: "ok"} },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -258,3 +260,22 @@ func (s *tokens) Revoke(_ context.Context, id string) error {
 	}
 	return fmt.Errorf("token %q: %w", id, keepwatch.ErrNotFound)
 }
+
+// people are accounts that nothing is asked of.
+type people struct{ httpapi.Accounts }
+
+func (people) List(context.Context) ([]client.User, error) { return []client.User{}, nil }
+
+func (people) Create(_ context.Context, u client.NewUser, by string, _ time.Time) (client.CreatedUser, error) {
+	return client.CreatedUser{User: client.User{Name: u.Name, Role: u.Role, CreatedBy: by}, Password: "x"}, nil
+}
+
+func (people) Change(_ context.Context, name string, _ client.ChangedUser, _ time.Time) (client.User, error) {
+	return client.User{Name: name}, nil
+}
+
+func (people) Reset(_ context.Context, name string, _ time.Time) (client.CreatedUser, error) {
+	return client.CreatedUser{User: client.User{Name: name}, Password: "x"}, nil
+}
+
+func (people) Remove(context.Context, string) error { return nil }

@@ -28,9 +28,10 @@ var _ Authenticator = (*auth.Gate)(nil)
 // guard stands before everything. Its layers, outermost first: a panic becomes a
 // 500; every answer carries the security headers; a request that another site
 // sends through a browser is refused; body and time are bounded; the caller is
-// known.
+// known; what changes something is written down.
 func (a *api) guard(next http.Handler) http.Handler {
-	h := a.authenticate(next)
+	h := a.audit(next)
+	h = a.authenticate(h)
 	h = a.bound(h)
 	h = a.sameOrigin(h)
 	h = a.localNames(h)

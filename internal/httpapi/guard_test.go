@@ -25,7 +25,7 @@ var routes = []struct {
 	{"GET", "/api/v1/credentials/cred-00", "viewer"},
 	{"GET", "/api/v1/credentials/cred-00/results", "viewer"},
 	{"GET", "/api/v1/credentials/cred-00/results/k", "viewer"},
-	{"POST", "/api/v1/credentials/cred-00/check", "admin"},
+	{"POST", "/api/v1/credentials/cred-00/check", "operator"},
 	{"GET", "/api/v1/credentials/cred-00/record", "viewer"},
 	{"GET", "/api/v1/credentials/cred-00/changes", "viewer"},
 	{"POST", "/api/v1/credentials", "operator"},
@@ -54,9 +54,17 @@ var routes = []struct {
 	{"POST", "/rotations/tick/x", ""},
 	{"GET", "/api/v1/incidents", "viewer"},
 	{"GET", "/api/v1/incidents/x", "viewer"},
-	{"POST", "/api/v1/incidents/x/ack", "admin"},
+	{"POST", "/api/v1/incidents/x/ack", "operator"},
 	{"GET", "/api/v1/effects", "viewer"},
 	{"GET", "/api/v1/effects/x", "viewer"},
+	{"GET", "/api/v1/users", "admin"},
+	{"POST", "/api/v1/users", "admin"},
+	{"PATCH", "/api/v1/users/x", "admin"},
+	{"DELETE", "/api/v1/users/x", "admin"},
+	{"POST", "/api/v1/users/x/password", "admin"},
+	{"PUT", "/api/v1/account/password", "viewer"},
+	{"GET", "/api/v1/audit", "admin"},
+	{"GET", "/api/v1/audit/state", "admin"},
 	{"GET", "/api/v1/tokens", "admin"},
 	{"POST", "/api/v1/tokens", "admin"},
 	{"DELETE", "/api/v1/tokens/x", "admin"},
@@ -84,6 +92,12 @@ func bodyFor(path string) string {
 		return `{"secret":"x"}`
 	case strings.HasSuffix(path, "/feeds"), strings.HasSuffix(path, "/resume"):
 		return `{}`
+	case path == "/api/v1/users":
+		return `{"name":"anna","role":"viewer"}`
+	case path == "/api/v1/users/x":
+		return `{"disabled":true}`
+	case path == "/api/v1/account/password":
+		return `{"current":"x","password":"y"}`
 	case path == "/api/v1/credentials", path == "/api/v1/credentials/cred-00":
 		return `{"id":"cred-00","tenant":"emea","kind":"contract"}`
 	}

@@ -47,7 +47,7 @@ func (a *api) incidentRoutes() {
 		by := view.PrincipalOf(ctx).Name
 		seen, err := a.read(ctx).Incident(ctx, time.Now(), keepwatch.IncidentID(in.ID))
 		if err == nil {
-			err = a.mayAct(ctx, seen)
+			err = a.Reader.MayAct(view.PrincipalOf(ctx), seen.Incident)
 		}
 		if err != nil {
 			return client.Incident{}, err

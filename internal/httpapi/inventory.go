@@ -161,7 +161,7 @@ func (a *api) put(ctx context.Context, r client.Record, version int) (client.Sto
 	if err := a.read(ctx).TenantExists(c.Tenant); err != nil {
 		return client.StoredRecord{}, err
 	}
-	if err := mayIn(view.PrincipalOf(ctx), auth.Operator, c.Tenant, c.Owner.Team); err != nil {
+	if err := view.MayIn(view.PrincipalOf(ctx), auth.Operator, c.Tenant, c.Owner.Team); err != nil {
 		return client.StoredRecord{}, err
 	}
 	item, err := a.Inventory.Put(ctx, c, version, author(ctx), time.Now())

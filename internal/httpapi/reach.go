@@ -2,11 +2,9 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"keepwatch"
-	"keepwatch/client"
 	"keepwatch/internal/auth"
 	"keepwatch/internal/view"
 )
@@ -43,56 +41,9 @@ func (a *api) allow(ctx context.Context, needs auth.Role, far reach, in any) err
 // read is the estate as the caller may see it.
 func (a *api) read(ctx context.Context) *view.Reader { return a.Reader.For(view.PrincipalOf(ctx)) }
 
-// may reports why the caller may not do with a credential what needs a role. One that
-// the caller may not see is answered as one that does not exist. Who reaches everything
-// passes: what is not registered may have a history.
+// may reports why the caller may not do with a credential what needs a role.
 func (a *api) may(ctx context.Context, needs auth.Role, id keepwatch.CredentialID) error {
-	who := view.PrincipalOf(ctx)
-	if who.Everywhere(needs) {
-		return nil
-	}
-	c, err := a.read(ctx).Registered(id)
-	if err != nil {
-		return err
-	}
-	return mayIn(who, needs, c.Tenant, c.Owner.Team)
-}
-
-// mayIn reports why somebody may not do what needs a role with what a team owns in a
-// tenant.
-func mayIn(who auth.Principal, needs auth.Role, tenant keepwatch.TenantID, team string) error {
-	if who.May(needs, tenant, team) {
-		return nil
-	}
-	owner := "what nobody owns"
-	if team != "" {
-		owner = fmt.Sprintf("what %.80q owns", team)
-	}
-	return keepwatch.WithHint(fmt.Errorf("%s is not %s of %s in the tenant %.80q: %w", who.Name, needs, owner, tenant, keepwatch.ErrForbidden),
-		"ask an administrator for that role there")
-}
-
-// mayAct reports why the caller may not act on an incident: for that a role over one of
-// the credentials that it is about is enough, since the others that share it are helped
-// as well.
-func (a *api) mayAct(ctx context.Context, d client.IncidentDetail) error {
-	who := view.PrincipalOf(ctx)
-	if who.Everywhere(auth.Operator) || d.Tenant != "" && who.May(auth.Operator, keepwatch.TenantID(d.Tenant), "") {
-		return nil
-	}
-	ids := slices.Clone(d.Members)
-	for _, e := range d.Effects {
-		if e.Through != nil {
-			ids = append(ids, *e.Through)
-		}
-	}
-	err := auth.RequireEverywhere(who, auth.Operator)
-	for _, id := range ids {
-		if err = a.may(ctx, auth.Operator, keepwatch.CredentialID(id)); err == nil {
-			return nil
-		}
-	}
-	return err
+	return a.Reader.May(view.PrincipalOf(ctx), needs, id)
 }
 
 // reaches reports whether a silence or a finding that names a tenant, an owner or

@@ -16,6 +16,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/client"
+	"keepwatch/internal/auth"
 	"keepwatch/internal/view"
 )
 
@@ -52,6 +53,8 @@ type Options struct {
 	Check     Checker
 	Incidents Incidents
 	Tokens    Tokens
+	Accounts  Accounts
+	Audit     Audit // nil: nothing is written down
 	Inventory Inventory
 	Transfer  Transfer
 	Findings  Findings
@@ -93,6 +96,7 @@ func New(o Options) http.Handler {
 	a.credentialRoutes()
 	a.incidentRoutes()
 	a.adminRoutes()
+	a.accountRoutes()
 	a.inventoryRoutes()
 	a.transferRoutes()
 	a.expiringRoutes()
@@ -104,12 +108,21 @@ func New(o Options) http.Handler {
 	a.scanRoutes()
 	a.alertRoutes()
 	a.healthRoutes()
-	a.mux.Handle("GET /metrics", a.Metrics)
+	a.mux.HandleFunc("GET /metrics", a.metrics)
 	a.openAPIRoute()
 	a.mux.HandleFunc("POST "+ensPath+"{callback}", a.ens)
 	a.mux.HandleFunc("POST /sign-in", a.signIn)
 	a.mux.HandleFunc("POST /sign-out", a.signOut)
 	return a.guard(http.HandlerFunc(a.dispatch))
+}
+
+// metrics are about the whole estate.
+func (a *api) metrics(w http.ResponseWriter, r *http.Request) {
+	if err := auth.RequireEverywhere(view.PrincipalOf(r.Context()), auth.Viewer); err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	a.Metrics.ServeHTTP(w, r)
 }
 
 // dispatch sends a request to the API or to the pages. The mux's own answers for

@@ -22,16 +22,23 @@ func (a *api) signIn(w http.ResponseWriter, r *http.Request) {
 	name, password := strings.TrimSpace(r.PostFormValue("name")), []byte(r.PostFormValue("password"))
 	cookie, expires, err := a.Auth.SignIn(r.Context(), name, password, remote(r), time.Now())
 	if err != nil {
-		a.signInFailed(w, r, next, err)
+		a.signInFailed(w, r, next, name, err)
+		return
+	}
+	if err := a.signedIn(r, name, 0); err != nil {
+		a.fail(w, r, err)
 		return
 	}
 	http.SetCookie(w, a.cookie(cookie, expires))
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
-func (a *api) signInFailed(w http.ResponseWriter, r *http.Request, next string, err error) {
-	why := "wrong"
-	switch view.FailureOf(err).Status {
+func (a *api) signInFailed(w http.ResponseWriter, r *http.Request, next, name string, err error) {
+	why, status := "wrong", view.FailureOf(err).Status
+	if err := a.signedIn(r, name, status); err != nil {
+		a.Logger.Error("audit: a sign-in that failed is not written", "error", err)
+	}
+	switch status {
 	case http.StatusUnauthorized:
 	case http.StatusForbidden:
 		why = "wait"

@@ -166,12 +166,3 @@ func (db *DB) SignedIn(ctx context.Context, name string, now time.Time) error {
 		return err
 	})
 }
-
-// HasUsers reports whether anybody may sign in: the first start makes somebody.
-func (db *DB) HasUsers(ctx context.Context) (bool, error) {
-	var n int
-	if err := db.reads.QueryRowContext(ctx, "SELECT count(*) FROM users").Scan(&n); err != nil {
-		return false, fail("users", err)
-	}
-	return n > 0, nil
-}

@@ -60,17 +60,17 @@ func (s *site) expiring(_ http.ResponseWriter, r *http.Request) (*page, error) {
 		return nil, fmt.Errorf("within: %w", err)
 	}
 	f, now := view.ExpiringFilter{Within: within, Owner: q.Get("owner")}, time.Now()
-	hard, err := s.Reader.Expiring(r.Context(), now, f, view.Page{Limit: endingRows})
+	hard, err := s.read(r).Expiring(r.Context(), now, f, view.Page{Limit: endingRows})
 	if err != nil {
 		return nil, err
 	}
 	f.Clock = keepwatch.ClockIdle
-	idle, err := s.Reader.Expiring(r.Context(), now, f, view.Page{Limit: endingRows})
+	idle, err := s.read(r).Expiring(r.Context(), now, f, view.Page{Limit: endingRows})
 	if err != nil {
 		return nil, err
 	}
 	b := expiringBody{
-		Expiring: hard, Owner: q.Get("owner"), Withins: withins, Owners: s.Reader.Teams(), Groups: byOwner(hard.Items), Idle: idle.Items,
+		Expiring: hard, Owner: q.Get("owner"), Withins: withins, Owners: s.read(r).Teams(), Groups: byOwner(hard.Items), Idle: idle.Items,
 		Text: endingText(hard), State: endingState(hard),
 	}
 	if !slices.Contains(b.Withins, hard.Within) {

@@ -32,13 +32,13 @@ func (s *site) overview(_ http.ResponseWriter, r *http.Request) (*page, error) {
 	q := r.URL.Query()
 	f := view.CredentialFilter{Tenant: q.Get("tenant"), State: q.Get("state"), Query: q.Get("q")}
 	now := time.Now()
-	o, err := s.Reader.Overview(r.Context(), now, f)
+	o, err := s.read(r).Overview(r.Context(), now, f)
 	if err != nil {
 		return nil, err
 	}
 	b := overviewBody{
 		Overview: o, Filter: f, Filtered: f != view.CredentialFilter{},
-		TenantNames: s.Reader.TenantIDs(), States: []string{"failing", "expired", "unknown", "degraded", "maintenance", "paused", "healthy"},
+		TenantNames: s.read(r).TenantIDs(), States: []string{"failing", "expired", "unknown", "degraded", "maintenance", "paused", "healthy"},
 	}
 	return &page{Template: "overview", Title: o.Headline.Text, Section: "overview", Refresh: refreshEvery, Now: now, Body: b}, nil
 }
@@ -57,11 +57,11 @@ type credentialBody struct {
 func (s *site) credential(_ http.ResponseWriter, r *http.Request) (*page, error) {
 	id := keepwatch.CredentialID(r.PathValue("id"))
 	now := time.Now()
-	d, err := s.Reader.Credential(r.Context(), now, id)
+	d, err := s.read(r).Credential(r.Context(), now, id)
 	if err != nil {
 		return nil, err
 	}
-	runs, err := s.Reader.Results(r.Context(), id, view.Page{Limit: recentRuns, Cursor: r.URL.Query().Get("cursor")})
+	runs, err := s.read(r).Results(r.Context(), id, view.Page{Limit: recentRuns, Cursor: r.URL.Query().Get("cursor")})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (s *site) chooseRun(r *http.Request, id keepwatch.CredentialID, b *credenti
 	if key == "" {
 		return nil
 	}
-	run, err := s.Reader.Result(r.Context(), id, key)
+	run, err := s.read(r).Result(r.Context(), id, key)
 	switch {
 	case errors.Is(err, keepwatch.ErrNotFound):
 		b.Gone, b.Chosen = b.Chosen, false
@@ -105,11 +105,14 @@ func (s *site) chooseRun(r *http.Request, id keepwatch.CredentialID, b *credenti
 
 // check proves the credential and shows the ladder of that very run.
 func (s *site) check(w http.ResponseWriter, r *http.Request) (*page, error) {
-	if err := auth.Require(view.PrincipalOf(r.Context()), auth.Admin); err != nil {
+	id, who := keepwatch.CredentialID(r.PathValue("id")), view.PrincipalOf(r.Context())
+	if err := auth.Require(who, auth.Operator); err != nil {
 		return nil, err
 	}
-	id := keepwatch.CredentialID(r.PathValue("id"))
-	if err := s.Reader.Testable(id); err != nil {
+	if err := s.Reader.May(who, auth.Operator, id); err != nil {
+		return nil, err
+	}
+	if err := s.read(r).Testable(id); err != nil {
 		return nil, err
 	}
 	o, err := s.Check(r.Context(), id)
@@ -137,7 +140,7 @@ func (s *site) incidents(_ http.ResponseWriter, r *http.Request) (*page, error) 
 		return nil, keepwatch.WithHint(fmt.Errorf("status %q: %w", b.Status, keepwatch.ErrInvalid), "open, resolved or all")
 	}
 	cursor := r.URL.Query().Get("cursor")
-	list, err := s.Reader.Incidents(r.Context(), view.IncidentFilter{Status: b.Status}, view.Page{Limit: incidentRows, Cursor: cursor})
+	list, err := s.read(r).Incidents(r.Context(), view.IncidentFilter{Status: b.Status}, view.Page{Limit: incidentRows, Cursor: cursor})
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +152,7 @@ func (s *site) incidents(_ http.ResponseWriter, r *http.Request) (*page, error) 
 }
 
 func (s *site) incident(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	d, err := s.Reader.Incident(r.Context(), time.Now(), keepwatch.IncidentID(r.PathValue("id")))
+	d, err := s.read(r).Incident(r.Context(), time.Now(), keepwatch.IncidentID(r.PathValue("id")))
 	if err != nil {
 		return nil, err
 	}
@@ -158,10 +161,17 @@ func (s *site) incident(_ http.ResponseWriter, r *http.Request) (*page, error) {
 
 func (s *site) acknowledge(w http.ResponseWriter, r *http.Request) (*page, error) {
 	who := view.PrincipalOf(r.Context())
-	if err := auth.Require(who, auth.Admin); err != nil {
+	if err := auth.Require(who, auth.Operator); err != nil {
 		return nil, err
 	}
 	id := r.PathValue("id")
+	seen, err := s.read(r).Incident(r.Context(), time.Now(), keepwatch.IncidentID(id))
+	if err == nil {
+		err = s.Reader.MayAct(who, seen.Incident)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if _, err := s.Incidents.Acknowledge(r.Context(), keepwatch.IncidentID(id), who.Name, time.Now()); err != nil {
 		return nil, err
 	}

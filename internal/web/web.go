@@ -39,6 +39,10 @@ type Options struct {
 	History   History // nil: a credential's page shows no changes
 	Ticks     Ticks   // nil: there are no holders' links
 	Scans     Scans   // nil: nothing is scanned
+	// Accounts, Tokens and Audit are of the pages of settings; nil: there are none.
+	Accounts Accounts
+	Tokens   Tokens
+	Audit    Audit
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
 }
@@ -63,9 +67,17 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
 	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
 	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
-	s.mux.HandleFunc("GET /scan", s.page(s.scans))
-	s.mux.HandleFunc("POST /scan", s.page(s.startScan))
-	s.mux.HandleFunc("GET /scan/{id}", s.page(s.scan))
+	s.mux.HandleFunc("GET /scan", s.whole(auth.Viewer, s.scans))
+	s.mux.HandleFunc("POST /scan", s.whole(auth.Operator, s.startScan))
+	s.mux.HandleFunc("GET /scan/{id}", s.whole(auth.Viewer, s.scan))
+	s.mux.HandleFunc("GET /account", s.page(s.account))
+	s.mux.HandleFunc("POST /account/password", s.page(s.setPassword))
+	s.mux.HandleFunc("GET /settings", s.whole(auth.Admin, s.settings))
+	s.mux.HandleFunc("POST /settings/users", s.whole(auth.Admin, s.addUser))
+	s.mux.HandleFunc("POST /settings/users/{name}/{do}", s.whole(auth.Admin, s.changeUser))
+	s.mux.HandleFunc("POST /settings/tokens", s.whole(auth.Admin, s.addToken))
+	s.mux.HandleFunc("POST /settings/tokens/{id}/revoke", s.whole(auth.Admin, s.revokeToken))
+	s.mux.HandleFunc("GET /settings/audit", s.whole(auth.Admin, s.audit))
 	s.mux.HandleFunc("GET /sign-in", s.page(s.signIn))
 	s.mux.Handle("GET /static/{file}", s.assets)
 	s.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
@@ -89,6 +101,7 @@ type page struct {
 	Now     time.Time
 	Who     auth.Principal
 	CanAct  bool
+	Manages bool // accounts and tokens
 	Banner  string
 	Version string
 }
@@ -107,6 +120,21 @@ func (s *site) page(h handler) http.HandlerFunc {
 			s.render(w, r, p)
 		}
 	}
+}
+
+// read is the estate as the visitor may see it.
+func (s *site) read(r *http.Request) *view.Reader {
+	return s.Reader.For(view.PrincipalOf(r.Context()))
+}
+
+// whole is a page about the whole estate, which a role over a part of it does not open.
+func (s *site) whole(needs auth.Role, h handler) http.HandlerFunc {
+	return s.page(func(w http.ResponseWriter, r *http.Request) (*page, error) {
+		if err := auth.RequireEverywhere(view.PrincipalOf(r.Context()), needs); err != nil {
+			return nil, err
+		}
+		return h(w, r)
+	})
 }
 
 func (s *site) failure(r *http.Request, err error) *page {
@@ -133,7 +161,8 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, p *page) {
 	p.Now = p.Now.UTC()
 	p.Banner, p.Version = s.Banner, s.Version
 	p.Who = view.PrincipalOf(r.Context())
-	p.CanAct = auth.Require(p.Who, auth.Admin) == nil
+	p.Manages = p.Who.Everywhere(auth.Admin) && s.Accounts != nil
+	p.CanAct = auth.Require(p.Who, auth.Operator) == nil
 	var out bytes.Buffer
 	if err := s.templates[p.Template].ExecuteTemplate(&out, "layout", p); err != nil {
 		f := view.FailureOf(err)
