@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 func parseTemplates(a *assets) map[string]*template.Template {
 	shared := template.Must(template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	set := map[string]*template.Template{}
-	for _, name := range []string{"overview", "credential", "expiring", "tick", "incidents", "incident", "scans", "scan", "settings", "account", "audit", "sign-in", "error"} {
+	for _, name := range []string{"overview", "credential", "expiring", "tick", "incidents", "incident", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set
@@ -28,7 +29,9 @@ func parseTemplates(a *assets) map[string]*template.Template {
 func functions(a *assets) template.FuncMap {
 	return template.FuncMap{
 		"asset": a.path, "words": view.Words, "percent": view.Percent, "plural": plural,
-		"ago": view.Ago, "until": view.Until, "ends": view.Ends, "sign": sign, "dated": dated,
+		"chart": chartOf, "number": func(f float64) *float64 { return &f },
+		"amount": func(f *float64) string { return strconv.FormatFloat(*f, 'f', -1, 64) },
+		"ago":    view.Ago, "until": view.Until, "ends": view.Ends, "sign": sign, "dated": dated,
 		"span": func(from, to *time.Time) string {
 			if from == nil || to == nil {
 				return "–"

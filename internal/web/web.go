@@ -67,6 +67,8 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
 	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
 	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
+	s.mux.HandleFunc("GET /effects", s.page(s.effects))
+	s.mux.HandleFunc("GET /effect", s.page(s.effect))
 	s.mux.HandleFunc("GET /scan", s.whole(auth.Viewer, s.scans))
 	s.mux.HandleFunc("POST /scan", s.whole(auth.Operator, s.startScan))
 	s.mux.HandleFunc("GET /scan/{id}", s.whole(auth.Viewer, s.scan))
