@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // column is what one column of a sheet means.
@@ -80,10 +81,19 @@ var headings = func() map[string]int {
 // normal is a heading in lower case with one space between words, whatever stood
 // there: "Owner.Team", "owner_team" and "Owner team ▲" are the same.
 func normal(s string) string {
-	words := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '#'
-	})
-	return strings.Join(words, " ")
+	b, gap := make([]byte, 0, len(s)), false
+	for _, r := range s {
+		r = unicode.ToLower(r)
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '#' {
+			gap = len(b) > 0
+			continue
+		}
+		if gap {
+			b, gap = append(b, ' '), false
+		}
+		b = utf8.AppendRune(b, r)
+	}
+	return string(b)
 }
 
 // meaning is what a heading stands for. A list may go on in "dependents.2".

@@ -67,12 +67,27 @@ var (
 	dayWordPattern = regexp.MustCompile(`(?i)^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? )?(\d{1,2})(?:st|nd|rd|th)?[ .-]+([a-z]{3,9})[ .,-]+(\d{4})$`)
 )
 
+// fewestDigits is how many the shortest date has: 1/2/26.
+const fewestDigits = 4
+
+func countDigits(s string) (n int) {
+	for i := range len(s) {
+		if '0' <= s[i] && s[i] <= '9' {
+			n++
+		}
+	}
+	return n
+}
+
 // readDate reads a date as sheets write it. A time of day without a zone is left
 // out: a day is what the clocks count. ok is false when it is no date.
 func readDate(s string) (r reading, ok bool) {
 	s = strings.Join(strings.Fields(s), " ")
 	if s == "" || noDate[strings.ToLower(s)] {
 		return reading{}, true
+	}
+	if countDigits(s) < fewestDigits {
+		return reading{}, false // most cells are words, and to try every form of a date on them took a third of an import
 	}
 	if d, err := keepwatch.ParseDate(s); err == nil {
 		return sure(d), plausible(d)

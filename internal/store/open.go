@@ -37,7 +37,7 @@ type DB struct {
 	url     string
 
 	writes  *sql.DB // SQLite: one connection; PostgreSQL: the pool
-	reads   *sql.DB // SQLite: a pool that cannot write; PostgreSQL: the same pool
+	reads   *reads  // SQLite: a pool that cannot write; PostgreSQL: the same pool
 	writer  *writer // SQLite only
 	file    *file   // SQLite only
 	mirror  *mirror // SQLite only
@@ -108,7 +108,7 @@ func (db *DB) close() error {
 	if db.writer != nil {
 		db.writer.drop()
 	}
-	if db.reads != nil && db.reads != db.writes {
+	if db.reads != nil && db.reads.DB != db.writes {
 		errs = append(errs, db.reads.Close())
 	}
 	if db.writes != nil {

@@ -32,7 +32,7 @@ func (db *DB) openPostgres(ctx context.Context) error {
 	db.writes.SetMaxOpenConns(poolSize)
 	db.writes.SetMaxIdleConns(poolSize)
 	db.writes.SetConnMaxIdleTime(5 * time.Minute)
-	db.reads = db.writes
+	db.reads = &reads{DB: db.writes}
 	where := fmt.Sprintf("store postgres://%s:%d/%s", config.Host, config.Port, config.Database)
 	if err := db.checkPostgres(ctx); err != nil {
 		return fmt.Errorf("%s: %w", where, err)

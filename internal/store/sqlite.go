@@ -50,9 +50,11 @@ func (db *DB) openSQLite(ctx context.Context) (err error) {
 	if err := db.migrate(ctx); err != nil {
 		return fmt.Errorf("store %s: %w", path, err)
 	}
-	if db.reads, err = sql.Open("sqlite", db.sqliteDSN(path, true)); err != nil {
+	pool, err := sql.Open("sqlite", db.sqliteDSN(path, true))
+	if err != nil {
 		return err
 	}
+	db.reads = &reads{DB: pool, prepared: map[string]*sql.Stmt{}}
 	db.reads.SetMaxOpenConns(readers)
 	db.reads.SetMaxIdleConns(readers)
 	db.shed.reserve = db.file.reservePath()
