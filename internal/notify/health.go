@@ -27,6 +27,7 @@ type ReceiverHealth struct {
 	FailingSince  time.Time // zero while it works
 	NextTryAt     time.Time // of a receiver that is being waited for
 	Waiting       int       // claimed and not yet sent
+	BusySince     time.Time // since when one message is being sent; zero while none is
 }
 
 // TroubleKind is what is wrong with telling people.
