@@ -127,15 +127,14 @@ func TestWhatTheBeatDependsOn(t *testing.T) {
 		if beat, fail, _, text := s.deadman.last(); time.Since(beat) > 65*time.Second || !fail.IsZero() {
 			t.Errorf("in an outage of SFMC: last beat %s ago, trouble %q", time.Since(beat), text)
 		}
-		s.pipe.Break(io.ErrUnexpectedEOF, deadmanHost)
+		s.network(io.ErrUnexpectedEOF) // all of it
 		s.app.egress.CloseIdle()
 		time.Sleep(6 * time.Minute)
 		beat, _, _, _ := s.deadman.last()
 		if time.Since(beat) < 6*time.Minute-2*time.Second {
 			t.Errorf("a beat got out %s ago without a network", time.Since(beat))
 		}
-		s.pipe.Break(nil, sfmc...)
-		s.pipe.Break(nil, deadmanHost)
+		s.network(nil)
 		time.Sleep(62 * time.Second)
 		if beat, _, _, _ := s.deadman.last(); time.Since(beat) > 62*time.Second {
 			t.Errorf("the network is back, and the last beat was %s ago", time.Since(beat))
