@@ -22,6 +22,9 @@ const (
 	CheckEffects CheckKind = "effects"
 	// CheckScan looks at one target from outside, without a credential.
 	CheckScan CheckKind = "scan"
+	// CheckCanary proves Keepwatch itself: it takes the whole way of a failure, and what
+	// comes out at its end is the heartbeat.
+	CheckCanary CheckKind = "canary"
 )
 
 // CheckOf names a check of a credential that is not its own test.
@@ -65,6 +68,14 @@ func ScanCheck(target string) CheckID {
 // OfScan reports whether a check is a scan: what it finds is about a host or a
 // domain, and about no credential.
 func (id CheckID) OfScan() bool { return strings.HasPrefix(string(id), string(CheckScan)+":") }
+
+// CanaryCheck names the canary of one node. Nodes that share a database share no canary:
+// each has to prove its own way.
+func CanaryCheck(node string) CheckID { return CheckID(string(CheckCanary) + ":" + node) }
+
+// OfCanary reports whether a check is a canary: what it finds is about Keepwatch, makes
+// no incident and leaves no history.
+func (id CheckID) OfCanary() bool { return strings.HasPrefix(string(id), string(CheckCanary)+":") }
 
 // Reason says why a run was handed out.
 type Reason string

@@ -60,6 +60,7 @@ var floors = map[string]int{
 	"keepwatch/internal/notify/shoutrrr":     4,
 	"keepwatch/internal/store/storetest":     4,
 	"keepwatch/internal/backtest":            4,
+	"keepwatch/internal/watchdog":            4,
 
 	"keepwatch/internal/httpapi": 5,
 	"keepwatch/internal/web":     5,

@@ -14,11 +14,29 @@ type Notice struct {
 	Seq      int
 	At       time.Time
 	Letter   *Letter // a message that is about no incident; Kind is Posted then
+	Canary   *Canary // Keepwatch's proof of itself; Kind is ProofOfLife then
 }
 
 // Posted is the kind of a notice that carries a letter. No incident has such a
 // transition.
 const Posted TransitionKind = "letter"
+
+// ProofOfLife is the kind of a notice that carries a canary.
+const ProofOfLife TransitionKind = "proof_of_life"
+
+// Canary is one proof of Keepwatch itself, on its way from the schedule to the
+// heartbeat. There is one notice of it at a time for each node: the next one takes its
+// place.
+type Canary struct {
+	Check CheckID   `json:"check"`
+	Slot  time.Time `json:"slot"`            // when it was due
+	Fault string    `json:"fault,omitempty"` // what its run found wrong, in a sentence; "" all is well
+}
+
+// NoticeOf is the canary as a row of the outbox.
+func (c Canary) NoticeOf(at time.Time) Notice {
+	return Notice{ID: NoticeID(SlotKey(c.Check, c.Slot)), Kind: ProofOfLife, At: at, Canary: &c}
+}
 
 // LetterKind is what a letter is for.
 type LetterKind string

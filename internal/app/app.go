@@ -35,6 +35,7 @@ import (
 	"keepwatch/internal/secrets"
 	"keepwatch/internal/store"
 	"keepwatch/internal/view"
+	"keepwatch/internal/watchdog"
 )
 
 // Options are what a daemon is made of. Load and LookupEnv are required.
@@ -95,6 +96,10 @@ type App struct {
 	dispatcher *schedule.Dispatcher
 	duties     *duties
 	sight      sight
+	watchdog   *watchdog.Watchdog
+	pulses     *watchdog.Pulses
+	own        *egress.Client // for our own web interface: never by a proxy
+	deaf       sync.Map       // addresses of the watchdog that have an incident open
 
 	listener net.Listener
 	server   *http.Server
@@ -172,6 +177,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	if err := a.prepareSignIn(ctx, cfg); err != nil {
 		return nil, err
 	}
+	a.newWatchdog(cfg)
 	if err := a.newPipeline(cfg); err != nil {
 		return nil, err
 	}
@@ -192,7 +198,7 @@ func (a *App) openStore(ctx context.Context, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, url, store.Options{Logger: a.opts.Logger})
+	db, err := store.Open(ctx, url, store.Options{Logger: a.opts.Logger, Node: nodeOf(url)})
 	if err != nil {
 		return err
 	}
@@ -264,7 +270,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.newRoutes(a.started)
 	a.serve()
 	cfg := a.config.Load()
-	if err := a.db.SyncChecks(ctx, a.started, a.estate.Load().checks()); err != nil {
+	if err := a.db.SyncChecks(ctx, a.started, a.estate.Load().checks(a.db.Node())); err != nil {
 		return fmt.Errorf("schedule: %w", err)
 	}
 	unfinished, err := a.db.Unfinished(ctx, a.started)
@@ -280,6 +286,9 @@ func (a *App) Start(ctx context.Context) error {
 	a.lifecycle.onStop("schedule", a.dispatcher.Stop)
 	a.duties.start()
 	a.lifecycle.onStop("duties", a.duties.stop)
+	if err := a.startWatchdog(ctx); err != nil {
+		return fmt.Errorf("watchdog: %w", err)
+	}
 	a.metrics.ReloadResult(true)
 	if err := a.readAgain(ctx, a.started); err != nil {
 		return fmt.Errorf("configuration: %w", err)

@@ -19,7 +19,8 @@ const (
 	watchEvery  = 30 * time.Second // blindness
 	foldEvery   = 10 * time.Minute // history into its final order; small slices
 	retainEvery = 6 * time.Hour
-	rereadEvery = time.Minute // secrets behind files
+	longDuty    = 30 * time.Minute // one turn of those that walk over all rows
+	rereadEvery = time.Minute      // secrets behind files
 
 	recordsShared = 2 * time.Second  // what other nodes change
 	recordsAlone  = 30 * time.Second // what this one could not bring into force
@@ -31,6 +32,8 @@ type duties struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
+	allowed map[string]time.Duration // longest turn, of those that may take long
+
 	prints map[string]string // fingerprints of file references, by reference
 	seeing bool              // at the last look, and so it was recorded
 	lookBy time.Time         // look again by then, however fresh the proofs are
@@ -41,11 +44,16 @@ type duties struct {
 	costs   map[keepwatch.IncidentID]assessed // of those
 }
 
-func newDuties(a *App) *duties { return &duties{app: a, prints: map[string]string{}} }
+func newDuties(a *App) *duties {
+	return &duties{app: a, prints: map[string]string{}, allowed: map[string]time.Duration{}}
+}
 
 func (d *duties) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
+	for _, long := range []string{"fold", "retain", "baselines"} { // they walk over all there is
+		d.allowed[long] = longDuty
+	}
 	d.every(ctx, watchEvery, "watch", d.watch)
 	d.every(ctx, watchEvery, "messages", d.app.messagesAgain)
 	d.every(ctx, foldEvery, "fold", func(ctx context.Context, now time.Time) error { return d.app.db.Fold(ctx, now) })
@@ -64,6 +72,7 @@ func (d *duties) stop(context.Context) error {
 }
 
 func (d *duties) every(ctx context.Context, pause time.Duration, name string, do func(context.Context, time.Time) error) {
+	d.app.pulses.Watch(name, pause, d.allowed[name])
 	d.wg.Go(func() {
 		ticker := time.NewTicker(pause)
 		defer ticker.Stop()
@@ -72,9 +81,11 @@ func (d *duties) every(ctx context.Context, pause time.Duration, name string, do
 			case <-ctx.Done():
 				return
 			case now := <-ticker.C:
+				end := d.app.pulses.Turn(name)
 				if err := do(ctx, now); err != nil && ctx.Err() == nil {
 					d.app.log.Error("duty failed", "duty", name, "error", err)
 				}
+				end()
 			}
 		}
 	})

@@ -237,7 +237,7 @@ func TestSubjectsLeave(t *testing.T) {
 func TestWishesBringLooksForward(t *testing.T) {
 	a := newWatcher(t)
 	now := time.Now().UTC().Truncate(time.Second)
-	if err := a.db.SyncChecks(t.Context(), now, a.estate.Load().checks()); err != nil {
+	if err := a.db.SyncChecks(t.Context(), now, a.estate.Load().checks(a.db.Node())); err != nil {
 		t.Fatal(err)
 	}
 	claim := func(at time.Time) {
@@ -292,7 +292,7 @@ func TestCostsAndNamesAreShown(t *testing.T) {
 func TestPushedEventsAreSigned(t *testing.T) {
 	a := newWatcher(t)
 	now := time.Now()
-	if err := a.db.SyncChecks(t.Context(), now, a.estate.Load().checks()); err != nil {
+	if err := a.db.SyncChecks(t.Context(), now, a.estate.Load().checks(a.db.Node())); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.db.ClaimDue(t.Context(), now.Add(2*time.Minute), 100, func(keepwatch.Check, time.Time) time.Time { return now.Add(time.Hour) }, nil); err != nil {

@@ -68,8 +68,11 @@ func staged(cfg *config.Config, over map[keepwatch.CredentialID]rotate.Override)
 }
 
 // checks are the rows that the schedule should hold.
-func (e estate) checks() []keepwatch.Check {
+func (e estate) checks(node string) []keepwatch.Check {
 	rows := e.whole.Checks()
+	if canary, ok := e.whole.CanaryRow(node); ok {
+		rows = append(rows, canary)
+	}
 	for _, id := range e.watched {
 		if c, ok := e.whole.Credential(id); ok {
 			check := keepwatch.CheckOf(keepwatch.CheckRotation, id)
@@ -84,7 +87,7 @@ func (e estate) checks() []keepwatch.Check {
 
 // adopt brings an estate into force: the schedule first, because it may fail.
 func (a *App) adopt(ctx context.Context, e estate, now time.Time) error {
-	if err := a.db.SyncChecks(ctx, now, e.checks()); err != nil {
+	if err := a.db.SyncChecks(ctx, now, e.checks(a.db.Node())); err != nil {
 		return fmt.Errorf("schedule: %w", err)
 	}
 	a.use(e)

@@ -90,6 +90,9 @@ func (a *App) health(ctx context.Context) client.Health {
 	add("store", a.storeHealth(ctx))
 	add("schedule", a.scheduleHealth(ctx, now))
 	add("proof", a.proofHealth(ctx, now))
+	if a.config.Load().Watchdog.On() {
+		add("watchdog", a.watchdogHealth(now))
+	}
 	return h
 }
 

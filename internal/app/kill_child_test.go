@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "child:", killChild(context.Background()))
 		os.Exit(3) // it is to be killed; it never ends by itself
 	}
+	if os.Getenv(app.WedgeConfig) != "" {
+		fmt.Fprintln(os.Stderr, "child:", app.WedgeChild(context.Background()))
+		os.Exit(3)
+	}
 	os.Exit(m.Run())
 }
 

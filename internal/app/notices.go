@@ -29,14 +29,14 @@ func (a *App) newPipeline(cfg *config.Config) error {
 	_, outbox := a.db.Woken()
 	a.pipeline = notify.New(notify.Options{
 		Outbox: a.db, Woken: outbox, Logger: a.opts.Logger, Observe: a.metrics.Notified, Trouble: a.trouble, Impact: a.impactOf,
-		Standing: a.db.Standing, Silences: a.db.Silences, Random: a.opts.Random,
+		Standing: a.db.Standing, Silences: a.db.Silences, Random: a.opts.Random, Turn: a.pulses.Turn,
 	}, setup)
 	return nil
 }
 
 // setup builds the senders of a configuration.
 func (a *App) setup(cfg *config.Config) (notify.Setup, error) {
-	s := notify.Setup{Routes: cfg.Routes, Mutes: cfg.Mutes, Directory: cfg, BaseURL: cfg.Server.BaseURL}
+	s := notify.Setup{Routes: cfg.Routes, Mutes: cfg.Mutes, Directory: cfg, BaseURL: cfg.Server.BaseURL, Heart: a.watchdog}
 	for _, r := range cfg.Receivers {
 		sender, err := a.sender(r.Config)
 		if err != nil {

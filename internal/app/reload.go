@@ -17,6 +17,7 @@ import (
 // then it is swapped. A bad file keeps the old configuration in force and is an
 // incident of the monitor until a good one is read.
 func (a *App) Reload(ctx context.Context) (client.Reloaded, error) {
+	defer a.pulses.Turn("reload")()
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
 	now := time.Now()
@@ -40,10 +41,14 @@ func (a *App) Reload(ctx context.Context) (client.Reloaded, error) {
 		a.log.Error("the configuration was not reloaded; the old one stays in force", "error", err)
 		return client.Reloaded{}, errors.Join(err, a.sayReload(ctx, err, now))
 	}
+	a.watchdog.Use(cfg.Watchdog)
 	a.pipeline.Use(setup)
 	a.newRoutes(now)
 	if err := a.db.Hasten(ctx, now); err != nil { // hours and silences of the files may be others
 		a.log.Error("messages that were held back could not be looked at", "error", err)
+	}
+	if err := a.addressesAgain(ctx, now); err != nil {
+		a.log.Error("addresses of the watchdog could not be looked at", "error", err)
 	}
 	a.warn(cfg.Warnings)
 	a.log.Info("reloaded", "credentials", len(e.whole.Credentials))

@@ -42,6 +42,7 @@ type stage struct {
 	began   map[keepwatch.CredentialID]time.Time // generation dates as they are configured
 	readers []keepwatch.CredentialID             // who reads the counters; nil: they are not read
 	stopped bool
+	deadman *deadman // nil: there is no watchdog
 }
 
 const hookHost = "hook"
@@ -77,6 +78,14 @@ func newSet(t *testing.T, story scenario.Story) *stage {
 	s.pipe = sim.NewPipe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host == hookHost {
 			s.hook.ServeHTTP(w, r)
+			return
+		}
+		if s.deadman != nil && r.Host == deadmanHost {
+			s.deadman.ServeHTTP(w, r)
+			return
+		}
+		if s.deadman != nil && r.Host == "127.0.0.1:8484" {
+			s.app.Handler().ServeHTTP(w, r)
 			return
 		}
 		s.sim.ServeHTTP(w, r)
@@ -207,6 +216,9 @@ func (s *stage) configure() {
 		}
 	}
 	p("receivers: [{name: ops, webhook: {url: http://%s/}}]\nroutes: [{to: ops, wait: 0s}]", hookHost)
+	if s.deadman != nil {
+		p("watchdog: {addresses: [{name: outside, url: http://%s/ping}]}", deadmanHost)
+	}
 	s.must(os.WriteFile(s.config, []byte(b.String()), 0o600))
 }
 

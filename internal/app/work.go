@@ -45,6 +45,9 @@ func (a *App) run(ctx context.Context, s keepwatch.Slot) []keepwatch.Observation
 	if s.Check.Kind == keepwatch.CheckEffects {
 		return a.effects.look(ctx, cfg, s)
 	}
+	if s.Check.Kind == keepwatch.CheckCanary {
+		return []keepwatch.Observation{a.proveOurselves(ctx, cfg, s)}
+	}
 	if s.Check.Kind == keepwatch.CheckScan {
 		return a.scans.scheduled(ctx, cfg, s)
 	}

@@ -26,12 +26,27 @@ func lookAtChannels(ctx context.Context, client *egress.Client, cfg *config.Conf
 			findings = append(findings, verdict(check, nil, "its settings do not say where it is; not tried"))
 			continue
 		}
-		addr, err := channelAddress(ctx, resolver, r)
+		addr, err := channelAddress(ctx, resolver, r.Name, r.Config.Where())
 		if err != nil {
 			findings = append(findings, verdict(check, err, ""))
 			continue
 		}
 		findings = append(findings, verdict(check, dialled(ctx, client, addr), addr+" takes connections; no message was sent"))
+	}
+	return findings
+}
+
+// lookAtWatchdog connects to the host of each dead-man address and sends no beat: only a
+// proof is one.
+func lookAtWatchdog(ctx context.Context, client *egress.Client, cfg *config.Config) []finding {
+	resolver := secrets.New(secrets.Options{LookupEnv: os.LookupEnv})
+	var findings []finding
+	for _, a := range cfg.Watchdog.Addresses {
+		addr, err := channelAddress(ctx, resolver, a.Name, a.URL)
+		if err == nil {
+			err = dialled(ctx, client, addr)
+		}
+		findings = append(findings, verdict("watchdog "+a.Name, err, addr+" takes connections; no beat was sent"))
 	}
 	return findings
 }
@@ -68,8 +83,7 @@ func dialled(ctx context.Context, client *egress.Client, addr string) error {
 
 // channelAddress is the host and port behind a receiver, and nothing more: the
 // rest of a webhook's address is often a secret.
-func channelAddress(ctx context.Context, resolver *secrets.Resolver, r config.Receiver) (string, error) {
-	where := r.Config.Where()
+func channelAddress(ctx context.Context, resolver *secrets.Resolver, name, where string) (string, error) {
 	if _, _, err := net.SplitHostPort(where); err == nil && !strings.Contains(where, "//") {
 		return where, nil
 	}
@@ -82,7 +96,7 @@ func channelAddress(ctx context.Context, resolver *secrets.Resolver, r config.Re
 	}
 	u, err := url.Parse(strings.TrimSpace(where))
 	if err != nil || u.Hostname() == "" {
-		return "", misused("it must be like https://HOST/PATH", "the address of receiver %q is no web address", r.Name)
+		return "", misused("it must be like https://HOST/PATH", "the address of receiver %q is no web address", name)
 	}
 	port := u.Port()
 	if port == "" {

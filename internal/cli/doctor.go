@@ -47,6 +47,7 @@ func (c doctorCmd) Run(e *env) error {
 	findings = append(findings, lookAtHosts(ctx, client, cfg)...)
 	findings = append(findings, lookAtSecrets(ctx, cfg)...)
 	findings = append(findings, lookAtChannels(ctx, client, cfg)...)
+	findings = append(findings, lookAtWatchdog(ctx, client, cfg)...)
 	findings = append(findings, c.lookAtReaders(ctx, e, cfg)...)
 	if c.SendTest {
 		findings = append(findings, c.testChannels(ctx, e)...)

@@ -24,6 +24,8 @@ func (c *Config) Next(check keepwatch.Check, after time.Time) time.Time {
 		return calendar.Cadence{Business: lookEvery}.Next(after, check.Phase)
 	case keepwatch.CheckRotation:
 		return calendar.Cadence{Business: rotateEvery}.Next(after, check.Phase)
+	case keepwatch.CheckCanary:
+		return calendar.Cadence{Business: c.Watchdog.WithDefaults().Every}.Next(after, check.Phase)
 	case keepwatch.CheckEffects:
 		return c.effectsCadence(check.ID).Next(after, check.Phase)
 	case keepwatch.CheckScan:

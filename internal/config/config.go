@@ -15,6 +15,7 @@ import (
 	"keepwatch/internal/calendar"
 	"keepwatch/internal/digest"
 	"keepwatch/internal/notify"
+	"keepwatch/internal/watchdog"
 )
 
 // Version is the format that this build writes. Older ones keep loading.
@@ -37,6 +38,7 @@ type Config struct {
 	Routes      notify.Routes
 	Mutes       []notify.Mute // silences and maintenance
 	Digest      digest.Plan
+	Watchdog    watchdog.Config
 	Files       []string  // that it was read from
 	Warnings    []Warning // what is allowed and unwise
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 var docFile = filepath.Join("..", "..", "docs", "configuration.md")
@@ -63,6 +64,25 @@ func TestExamplesOfNotificationsLoad(t *testing.T) {
 	}
 	if len(all) < 3 {
 		t.Errorf("%d examples", len(all))
+	}
+}
+
+// So does every example of the page on the watchdog.
+func TestExamplesOfTheWatchdogLoad(t *testing.T) {
+	all := blocks(t, filepath.Join("..", "..", "docs", "watchdog.md"))
+	if len(all) == 0 {
+		t.Error("no example")
+	}
+	for i, block := range all {
+		path := filepath.Join(t.TempDir(), "keepwatch.yaml")
+		writeFile(t, path, "version: 1\n"+block)
+		c, err := Load(path, goodEnv(t))
+		if err != nil {
+			t.Fatalf("example %d of the page:\n%v", i+1, err)
+		}
+		if len(c.Watchdog.Addresses) != 4 || c.Watchdog.Every != time.Minute || c.Watchdog.Validate() != nil {
+			t.Errorf("it reads as %+v", c.Watchdog)
+		}
 	}
 }
 

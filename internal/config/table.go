@@ -25,6 +25,7 @@ type draft struct {
 	digest      at[digestDraft]
 	silences    []at[silenceDraft]
 	maintenance []at[silenceDraft]
+	watchdog    at[watchdogDraft]
 }
 
 func fileKind() kind[draft] {
@@ -47,6 +48,7 @@ func fileKind() kind[draft] {
 		key("silences", "times in which nobody is told of some incidents: owner, reason and end", list(located(silenceKind()), 1000), func(d *draft) *[]at[silenceDraft] { return &d.silences }),
 		key("maintenance", "announced work, once or at the same hours each week: what is found then is kept and not told", list(located(maintenanceKind()), 1000), func(d *draft) *[]at[silenceDraft] { return &d.maintenance }),
 		key("digest", "the weekly letter to each owner: what ends, what is overdue, what is to be decided", located(digestKind()), func(d *draft) *at[digestDraft] { return &d.digest }),
+		key("watchdog", "who outside is told that Keepwatch still proves things", located(watchdogKind()), func(d *draft) *at[watchdogDraft] { return &d.watchdog }),
 	)
 }
 

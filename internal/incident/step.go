@@ -50,11 +50,16 @@ type step struct {
 	wanted  []wanted           // first soft failures
 	refused []NeighbourhoodKey // where a credential's refusal was confirmed
 	judged  []int              // series whose counters were judged
+	proofs  []keepwatch.Notice // of Keepwatch itself
 }
 
 // observe lifts one observation, unless a newer slot was lifted before: then it
 // is history and changes nothing.
 func (st *step) observe(o *keepwatch.Observation) error {
+	if o.Check.OfCanary() {
+		st.proofs = append(st.proofs, canaryOf(o).NoticeOf(st.now))
+		return nil
+	}
 	s, err := st.load(o)
 	if err != nil || s == nil {
 		return err
@@ -306,6 +311,7 @@ func (st *step) changes() Changes {
 	if st.ledger != nil {
 		st.ledger.writeTo(&c)
 	}
+	c.Notices = append(c.Notices, st.proofs...)
 	for _, p := range st.plans {
 		c.Plans = append(c.Plans, p)
 	}

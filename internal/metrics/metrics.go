@@ -29,6 +29,8 @@ type Metrics struct {
 	scheduleLag   prometheus.Histogram
 	collectCalls  *prometheus.CounterVec
 	reload        prometheus.Gauge
+	beats         *prometheus.CounterVec
+	lastBeat      *prometheus.GaugeVec
 	buildInfo     *prometheus.GaugeVec
 
 	mu    sync.RWMutex
@@ -80,12 +82,18 @@ func New(reg *prometheus.Registry) *Metrics {
 		reload: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "keepwatch_config_last_reload_successful", Help: "Whether the configuration on disk is the one in force.",
 		}),
+		beats: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keepwatch_watchdog_beats_total", Help: "Calls of dead-man addresses, by what came of them.",
+		}, []string{"address", "result"}),
+		lastBeat: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "keepwatch_watchdog_last_beat_timestamp_seconds", Help: "When the address last took a beat.",
+		}, []string{"address"}),
 		buildInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keepwatch_build_info", Help: "Always 1; the labels say what runs.",
 		}, []string{"version", "revision", "goversion"}),
 		known: map[string]bool{}, seen: map[stepKey]stepCounter{},
 	}
-	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.reload, m.buildInfo)
+	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.reload, m.beats, m.lastBeat, m.buildInfo)
 	return m
 }
 
@@ -193,6 +201,18 @@ func (m *Metrics) ReloadResult(ok bool) {
 		return
 	}
 	m.reload.Set(boolValue(ok))
+}
+
+// Beat counts one call of a dead-man address; taken says that it was a beat, and that
+// the address took it.
+func (m *Metrics) Beat(address, result string, taken bool, at time.Time) {
+	if m == nil {
+		return
+	}
+	m.beats.WithLabelValues(clean(address), clean(result)).Inc()
+	if taken {
+		m.lastBeat.WithLabelValues(clean(address)).Set(unixSeconds(at))
+	}
 }
 
 // Build says what runs. The last call holds.

@@ -26,7 +26,9 @@ type ReceiverHealth struct {
 	LastError     string
 	FailingSince  time.Time // zero while it works
 	NextTryAt     time.Time // of a receiver that is being waited for
+	Fallback      bool      // somebody is told in its place
 	Waiting       int       // claimed and not yet sent
+	BusySince     time.Time // since when one message is being sent; zero while none is
 }
 
 // TroubleKind is what is wrong with telling people.
@@ -70,7 +72,7 @@ func (p *Pipeline) Health() []ReceiverHealth {
 	out := make([]ReceiverHealth, 0, len(setup.Receivers))
 	for _, r := range setup.Receivers {
 		h := p.lane(r.Name).health()
-		h.Name, h.Channel = r.Name, r.Channel
+		h.Name, h.Channel, h.Fallback = r.Name, r.Channel, r.Fallback != ""
 		out = append(out, h)
 	}
 	return out

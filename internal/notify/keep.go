@@ -19,7 +19,7 @@ type Keeper interface {
 func (p *Pipeline) keep() {
 	next := map[string]time.Time{}
 	for {
-		now := time.Now()
+		now, end := time.Now(), p.opts.Turn("repeats")
 		wake := now.Add(p.opts.Poll)
 		for _, r := range p.setup.Load().Receivers {
 			k, ok := r.Sender.(Keeper)
@@ -34,6 +34,7 @@ func (p *Pipeline) keep() {
 				wake = next[r.Name]
 			}
 		}
+		end()
 		timer := time.NewTimer(wake.Sub(now))
 		select {
 		case <-p.quit:

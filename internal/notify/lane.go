@@ -130,6 +130,10 @@ func (l *lane) serve(ctx context.Context, j job) {
 		l.release(j.d)
 		return
 	}
+	if j.d.Notice.Canary != nil {
+		l.beat(ctx, j.d)
+		return
+	}
 	v, facts, target, err := l.judge(ctx, j.d, now)
 	if err != nil {
 		l.p.log.Error("cannot read the incident of a delivery", "delivery", j.d.ID, "error", err)
@@ -231,11 +235,12 @@ func (l *lane) health() ReceiverHealth {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	g := l.gate
-	waiting := len(l.queue)
+	waiting, since := len(l.queue), time.Time{}
 	if l.busy != "" {
-		waiting++
+		waiting, since = waiting+1, l.since
 	}
 	return ReceiverHealth{
+		BusySince:     since,
 		LastSuccessAt: g.lastSuccess, LastErrorAt: g.lastError, LastError: g.lastErrorText,
 		FailingSince: g.failingSince, NextTryAt: g.closedUntil, Waiting: waiting,
 	}

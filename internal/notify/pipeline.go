@@ -30,6 +30,10 @@ type Options struct {
 	// leaves it out.
 	Impact func(context.Context, keepwatch.Incident) keepwatch.Impact
 
+	// Turn hears that a loop beside the deliveries begins a turn, and by the function
+	// that it returns that the turn has ended; nil for nobody.
+	Turn func(loop string) (end func())
+
 	// Lease hides a claimed delivery from other nodes; the default is 2 minutes.
 	// It is longer than SendTimeout (default 30 s), or one message were sent twice.
 	Lease, SendTimeout time.Duration
@@ -55,6 +59,7 @@ type Setup struct {
 	Mutes     []Mute // of the files
 	Directory Directory
 	BaseURL   string
+	Heart     Heart // who is told of the canary; nil for nobody
 }
 
 // fallback is who is told in the place of a receiver.
@@ -115,6 +120,9 @@ func New(o Options, s Setup) *Pipeline {
 	}
 	if o.Impact == nil {
 		o.Impact = func(context.Context, keepwatch.Incident) keepwatch.Impact { return keepwatch.Impact{} }
+	}
+	if o.Turn == nil {
+		o.Turn = func(string) func() { return func() {} }
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64
@@ -314,6 +322,9 @@ func (p *Pipeline) settle(ctx context.Context, d keepwatch.Delivery) bool {
 			if d.Status == keepwatch.DeliveryPending {
 				p.nudge(d.NextAttemptAt)
 			}
+			return true
+		}
+		if overtaken(d, err) {
 			return true
 		}
 		if pause > 2*time.Second || p.stopped() {

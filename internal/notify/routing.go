@@ -34,6 +34,9 @@ func (p *Pipeline) route(ctx context.Context, n keepwatch.Notice, now time.Time)
 	if n.Letter != nil {
 		return p.routeLetter(ctx, n, now)
 	}
+	if n.Canary != nil {
+		return p.routeCanary(ctx, n, now)
+	}
 	earlier, err := p.opts.Outbox.Deliveries(ctx, n.Incident.ID)
 	if err != nil {
 		return err

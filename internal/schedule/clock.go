@@ -46,3 +46,10 @@ func (c *clock) now() time.Time {
 	}
 	return wall.Add(c.held).UTC()
 }
+
+// setBack is how far the wall clock was set back and has not caught up since.
+func (c *clock) setBack() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held
+}

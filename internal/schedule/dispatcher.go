@@ -118,8 +118,10 @@ type Dispatcher struct {
 	inFlight atomic.Int64  // slots taken on and not recorded
 	room     chan struct{} // poked when there may be room again
 
-	mu     sync.Mutex
-	status Status
+	mu       sync.Mutex
+	status   Status
+	keeping  map[int64]time.Time // when each call of keep that goes on began
+	keepings int64
 }
 
 // Status is how the dispatcher stands, for /readyz and doctor.
@@ -133,13 +135,19 @@ type Status struct {
 	Running    int
 	Waiting    int  // for a place among their tenant's runs
 	CatchingUp bool // after a standstill, at a measured pace
+	// UnrecordedSince is when the oldest results were found that the store has not taken
+	// yet; zero when it has them all.
+	UnrecordedSince time.Time
+	// SetBack is how far the wall clock runs behind the dispatcher's, because somebody
+	// set it back.
+	SetBack time.Duration
 }
 
 // New makes a dispatcher that does nothing yet.
 func New(o Options) *Dispatcher {
 	o = o.withDefaults()
 	d := &Dispatcher{
-		opts: o, log: o.Logger.With("component", "schedule"), clock: newClock(nil),
+		opts: o, log: o.Logger.With("component", "schedule"), clock: newClock(nil), keeping: map[int64]time.Time{},
 		stopping: make(chan struct{}), looped: make(chan struct{}), stopped: make(chan struct{}), room: make(chan struct{}, 1),
 	}
 	d.runs, d.breakRuns = context.WithCancel(context.Background())
@@ -163,7 +171,13 @@ func (d *Dispatcher) Now() time.Time { return d.clock.now() }
 func (d *Dispatcher) Status() Status {
 	d.mu.Lock()
 	s := d.status
+	for _, began := range d.keeping {
+		if s.UnrecordedSince.IsZero() || began.Before(s.UnrecordedSince) {
+			s.UnrecordedSince = began
+		}
+	}
 	d.mu.Unlock()
+	s.SetBack = d.clock.setBack()
 	s.InFlight = int(d.inFlight.Load())
 	s.Running, s.Waiting = d.lanes.count()
 	return s

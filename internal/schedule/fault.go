@@ -58,9 +58,13 @@ func fault(s keepwatch.Slot, at time.Time, place keepwatch.Place) keepwatch.Obse
 	if s.Reason == keepwatch.ReasonDemand {
 		key = keepwatch.DemandKey(s.Check.ID, s.At)
 	}
+	source := keepwatch.SourceTest
+	if s.Check.Kind == keepwatch.CheckCanary {
+		source = keepwatch.SourceMonitor // it is about nobody's tenant
+	}
 	return keepwatch.Observation{
 		Key: key, Series: keepwatch.SeriesOf(s.Check.ID, ""), Check: s.Check.ID, Credential: s.Check.Credential, Tenant: s.Check.Tenant,
-		Place: place, Source: keepwatch.SourceTest, Reason: s.Reason, Slot: s.At, At: at, Gap: s.Gap, ChangedAt: s.Check.ChangedAt,
+		Place: place, Source: source, Reason: s.Reason, Slot: s.At, At: at, Gap: s.Gap, ChangedAt: s.Check.ChangedAt,
 		Outcome: keepwatch.MonitorFault, Connectivity: keepwatch.ConnectivityUnproven,
 	}
 }

@@ -179,6 +179,7 @@ func (d *Dispatcher) keep(found []keepwatch.Observation) error {
 	if len(found) == 0 {
 		return nil
 	}
+	defer d.noteKeeping()()
 	err := d.try(found)
 	for failures := 1; err != nil && !errors.Is(err, keepwatch.ErrInvalid); failures++ {
 		again := backoff(failures)
@@ -201,6 +202,21 @@ func (d *Dispatcher) keep(found []keepwatch.Observation) error {
 		d.log.Error("a result was refused and is lost", "check", found[0].Check, "key", found[0].Key, "error", err)
 	}
 	return err
+}
+
+// noteKeeping remembers that results wait for the store, until the function that it
+// returns is called. The times keep their monotonic reading: they are about a wait.
+func (d *Dispatcher) noteKeeping() (kept func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.keepings++
+	id := d.keepings
+	d.keeping[id] = time.Now()
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.keeping, id)
+	}
 }
 
 func (d *Dispatcher) try(found []keepwatch.Observation) error {

@@ -254,6 +254,7 @@ func (a *application) record(ctx context.Context, t *tx) error {
 		a.inserted = fresh
 		return err
 	}
+	canaries, fresh := partCanaries(fresh)
 	args := make([]any, 0, len(fresh)*hotWidth)
 	for i := range fresh {
 		o := &fresh[i]
@@ -264,7 +265,9 @@ func (a *application) record(ctx context.Context, t *tx) error {
 	if a.inserted, err = a.insertHot(ctx, t, fresh, args); err != nil {
 		return err
 	}
-	return a.keepFailures(ctx, t)
+	err = a.keepFailures(ctx, t)
+	a.inserted = append(a.inserted, canaries...) // of which no history is kept
+	return err
 }
 
 // insertHot returns the observations that the database really took.

@@ -70,6 +70,7 @@ func (db *DB) SyncChecks(ctx context.Context, now time.Time, desired []keepwatch
 			return err
 		}
 		write, remove := compareChecks(present, desired, now)
+		remove = slices.DeleteFunc(remove, func(c keepwatch.Check) bool { return db.elsewhere(c, now) })
 		if err := db.removeChecks(ctx, t, remove); err != nil {
 			return err
 		}
@@ -264,7 +265,7 @@ func (db *DB) wasClaimed(ctx context.Context, s keepwatch.Slot) (yes bool) {
 
 func (db *DB) takeDue(ctx context.Context, t *tx, now time.Time, limit int, next func(keepwatch.Check, time.Time) time.Time) ([]keepwatch.Slot, error) {
 	var slots []keepwatch.Slot
-	rows, err := t.query(ctx, "SELECT "+checkColumns+" FROM checks WHERE due_at <= $1 ORDER BY due_at, phase, id LIMIT $2"+db.skipLocked, millis(now), limit)
+	rows, err := t.query(ctx, "SELECT "+checkColumns+" FROM checks WHERE due_at <= $1 AND "+oursOf("id", "$2")+" ORDER BY due_at, phase, id LIMIT $3"+db.skipLocked, millis(now), db.canary(), limit)
 	err = each(rows, err, func(r *sql.Rows) error {
 		c, err := scanCheck(r)
 		slots = append(slots, slotOf(c, now, next))
@@ -326,15 +327,16 @@ func groupsOf(slots []keepwatch.Slot, now time.Time) []keepwatch.Group {
 	return groups
 }
 
-// NextDue is when the next check is due; false when there is none.
+// NextDue is when the next check is due that this node may claim; false when there is
+// none.
 func (db *DB) NextDue(ctx context.Context) (time.Time, bool, error) {
-	return db.earliest(ctx, "next due", "SELECT min(due_at) FROM checks")
+	return db.earliest(ctx, "next due", "SELECT min(due_at) FROM (SELECT due_at FROM checks WHERE "+oursOf("id", "$1")+" ORDER BY due_at LIMIT 1) AS first", db.canary())
 }
 
 // earliest runs a query for one time that may be missing.
-func (db *DB) earliest(ctx context.Context, what, text string) (time.Time, bool, error) {
+func (db *DB) earliest(ctx context.Context, what, text string, args ...any) (time.Time, bool, error) {
 	var at sql.NullInt64
-	if err := db.reads.QueryRowContext(ctx, text).Scan(&at); err != nil {
+	if err := db.reads.QueryRowContext(ctx, text, args...).Scan(&at); err != nil {
 		return time.Time{}, false, fail(what, err)
 	}
 	return instant(at.Int64), at.Valid, nil
@@ -349,7 +351,7 @@ func (db *DB) Unfinished(ctx context.Context, now time.Time) ([]keepwatch.Slot, 
 	err := db.read(ctx, "unfinished slots", func(q querier) error {
 		// The result is in hot under the slot's key, or folded away from there.
 		rows, err := q.query(ctx, "SELECT "+checkColumns+", claimed_slot, claimed_reason FROM checks c"+
-			" WHERE claimed_slot > 0 AND claimed_slot <= $1"+
+			" WHERE claimed_slot > 0 AND claimed_slot <= $1 AND kind <> '"+string(keepwatch.CheckCanary)+"'"+
 			" AND NOT EXISTS (SELECT 1 FROM hot h WHERE h.slot = c.claimed_slot AND h.key = c.id || '@' || c.claimed_slot)"+
 			" AND NOT EXISTS (SELECT 1 FROM results r WHERE r.series = c.id AND r.slot = c.claimed_slot AND r.key = c.id || '@' || c.claimed_slot)"+
 			" ORDER BY claimed_slot, phase, id", millis(now))

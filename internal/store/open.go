@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,9 @@ import (
 // Options of Open. The zero value is what the product runs with.
 type Options struct {
 	Logger *slog.Logger
+	// Node tells this process from the others on the same database; "" is DefaultNode.
+	// The canary of a node passes through no other.
+	Node string
 
 	// Synchronous overrides SQLite's synchronous=FULL. Tests only: with NORMAL a
 	// power cut loses acknowledged commits, with OFF it corrupts the file.
@@ -36,11 +40,12 @@ type DB struct {
 	options Options
 	url     string
 
-	writes  *sql.DB // SQLite: one connection; PostgreSQL: the pool
-	reads   *reads  // SQLite: a pool that cannot write; PostgreSQL: the same pool
-	writer  *writer // SQLite only
-	file    *file   // SQLite only
-	mirror  *mirror // SQLite only
+	writes  *sql.DB     // SQLite: one connection; PostgreSQL: the pool
+	reads   *reads      // SQLite: a pool that cannot write; PostgreSQL: the same pool
+	writer  *writer     // SQLite only
+	file    *file       // SQLite only
+	opened  os.FileInfo // SQLite only: the file as it was opened
+	mirror  *mirror     // SQLite only
 	due     chan struct{}
 	outbox  chan struct{}
 	ring    ring
@@ -59,6 +64,9 @@ type DB struct {
 func Open(ctx context.Context, url string, options Options) (*DB, error) {
 	if options.Logger == nil {
 		options.Logger = slog.New(slog.DiscardHandler)
+	}
+	if options.Node == "" {
+		options.Node = DefaultNode
 	}
 	db := &DB{
 		options: options, url: url, log: options.Logger,

@@ -23,6 +23,10 @@ func (n *noticeRow) dest() []any { return []any{&n.ID, &n.Seq, &n.Kind, &n.at, &
 
 func (n *noticeRow) notice() (keepwatch.Notice, error) {
 	n.At = instant(n.at)
+	if n.Kind == keepwatch.ProofOfLife {
+		err := json.Unmarshal(n.doc, &n.Canary)
+		return n.Notice, err
+	}
 	if len(n.letter) > 0 {
 		err := json.Unmarshal(n.letter, &n.Letter)
 		return n.Notice, err
@@ -34,7 +38,7 @@ func (n *noticeRow) notice() (keepwatch.Notice, error) {
 // Unrouted lists notices that nobody has decided about yet, oldest first.
 func (db *DB) Unrouted(ctx context.Context, limit int) ([]keepwatch.Notice, error) {
 	var list []keepwatch.Notice
-	rows, err := db.reads.QueryContext(ctx, "SELECT "+noticeColumns+" FROM notices n WHERE n.routed_at = 0 ORDER BY n.at, n.incident, n.seq LIMIT $1", limit)
+	rows, err := db.reads.QueryContext(ctx, "SELECT "+noticeColumns+" FROM notices n WHERE n.routed_at = 0 AND "+oursOf("n.incident", "$1")+" ORDER BY n.at, n.incident, n.seq LIMIT $2", db.canary(), limit)
 	err = each(rows, err, func(r *sql.Rows) error {
 		var row noticeRow
 		if err := r.Scan(row.dest()...); err != nil {
@@ -130,7 +134,7 @@ func (db *DB) ClaimDeliveries(ctx context.Context, now time.Time, lease time.Dur
 	err := db.write(ctx, "claim deliveries", func(ctx context.Context, t *tx) error {
 		list = list[:0]
 		var ids []string
-		rows, err := t.query(ctx, "SELECT id FROM deliveries WHERE status = 'pending' AND next_attempt_at <= $1 ORDER BY next_attempt_at, id LIMIT $2"+db.skipLocked, millis(now), limit)
+		rows, err := t.query(ctx, "SELECT id FROM deliveries WHERE status = 'pending' AND next_attempt_at <= $1 AND "+oursOf("incident", "$2")+" ORDER BY next_attempt_at, id LIMIT $3"+db.skipLocked, millis(now), db.canary(), limit)
 		err = each(rows, err, func(r *sql.Rows) error {
 			var id string
 			err := r.Scan(&id)
@@ -190,7 +194,7 @@ func (db *DB) Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) e
 		if !found {
 			return fmt.Errorf("delivery %.80q: %w", d.ID, keepwatch.ErrNotFound)
 		}
-		if changed == 0 || incident == "" {
+		if changed == 0 || incident == "" || keepwatch.CheckID(incident).OfCanary() {
 			return nil
 		}
 		return db.notified(ctx, t, incident, normal(sent))
@@ -215,15 +219,17 @@ func (db *DB) notified(ctx context.Context, t *tx, id keepwatch.IncidentID, at t
 	return err
 }
 
-// NextDelivery is when the next delivery wants an attempt.
+// NextDelivery is when the next delivery wants an attempt of this node.
 func (db *DB) NextDelivery(ctx context.Context) (time.Time, bool, error) {
-	return db.earliest(ctx, "next delivery", "SELECT min(next_attempt_at) FROM deliveries WHERE status = 'pending'")
+	return db.earliest(ctx, "next delivery", "SELECT min(next_attempt_at) FROM (SELECT next_attempt_at FROM deliveries WHERE status = 'pending' AND "+oursOf("incident", "$1")+
+		" ORDER BY next_attempt_at LIMIT 1) AS first", db.canary())
 }
 
 // OldestUndelivered is since when the oldest message waits, routed or not.
 func (db *DB) OldestUndelivered(ctx context.Context) (time.Time, bool, error) {
 	return db.earliest(ctx, "oldest undelivered", "SELECT min(at) FROM ("+
-		"SELECT min(created_at) AS at FROM deliveries WHERE status = 'pending' UNION ALL SELECT min(at) FROM notices WHERE routed_at = 0) AS waiting")
+		"SELECT min(created_at) AS at FROM deliveries WHERE status = 'pending' AND "+noCanary("incident")+
+		" UNION ALL SELECT min(at) FROM notices WHERE routed_at = 0 AND "+noCanary("incident")+") AS waiting")
 }
 
 // Deliveries lists an incident's deliveries, oldest first.

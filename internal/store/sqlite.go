@@ -58,7 +58,11 @@ func (db *DB) openSQLite(ctx context.Context) (err error) {
 	db.reads.SetMaxOpenConns(readers)
 	db.reads.SetMaxIdleConns(readers)
 	db.shed.reserve = db.file.reservePath()
-	return db.shed.prepare()
+	if err := db.shed.prepare(); err != nil {
+		return err
+	}
+	db.opened, err = os.Stat(path)
+	return err
 }
 
 // sqlitePath takes the path out of sqlite:PATH, also as sqlite:///abs/path.

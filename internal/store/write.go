@@ -184,6 +184,9 @@ func (db *DB) writeTransition(ctx context.Context, t *tx, tr *keepwatch.Transiti
 }
 
 func (db *DB) writeNotice(ctx context.Context, t *tx, n *keepwatch.Notice) error {
+	if n.Canary != nil {
+		return db.writeCanary(ctx, t, n)
+	}
 	doc, err := marshal(&n.Incident)
 	if err != nil {
 		return err
