@@ -42,7 +42,9 @@ func newDoor(t *testing.T) *door {
 	}
 	d := &door{t: t}
 	a, err := New(t.Context(), Options{
-		Load:      func() (*config.Config, error) { return config.Load(path, func(string) (string, bool) { return "", false }) },
+		Load: func() (*config.Config, error) {
+			return config.Load(path, func(string) (string, bool) { return "", false })
+		},
 		LookupEnv: func(string) (string, bool) { return "", false }, Version: "test", Logger: slog.New(slog.DiscardHandler),
 		Announce: func(line string) { d.password = regexp.MustCompile(`password (\S+)`).FindStringSubmatch(line)[1] },
 	})
