@@ -125,6 +125,9 @@ func (m *memory) Take(_ context.Context, id keepwatch.IncidentID, seq int, now t
 	if b.Taken >= seq {
 		return *b, nil
 	}
+	if b.Kind == keepwatch.BundleGroup && b.Wait > 0 {
+		m.leaveOut(b, seq)
+	}
 	joined, open := 0, 0
 	for _, d := range m.rows {
 		if d.Bundle != id || d.Status != keepwatch.DeliveryGathered {
@@ -142,6 +145,22 @@ func (m *memory) Take(_ context.Context, id keepwatch.IncidentID, seq int, now t
 		b.ClosedAt = now
 	}
 	return *b, nil
+}
+
+func (m *memory) leaveOut(b *keepwatch.BundleState, seq int) {
+	told := map[keepwatch.IncidentID]bool{}
+	for _, d := range m.rows {
+		if d.Bundle == b.ID && d.BundleSeq < seq && d.Status == keepwatch.DeliveryGathered {
+			told[d.Notice.Incident.ID] = true
+		}
+	}
+	for id, d := range m.rows {
+		inc := d.Notice.Incident.ID
+		if d.Bundle == b.ID && d.BundleSeq == seq && d.Status == keepwatch.DeliveryGathered && !told[inc] && m.incidents[inc].Status == keepwatch.IncidentResolved {
+			d.Status, d.LastError = keepwatch.DeliveryCollapsed, "began and ended within "+keepwatch.FormatDuration(b.Wait)
+			m.rows[id] = d
+		}
+	}
 }
 
 func (m *memory) Members(_ context.Context, id keepwatch.IncidentID, seq, told int, brief bool, limit int) (keepwatch.Membership, error) {

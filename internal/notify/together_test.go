@@ -85,8 +85,8 @@ func TestGroup(t *testing.T) {
 			t.Errorf("%d reminders of the group that lasts in three hours: %q", reminders, titles(got))
 		}
 		for _, d := range b.box.of("b") {
-			if d.Status != keepwatch.DeliveryGathered {
-				t.Errorf("row %s is %s", d.ID, d.Status)
+			if d.Status != keepwatch.DeliveryCollapsed || d.LastError != "began and ended within 1m" {
+				t.Errorf("row %s is %s: %s", d.ID, d.Status, d.LastError)
 			}
 		}
 	})

@@ -213,6 +213,9 @@ func (db *DB) Take(ctx context.Context, id keepwatch.IncidentID, seq int, now ti
 		if s.Taken >= seq {
 			return nil
 		}
+		if err := db.leaveOut(ctx, t, &s, seq); err != nil {
+			return err
+		}
 		var joined, open int64
 		rows, err := t.query(ctx, "SELECT count(*) FROM deliveries WHERE bundle = $1 AND bundle_seq = $2 AND status = 'gathered'", string(id), seq)
 		if _, err = one(rows, err, &joined); err != nil {
@@ -234,6 +237,18 @@ func (db *DB) Take(ctx context.Context, id keepwatch.IncidentID, seq int, now ti
 		return err
 	})
 	return s, err
+}
+
+// leaveOut collapses the members of a group that came and went within its wait.
+func (db *DB) leaveOut(ctx context.Context, t *tx, s *keepwatch.BundleState, seq int) error {
+	if s.Kind != keepwatch.BundleGroup || s.Wait <= 0 {
+		return nil
+	}
+	_, err := t.exec(ctx, "UPDATE deliveries SET status = 'collapsed', last_error = $1 WHERE bundle = $2 AND bundle_seq = $3 AND status = 'gathered'"+
+		" AND incident IN (SELECT id FROM incidents WHERE status = 'resolved' AND id IN (SELECT incident FROM deliveries WHERE bundle = $2 AND bundle_seq = $3))"+
+		" AND incident NOT IN (SELECT incident FROM deliveries WHERE bundle = $2 AND bundle_seq < $3 AND status = 'gathered')",
+		"began and ended within "+keepwatch.FormatDuration(s.Wait), string(s.ID), seq)
+	return err
 }
 
 func orNotFound(err error, id keepwatch.IncidentID) error {
