@@ -129,13 +129,17 @@ type Pace struct {
 	Within time.Duration
 }
 
+// burst is how many of them may be sent within half a minute: a quarter. Without it the
+// begin of a flood would use up all that may be sent.
+func (p Pace) burst() int { return max(1, p.Count/4) }
+
 // DefaultPace holds for a receiver that has none of its own.
 var DefaultPace = Pace{Count: 20, Within: 10 * time.Minute}
 
 // Inside a storm: what follows on its first message soon, to tell how large it has
 // become, and then a message each stormGap, so that three are sent within ten minutes.
 const (
-	stormSoon = 30 * time.Second
+	stormSoon = 35 * time.Second
 	stormGap  = 5 * time.Minute
 )
 

@@ -30,7 +30,14 @@ func (p *Pipeline) weather(ctx context.Context, receiver string, now time.Time) 
 	if err != nil {
 		return weather{}, false, err
 	}
-	return weather{spare: pace.Count - len(sent) - p.lane(receiver).health().Waiting}, true, nil
+	recent := 0
+	for _, at := range sent {
+		if now.Sub(at) <= stormSoon {
+			recent++
+		}
+	}
+	spare := min(pace.Count-len(sent), pace.burst()-recent)
+	return weather{spare: spare - p.lane(receiver).health().Waiting}, true, nil
 }
 
 // storms hands what is due over to storms, where more is due than may be told one by

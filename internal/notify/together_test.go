@@ -168,7 +168,7 @@ func withPace(t *testing.T, routes Routes, pace Pace, names ...string) *bench {
 
 func TestStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := withPace(t, toOps, Pace{5, 10 * time.Minute}, "ops")
+		b := withPace(t, toOps, Pace{20, 10 * time.Minute}, "ops")
 		begin := time.Now()
 		var all []*tale
 		for i := range 200 {
@@ -189,7 +189,7 @@ func TestStorm(t *testing.T) {
 		}
 		b.after(25 * time.Second)
 		b.wantCount("ops", 1)
-		b.after(10 * time.Second)
+		b.after(15 * time.Second)
 		got = b.in["ops"].messages()
 		if len(got) != 2 || !strings.Contains(got[1].Title, "201 incidents at once") || got[1].Members[0].Labels["credential"] != "crm-sync" || got[1].More != 191 || len(got[1].Members) != 10 {
 			t.Fatalf("soon after, how large it is, transactional first: %q", titles(got))
@@ -242,7 +242,7 @@ func (b *bench) wantCount(receiver string, n int) {
 // What waited while the receiver was down is one message when it is back.
 func TestStormAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := withPace(t, toOps, Pace{5, 10 * time.Minute}, "ops")
+		b := withPace(t, toOps, Pace{20, 10 * time.Minute}, "ops")
 		b.in["ops"].set(func(Message) error { return Retryable(errors.New("down")) })
 		for i := range 30 {
 			b.tell(taleOf(fmt.Sprintf("inc-%03d", i), "us-shop", time.Now()), keepwatch.Opened)
