@@ -3,7 +3,6 @@ package notify
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -65,7 +64,10 @@ func composeBundle(d keepwatch.Delivery, f Facts) Message {
 		}
 	}
 	if f.BaseURL != "" {
-		m.URL, m.Button = f.BaseURL+"/incidents?"+url.Values{"status": {"all"}, "bundle": {string(t.ID)}}.Encode(), "Open the list"
+		m.URL, m.Button = f.BaseURL+"/incidents?status=open", "Open the list"
+		if t.Kind == keepwatch.BundleDigest || over {
+			m.URL = f.BaseURL + "/incidents?status=all"
+		}
 	}
 	m.Title = "[" + bundleWord(*t, kind, over) + "] " + bundleTitle(*t)
 	m.Lines = bundleStory(*t, m)

@@ -27,6 +27,13 @@ func (l *lane) judgeBundle(ctx context.Context, d keepwatch.Delivery, now time.T
 		}
 	}
 	f := Facts{Incident: d.Notice.Incident, Thread: threadOf(siblings)}
+	if state.Kind == keepwatch.BundleStorm && state.Taken < d.Notice.Seq && isMessage(d) {
+		// Before the members are read: there may be a hundred thousand.
+		q := question{d: d, siblings: siblings, now: now}
+		if v, err := l.paced(ctx, q, verdict{act: actSend}); err != nil || v.act != actSend {
+			return none(v, err)
+		}
+	}
 	if err := l.p.together(ctx, &f, d, state, d.Notice.Seq, siblings...); err != nil {
 		return none(verdict{}, err)
 	}
@@ -68,9 +75,6 @@ func (l *lane) judgeTogether(ctx context.Context, q question, f Facts, t Target,
 	}
 	if !isMessage(q.d) || b.Taken >= q.d.Notice.Seq {
 		return v, nil
-	}
-	if b.Kind == keepwatch.BundleStorm {
-		return l.paced(ctx, q, v)
 	}
 	if b.Kind == keepwatch.BundleGroup && !told && l.receiver == b.Receiver {
 		w, limited, err := l.p.weather(ctx, l.receiver, q.now)

@@ -13,7 +13,7 @@ import (
 // there, and which message told it first. $3 is the last message that was told and $4
 // is 1 where one that came and went without being told is left out.
 const members = " FROM (SELECT incident, min(bundle_rank) AS worst, max(cause) AS cause, min(bundle_seq) AS first FROM deliveries" +
-	" WHERE bundle = $1 AND bundle_seq <= $2 AND status = 'gathered' GROUP BY incident) m JOIN incidents i ON i.id = m.incident" +
+	" WHERE bundle = $1 AND bundle <> '' AND bundle_seq <= $2 AND status = 'gathered' GROUP BY incident) m JOIN incidents i ON i.id = m.incident" +
 	" WHERE ($4 = 0 OR m.first <= $3 OR i.status = 'open')"
 
 // Members says what a message of a bundle tells: told is the last message that reached

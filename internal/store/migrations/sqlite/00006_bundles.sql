@@ -20,7 +20,7 @@ ALTER TABLE deliveries ADD COLUMN bundle     text   NOT NULL DEFAULT '';
 ALTER TABLE deliveries ADD COLUMN bundle_seq bigint NOT NULL DEFAULT 0;
 ALTER TABLE deliveries ADD COLUMN bundle_rank bigint NOT NULL DEFAULT 0;
 ALTER TABLE deliveries ADD COLUMN cause      text   NOT NULL DEFAULT '';
-CREATE INDEX deliveries_bundle ON deliveries (bundle, incident) WHERE bundle <> '';
+CREATE INDEX deliveries_bundle ON deliveries (bundle, incident, bundle_seq, bundle_rank, cause, status) WHERE bundle <> '';
 CREATE INDEX deliveries_sent ON deliveries (receiver, sent_at) WHERE status = 'sent';
 
 -- +goose Down
