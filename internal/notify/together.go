@@ -43,7 +43,16 @@ func (l *lane) judgeBundle(ctx context.Context, d keepwatch.Delivery, now time.T
 		return v, f, Target{Receiver: l.receiver}, nil
 	}
 	t := l.manners(f)
-	v, err = l.judgeTogether(ctx, q, f, t, v)
+	send := v
+	v, err = l.judgeTogether(ctx, q, f, t, send)
+	if err != nil || v.act != actCollapse || !isMessage(d) || state.Taken >= d.Notice.Seq || l.receiver != state.Receiver {
+		return v, f, t, err
+	}
+	// Nobody may join a message that is not sent. Who did so until now has it sent.
+	if err := l.take(ctx, d, &f, now); err != nil {
+		return none(verdict{}, err)
+	}
+	v, err = l.judgeTogether(ctx, q, f, t, send)
 	return v, f, t, err
 }
 
