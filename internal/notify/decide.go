@@ -21,8 +21,8 @@ const (
 type verdict struct {
 	act    action
 	reason string
-	until  time.Time // actDefer
-	held   held      // actHold
+	until  time.Time        // actDefer
+	held   held             // actHold
 	into   keepwatch.Bundle // actGather
 	// untold: nothing of the incident has reached the receiver.
 	untold bool

@@ -113,7 +113,7 @@ type Pipeline struct {
 const (
 	batch      = 100
 	routeBatch = 500
-	laneLimit = 256
+	laneLimit  = 256
 	// minPause keeps a row that is due but claimed elsewhere from spinning the loop.
 	minPause = 250 * time.Millisecond
 )

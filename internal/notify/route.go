@@ -55,7 +55,7 @@ type Target struct {
 	// OnlyIn are the hours that its messages wait for; nil for none.
 	OnlyIn *calendar.Calendar
 	// After is when it is told if nobody has acknowledged by then; 0: at once.
-	After time.Duration
+	After   time.Duration
 	GroupBy []string
 	Digest  *Hour
 	// Outside: it is told in the place of others, outside their hours.

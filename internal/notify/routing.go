@@ -136,7 +136,7 @@ func (p *Pipeline) planRow(ctx context.Context, of *plan, t Target, earlier []ke
 				return row, err
 			}
 			if b.ClosedAt.IsZero() {
-				row.into, row.due, alone = &b.Bundle, n.At.Add(b.Wait), false
+				row.into, row.due = &b.Bundle, n.At.Add(b.Wait)
 				return row, nil
 			}
 		}
