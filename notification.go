@@ -15,6 +15,7 @@ type Notice struct {
 	At       time.Time
 	Letter   *Letter // a message that is about no incident; Kind is Posted then
 	Canary   *Canary // Keepwatch's proof of itself; Kind is ProofOfLife then
+	Bundle   *Bundle // it tells of several incidents; Incident is the bundle's own then
 }
 
 // Posted is the kind of a notice that carries a letter. No incident has such a
@@ -84,6 +85,9 @@ const (
 	DeliverySent      DeliveryStatus = "sent"
 	DeliveryCollapsed DeliveryStatus = "collapsed" // said together with a later message
 	DeliveryDead      DeliveryStatus = "dead"      // the receiver refused it for good
+	// DeliveryGathered waits for the message of its bundle. It is sent, collapsed or dead
+	// as soon as that message is.
+	DeliveryGathered DeliveryStatus = "gathered"
 )
 
 // Delivery is one notice on its way to one receiver. Its id is the key the
@@ -99,6 +103,12 @@ type Delivery struct {
 	Receipt       string // what the receiver answered
 	CreatedAt     time.Time
 	SentAt        time.Time
+
+	// Bundle and BundleSeq name the message that tells it together with others; "" and 0
+	// for a message of its own.
+	Bundle    IncidentID
+	BundleSeq int
+	Rank      int // among the members of a bundle, the worst first
 }
 
 // DeliveryIDOf derives the id from notice and receiver.

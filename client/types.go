@@ -252,7 +252,7 @@ type Delivery struct {
 	ID            string     `json:"id"`
 	Receiver      string     `json:"receiver"`
 	About         string     `json:"about" doc:"the transition that it tells of"`
-	Status        string     `json:"status" enum:"pending,sent,collapsed,dead"`
+	Status        string     `json:"status" enum:"pending,gathered,sent,collapsed,dead"`
 	Attempts      int        `json:"attempts"`
 	CreatedAt     *time.Time `json:"created_at"`
 	SentAt        *time.Time `json:"sent_at"`

@@ -42,7 +42,7 @@ func (a *App) setup(cfg *config.Config) (notify.Setup, error) {
 		if err != nil {
 			return notify.Setup{}, fmt.Errorf("receiver %q: %w", r.Name, err)
 		}
-		s.Receivers = append(s.Receivers, notify.Receiver{Name: r.Name, Channel: r.Channel, Sender: sender, Fallback: r.Fallback})
+		s.Receivers = append(s.Receivers, notify.Receiver{Name: r.Name, Channel: r.Channel, Sender: sender, Fallback: r.Fallback, Pace: r.Pace})
 	}
 	return s, nil
 }

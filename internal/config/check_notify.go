@@ -58,8 +58,27 @@ func (m *merger) routes(c *Config) {
 		} else if d.v.otherwise.at.set() {
 			d.v.otherwise.at.fault("only_in beside it", "otherwise has no meaning without the hours of only_in")
 		}
+		seen := names{}
+		for _, fact := range d.v.groupBy.v {
+			seen.first(fact.v, fact.at, "fact")
+		}
+		if d.v.digest.at.set() {
+			m.digestAlone(d.v)
+		}
 		m.matchExists(c, d.v.match.v)
 		c.Routes = append(c.Routes, d.v.route(c))
+	}
+}
+
+// digestAlone refuses what has no meaning beside the hour of a digest.
+func (m *merger) digestAlone(r routeDraft) {
+	switch {
+	case r.wait > 0:
+		r.digest.at.fault("digest without wait", "a digest waits for its hour; wait has no meaning beside it")
+	case r.repeatEvery > 0:
+		r.digest.at.fault("digest without repeat_every", "a digest is told once; repeat_every has no meaning beside it")
+	case len(r.escalate) > 0:
+		r.digest.at.fault("digest without escalate", "nobody is waited for in a digest; escalate has no meaning beside it")
 	}
 }
 

@@ -195,9 +195,9 @@ func TestKinds(t *testing.T) {
 func TestReceivers(t *testing.T) {
 	c := mustLoad(t, good("kinds.yaml"))
 	want := []Receiver{
-		{Name: "mail", Channel: "email", Config: email.Config{SMTP: "mail.example.com:465", From: "Keepwatch <keepwatch@example.com>", To: []string{"a@example.com", "b@example.com"}, TLS: email.TLS, Username: "keepwatch", Password: "env:CRM"}},
-		{Name: "relay", Channel: "email", Config: email.Config{SMTP: "localhost:25", From: "keepwatch@example.com", To: []string{"ops@example.com"}, TLS: email.None}},
-		{Name: "hook", Channel: "webhook", Config: webhook.Config{URL: "https://example.com/hook"}},
+		{Name: "mail", Channel: "email", Config: email.Config{SMTP: "mail.example.com:465", From: "Keepwatch <keepwatch@example.com>", To: []string{"a@example.com", "b@example.com"}, TLS: email.TLS, Username: "keepwatch", Password: "env:CRM"}, Pace: notify.DefaultPace},
+		{Name: "relay", Channel: "email", Config: email.Config{SMTP: "localhost:25", From: "keepwatch@example.com", To: []string{"ops@example.com"}, TLS: email.None}, Pace: notify.DefaultPace},
+		{Name: "hook", Channel: "webhook", Config: webhook.Config{URL: "https://example.com/hook"}, Pace: notify.Pace{Count: 3, Within: 5 * time.Minute}},
 		{Name: "hidden", Channel: "webhook", Config: webhook.Config{URL: "env:HOOK_URL", Secret: "env:HOOK_KEY"}},
 	}
 	if diff := cmp.Diff(want, c.Receivers); diff != "" {
@@ -209,6 +209,9 @@ func TestReceivers(t *testing.T) {
 	}
 	if diff := cmp.Diff(match, c.Routes[0].Match); diff != "" {
 		t.Errorf("match (-want +got):\n%s", diff)
+	}
+	if r := c.Routes[1]; !slices.Equal(r.GroupBy, []string{"tenant", "owner"}) || r.Digest == nil || r.Digest.String() != "monday 08:30 America/New_York" {
+		t.Errorf("route %+v with digest %v", r, r.Digest)
 	}
 }
 

@@ -26,6 +26,8 @@ type Receiver struct {
 	Config  notify.Config
 	// Fallback is the receiver that is told in its place when it cannot be.
 	Fallback string
+	// Pace is how many messages it is sent one by one before they become a storm.
+	Pace notify.Pace
 }
 
 // receiverDraft is a receiver as it was read.
@@ -34,6 +36,7 @@ type receiverDraft struct {
 	channel  string
 	config   notify.Config
 	fallback at[string]
+	pace     *notify.Pace
 }
 
 // channels has a row for each channel. A new one is a row here.
@@ -71,11 +74,16 @@ func receiverKind() kind[receiverDraft] {
 	return object(append([]field[receiverDraft]{
 		key("name", "short name, for routes and metrics", located(identifier[string]("a name")), func(r *receiverDraft) *at[string] { return &r.name }).must(),
 		key("fallback", "receiver that is told in its place what it refuses, or what cannot reach it for five minutes", located(identifier[string]("the name of a receiver")), func(r *receiverDraft) *at[string] { return &r.fallback }),
+		key("at_most", "how many messages it is sent one by one, like 20 in 10m (the default); what is more becomes one message. unlimited takes the limit away", paceKind(), func(r *receiverDraft) **notify.Pace { return &r.pace }),
 	}, channels()...)...)
 }
 
 func (d receiverDraft) receiver() Receiver {
-	return Receiver{Name: d.name.v, Channel: d.channel, Config: d.config, Fallback: d.fallback.v}
+	pace := notify.DefaultPace
+	if d.pace != nil {
+		pace = *d.pace
+	}
+	return Receiver{Name: d.name.v, Channel: d.channel, Config: d.config, Fallback: d.fallback.v, Pace: pace}
 }
 
 func slackKind() kind[slack.Config] {

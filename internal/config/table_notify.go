@@ -21,6 +21,8 @@ type routeDraft struct {
 	escalate    []at[escalationDraft]
 	wait        time.Duration
 	repeatEvery time.Duration
+	groupBy     at[[]at[string]]
+	digest      at[*notify.Hour]
 	further     bool
 }
 
@@ -44,6 +46,8 @@ func routeKind() kind[routeDraft] {
 		key("only_in", "name of the calendar in whose hours they are told; outside them the message waits, but for transactional credentials that fail", located(identifier[string]("the name of a calendar")), func(r *routeDraft) *at[string] { return &r.onlyIn }),
 		key("otherwise", "names of receivers that are told outside these hours, at once and in their place", receivers, func(r *routeDraft) *at[[]at[string]] { return &r.otherwise }),
 		key("escalate", "who else is told when nobody has acknowledged by then", list(located(escalation), 10), func(r *routeDraft) *[]at[escalationDraft] { return &r.escalate }),
+		key("group_by", "facts by which incidents become one message", located(oneOrMany(located(choice("a fact", notify.GroupFacts...)))), func(r *routeDraft) *at[[]at[string]] { return &r.groupBy }),
+		key("digest", "when what was gathered is told, once: daily 08:00, or monday 08:00; in the time zone of only_in, else UTC. What is transactional and fails does not wait", located(hourKind()), func(r *routeDraft) *at[*notify.Hour] { return &r.digest }),
 		key("continue", "look at the routes below, too", boolean(), func(r *routeDraft) *bool { return &r.further }),
 	)
 }
@@ -86,6 +90,14 @@ func (d routeDraft) route(c *Config) notify.Route {
 	r := notify.Route{
 		Name: d.name.v, Match: d.match.v.match(), To: plain(d.to), Wait: d.wait, RepeatEvery: d.repeatEvery,
 		OnlyIn: c.Calendars[d.onlyIn.v], Otherwise: plain(d.otherwise), Continue: d.further,
+		GroupBy: plain(d.groupBy),
+	}
+	if d.digest.v != nil {
+		hour := *d.digest.v
+		if r.OnlyIn != nil {
+			hour.Zone = r.OnlyIn.Location()
+		}
+		r.Digest = &hour
 	}
 	for _, e := range d.escalate {
 		r.Escalate = append(r.Escalate, notify.Escalation{After: e.v.after, To: plain(e.v.to)})

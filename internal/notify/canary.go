@@ -23,11 +23,11 @@ type Heart interface {
 // routeCanary addresses a canary. No route of the file names it, and nobody else hears
 // of it.
 func (p *Pipeline) routeCanary(ctx context.Context, n keepwatch.Notice, now time.Time) error {
-	var rows []keepwatch.Delivery
+	routing := keepwatch.Routing{Notice: n.ID}
 	if p.setup.Load().Heart != nil {
-		rows = rowsOf(n, []Target{{Receiver: WatchdogReceiver}}, now)
+		routing.Deliveries = []keepwatch.Delivery{rowOf(n, Target{Receiver: WatchdogReceiver}, now)}
 	}
-	err := p.opts.Outbox.Route(ctx, n.ID, rows, now)
+	err := p.opts.Outbox.RouteAll(ctx, []keepwatch.Routing{routing}, now)
 	if errors.Is(err, keepwatch.ErrNotFound) {
 		return nil // the next one has taken its place
 	}

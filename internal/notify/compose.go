@@ -19,6 +19,9 @@ func Compose(d keepwatch.Delivery, f Facts) Message {
 	if d.Notice.Letter != nil {
 		return composeLetter(d, f, "")
 	}
+	if f.Together != nil {
+		return composeBundle(d, f)
+	}
 	kind := kindOf(d)
 	if f.Untold && (kind == keepwatch.Changed || kind == keepwatch.Warning) {
 		kind = keepwatch.Opened // what changed was never told: to this receiver it begins now

@@ -35,6 +35,34 @@ func (m *mortal) Route(ctx context.Context, n keepwatch.NoticeID, ds []keepwatch
 	return m.memory.Route(ctx, n, ds, now)
 }
 
+func (m *mortal) RouteAll(ctx context.Context, list []keepwatch.Routing, now time.Time) error {
+	if m.dead.Load() {
+		return errBroken
+	}
+	return m.memory.RouteAll(ctx, list, now)
+}
+
+func (m *mortal) Gather(ctx context.Context, list []keepwatch.Gathering, now time.Time) error {
+	if m.dead.Load() {
+		return errBroken
+	}
+	return m.memory.Gather(ctx, list, now)
+}
+
+func (m *mortal) Take(ctx context.Context, id keepwatch.IncidentID, seq int, now time.Time) (keepwatch.BundleState, error) {
+	if m.dead.Load() {
+		return keepwatch.BundleState{}, errBroken
+	}
+	return m.memory.Take(ctx, id, seq, now)
+}
+
+func (m *mortal) Release(ctx context.Context, member, later keepwatch.Delivery, reason string, now time.Time) error {
+	if m.dead.Load() {
+		return errBroken
+	}
+	return m.memory.Release(ctx, member, later, reason, now)
+}
+
 func (m *mortal) Remind(ctx context.Context, d keepwatch.Delivery, now time.Time) error {
 	if m.dead.Load() {
 		return errBroken

@@ -15,13 +15,15 @@ const (
 	actCollapse action = "collapse" // said together with another one, or not needed any more
 	actDrop     action = "drop"     // somebody else has settled it meanwhile
 	actHold     action = "hold"     // it must not be told yet
+	actGather   action = "gather"   // it is told together with others
 )
 
 type verdict struct {
 	act    action
 	reason string
-	until  time.Time // actDefer
-	held   held      // actHold
+	until  time.Time        // actDefer
+	held   held             // actHold
+	into   keepwatch.Bundle // actGather
 	// untold: nothing of the incident has reached the receiver.
 	untold bool
 	// also are other deliveries that collapse for the same reason.
@@ -157,7 +159,7 @@ func (q question) cameAndWent(told bool) (verdict, bool) {
 		if s.Notice.Seq >= q.d.Notice.Seq {
 			continue
 		}
-		if s.Attempts > 0 || s.Status == keepwatch.DeliveryDead {
+		if s.Attempts > 0 || s.Status == keepwatch.DeliveryDead || s.Bundle != "" {
 			return verdict{}, false
 		}
 		if s.Notice.Kind == keepwatch.Opened && q.d.CreatedAt.Before(firstDue(s, q.wait)) {

@@ -78,6 +78,21 @@ func explainTarget(s Setup, mutes []Mute, f Facts, t Target, at time.Time) Told 
 	case t.Outside:
 		why = append(why, fmt.Sprintf("outside the hours %s, in the place of %s", s.Routes[t.Route].OnlyIn.Name(), strings.Join(s.Routes[t.Route].To, ", ")))
 	}
+	if len(t.GroupBy) > 0 {
+		b, _ := t.bundle("", f, at)
+		why = append(why, "told in one message with those of the same "+strings.Join(t.GroupBy, ", ")+inParentheses(alike(b, t.GroupBy)))
+	}
+	if p := s.pace(t.Receiver); p.Count > 0 {
+		why = append(why, fmt.Sprintf("more than %d messages in %s become one", p.Count, keepwatch.FormatDuration(p.Within)))
+	}
+	if t.Digest != nil && t.After == 0 {
+		if h, ok := hold(Target{}, mutes, f, at); ok { // it joins the digest when it may be told
+			due = h.until
+			why = append(why, h.why)
+		}
+		due = t.Digest.Next(due)
+		why = append(why, "gathered for the digest "+t.Digest.String())
+	}
 	if t.Wait > 0 && t.After == 0 {
 		why = append(why, "waits "+keepwatch.FormatDuration(t.Wait))
 	}
@@ -91,6 +106,16 @@ func explainTarget(s Setup, mutes []Mute, f Facts, t Target, at time.Time) Told 
 	}
 	out.At, out.Why = due, strings.Join(why, "; ")
 	return out
+}
+
+func alike(b keepwatch.Bundle, facts []string) string {
+	var values []string
+	for _, name := range facts {
+		if v := b.Labels[name]; v != "" {
+			values = append(values, v)
+		}
+	}
+	return strings.Join(values, ", ")
 }
 
 // maxHolds bounds how many quiet times in a row an explanation follows.

@@ -72,6 +72,9 @@ func (c chance) routes(t *testing.T, receivers []string) Routes {
 				r.Otherwise = c.some(receivers, 2)
 			}
 		}
+		if c.IntN(3) == 0 {
+			r.GroupBy = c.some(GroupFacts, 3)
+		}
 		for range c.IntN(3) {
 			r.Escalate = append(r.Escalate, Escalation{After: time.Duration(1+c.IntN(36000)) * time.Second, To: c.some(receivers, 2)})
 		}
@@ -140,7 +143,7 @@ func TestExplanationsAgreeWithWhatIsSent(t *testing.T) {
 			setup := Setup{Routes: c.routes(t, receivers), Directory: estate()}
 			for _, r := range receivers {
 				in[r] = &inbox{}
-				setup.Receivers = append(setup.Receivers, Receiver{Name: r, Channel: "webhook", Sender: in[r]})
+				setup.Receivers = append(setup.Receivers, Receiver{Name: r, Channel: "webhook", Sender: in[r], Pace: DefaultPace})
 			}
 			mutes := c.mutes(t, at)
 			inc := c.incident(at)

@@ -20,6 +20,9 @@ type Facts struct {
 	Now         time.Time
 	// Impact is what the incident costs, as far as it is known; zero where it is not.
 	Impact keepwatch.Impact
+	// Together is set where several incidents are told in one message; Incident is that
+	// of their bundle then.
+	Together *Together
 	// Untold: nothing of this incident has reached the receiver so far.
 	Untold bool
 	// Thread is the receipt of the first message that reached it.

@@ -14,6 +14,7 @@ const (
 	ResultRateLimited = "rate_limited"
 	ResultDead        = "dead"
 	ResultCollapsed   = "collapsed"
+	ResultGathered    = "gathered" // told together with others
 	ResultNoReceiver  = "no_receiver"
 )
 

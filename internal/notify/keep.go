@@ -70,6 +70,16 @@ func (p *Pipeline) keepOne(ctx context.Context, receiver string, k Keeper) {
 		}
 		f := FactsOf(d.Notice.Incident, setup.Directory, setup.BaseURL)
 		f.Now = now
+		if d.Notice.Bundle != nil {
+			state, err := p.opts.Outbox.Bundle(ctx, d.Notice.Incident.ID)
+			if err == nil {
+				err = p.together(ctx, &f, d, state, d.Notice.Seq)
+			}
+			if err != nil {
+				p.log.Error("cannot read the members of a message", "delivery", d.ID, "error", err)
+				continue
+			}
+		}
 		open = append(open, Compose(d, f))
 	}
 	if len(open) == 0 {

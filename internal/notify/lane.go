@@ -147,9 +147,18 @@ func (l *lane) serve(ctx context.Context, j job) {
 		l.collapse(j.d, v, now)
 	case actHold:
 		l.hold(ctx, j.d, v, now)
+	case actGather:
+		l.gather(ctx, j.d, facts, v, now)
 	case actSend:
 		facts.Untold = v.untold
-		if j.d.Notice.Letter == nil {
+		if facts.Together != nil {
+			if err := l.take(ctx, j.d, &facts, now); err != nil {
+				l.p.log.Error("cannot read the members of a message", "delivery", j.d.ID, "error", err)
+				l.postpone(j.d, now.Add(backoffBase))
+				return
+			}
+		}
+		if j.d.Notice.Letter == nil && facts.Together == nil {
 			facts.Impact = l.p.opts.Impact(ctx, facts.Incident)
 		}
 		l.send(ctx, j.d, facts, target)
@@ -161,6 +170,9 @@ func (l *lane) serve(ctx context.Context, j job) {
 func (l *lane) judge(ctx context.Context, d keepwatch.Delivery, now time.Time) (verdict, Facts, Target, error) {
 	if d.Notice.Letter != nil { // waits for no other, and is told once
 		return verdict{act: actSend}, letterFacts(*d.Notice.Letter, l.p.setup.Load()), Target{Receiver: l.receiver}, nil
+	}
+	if d.Notice.Bundle != nil {
+		return l.judgeBundle(ctx, d, now)
 	}
 	all, err := l.p.opts.Outbox.Deliveries(ctx, d.Notice.Incident.ID)
 	if err != nil {
@@ -192,6 +204,15 @@ func (l *lane) judge(ctx context.Context, d keepwatch.Delivery, now time.Time) (
 		l.p.readMutes(ctx, now) // what was ended a moment ago must not hold anything back
 		if h, ok := hold(target, l.p.mutes(), facts, now); ok {
 			v = verdict{act: actHold, held: h, reason: "held back: " + h.why}
+		}
+	}
+	if v.act == actSend && isMessage(d) {
+		into, err := l.together(ctx, d, siblings, facts, target)
+		if err != nil {
+			return verdict{}, Facts{}, Target{}, err
+		}
+		if into != nil {
+			v = verdict{act: actGather, into: *into}
 		}
 	}
 	return v, facts, target, nil
@@ -250,7 +271,7 @@ func (l *lane) health() ReceiverHealth {
 func threadOf(siblings []keepwatch.Delivery) Receipt {
 	var first keepwatch.Delivery
 	for _, s := range siblings {
-		if s.Status == keepwatch.DeliverySent && s.Receipt != "" && (first.ID == "" || s.SentAt.Before(first.SentAt)) {
+		if s.Status == keepwatch.DeliverySent && s.Receipt != "" && s.Bundle == "" && (first.ID == "" || s.SentAt.Before(first.SentAt)) {
 			first = s
 		}
 	}

@@ -37,6 +37,10 @@ type Message struct {
 	Incident    keepwatch.IncidentID
 	GroupKey    string // the same for every incident of one cause
 	Fingerprint string // the same for every message of one incident
+	// Of a message that tells of several incidents; Incident is their bundle's id then.
+	GroupLabels map[string]string `json:",omitempty"` // what they have alike
+	Members     []Member          `json:",omitempty"` // the worst first
+	More        int               `json:",omitempty"` // that are not listed
 
 	Title       string   // the whole story in one line, for a subject or a headline
 	Lines       []Line   // the story in order: what, since, whose, why, what to do next

@@ -23,7 +23,8 @@ type Queue interface {
 	// from every node until the lease ends or they are settled.
 	ClaimDeliveries(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]keepwatch.Delivery, error)
 	// Settle stores status, attempts, next attempt, error and receipt as they
-	// are in d, and ends the lease.
+	// are in d, and ends the lease. A bundle's message that is settled as sent with a next
+	// attempt after that plans the bundle's next message for then.
 	Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) error
 	// NextDelivery is when the next pending delivery is due; false when there is none.
 	NextDelivery(ctx context.Context) (time.Time, bool, error)
@@ -43,12 +44,35 @@ type Reminders interface {
 	Remind(ctx context.Context, d keepwatch.Delivery, now time.Time) error
 }
 
+// Bundles are the messages that tell of several incidents; see [keepwatch.Bundle].
+type Bundles interface {
+	// RouteAll is Route for several notices at once.
+	RouteAll(ctx context.Context, list []keepwatch.Routing, now time.Time) error
+	// Gather hands pending deliveries over to bundles.
+	Gather(ctx context.Context, list []keepwatch.Gathering, now time.Time) error
+	OpenBundle(ctx context.Context, receiver, key string) (keepwatch.BundleState, bool, error)
+	Bundle(ctx context.Context, id keepwatch.IncidentID) (keepwatch.BundleState, error)
+	// Take closes a message to newcomers, before it is sent.
+	Take(ctx context.Context, id keepwatch.IncidentID, seq int, now time.Time) (keepwatch.BundleState, error)
+	// Members is what a message tells. told is the last message that arrived; brief
+	// leaves out what came and went since.
+	Members(ctx context.Context, id keepwatch.IncidentID, seq, told int, brief bool, limit int) (keepwatch.Membership, error)
+	EachMember(ctx context.Context, id keepwatch.IncidentID, seq int, fn func(keepwatch.Delivery) error) error
+	// Release puts a row for later in the place of a member.
+	Release(ctx context.Context, member, later keepwatch.Delivery, reason string, now time.Time) error
+	// CloseBundle hands what a bundle was about to say over to another one.
+	CloseBundle(ctx context.Context, id keepwatch.IncidentID, seq int, into keepwatch.Bundle, now time.Time) error
+	// SentSince lists when a receiver took messages, the newest first.
+	SentSince(ctx context.Context, receiver string, since time.Time, limit int) ([]time.Time, error)
+}
+
 // Outbox is the rows that sending is derived from.
 type Outbox interface {
 	Notices
 	Queue
 	Incidents
 	Reminders
+	Bundles
 }
 
 // Sender is one channel to one receiver. Its error says whether to try again:

@@ -19,6 +19,7 @@ type memory struct {
 	routed    map[keepwatch.NoticeID]bool
 	rows      map[keepwatch.DeliveryID]keepwatch.Delivery
 	incidents map[keepwatch.IncidentID]keepwatch.Incident
+	bundles   []*keepwatch.BundleState
 	woken     chan struct{}
 	// refuse makes Settle fail, as a crash before the mark does.
 	refuse func(keepwatch.Delivery) bool
@@ -125,6 +126,11 @@ func (m *memory) Settle(_ context.Context, d keepwatch.Delivery, _ time.Time) er
 	}
 	if m.rows[d.ID].Status == keepwatch.DeliveryPending { // settled for good stays so
 		m.rows[d.ID] = d
+		b := m.bundle(d.Notice.Incident.ID)
+		if b != nil && d.Status == keepwatch.DeliverySent && d.NextAttemptAt.After(d.SentAt) && b.Seq == b.Taken && b.ClosedAt.IsZero() {
+			m.planMessage(b, d.NextAttemptAt, d.SentAt)
+			m.wake()
+		}
 	}
 	return nil
 }
@@ -153,7 +159,7 @@ func (m *memory) Deliveries(_ context.Context, id keepwatch.IncidentID) ([]keepw
 	var out []keepwatch.Delivery
 	for _, d := range m.rows {
 		if d.Notice.Incident.ID == id {
-			out = append(out, d)
+			out = append(out, m.overlay(d))
 		}
 	}
 	slices.SortFunc(out, func(a, b keepwatch.Delivery) int { return cmp.Compare(a.ID, b.ID) })

@@ -50,6 +50,8 @@ type Receiver struct {
 	Sender  Sender
 	// Fallback is told in its place when it cannot be; "" for nobody.
 	Fallback string
+	// Pace is how many messages it is sent one by one before they become a storm.
+	Pace Pace
 }
 
 // Setup is what a reload replaces.
@@ -70,6 +72,16 @@ func (s *Setup) fallback(name string) string {
 		}
 	}
 	return ""
+}
+
+// pace is how many messages a receiver may be sent one by one.
+func (s *Setup) pace(name string) Pace {
+	for _, r := range s.Receivers {
+		if r.Name == name {
+			return r.Pace
+		}
+	}
+	return Pace{}
 }
 
 func (s *Setup) sender(name string) (Sender, bool) {
@@ -104,8 +116,9 @@ type Pipeline struct {
 }
 
 const (
-	batch     = 100
-	laneLimit = 256
+	batch      = 100
+	routeBatch = 500
+	laneLimit  = 256
 	// minPause keeps a row that is due but claimed elsewhere from spinning the loop.
 	minPause = 250 * time.Millisecond
 )
@@ -294,7 +307,11 @@ func (p *Pipeline) claimAll(ctx context.Context, now time.Time) error {
 			return err
 		}
 		inOrder(ds)
-		for _, d := range ds {
+		rest, err := p.storms(ctx, ds, now)
+		if err != nil {
+			return err
+		}
+		for _, d := range rest {
 			l := p.lane(d.Receiver)
 			if !l.push(d, now.Add(p.opts.Lease)) {
 				// No room: another node may have it, or we in a while.

@@ -28,6 +28,12 @@ type Route struct {
 	Otherwise []string
 	// Escalate tells others when nobody has acknowledged the incident by then.
 	Escalate []Escalation
+	// GroupBy are the facts (see GroupFacts) by which incidents become one message; empty
+	// tells each by itself. Wait collects them before each message.
+	GroupBy []string
+	// Digest gathers incidents until an hour, the open ones and those that are over; nil
+	// tells them as they come.
+	Digest *Hour
 	// Continue looks at the routes below, too.
 	Continue bool
 }
@@ -49,7 +55,9 @@ type Target struct {
 	// OnlyIn are the hours that its messages wait for; nil for none.
 	OnlyIn *calendar.Calendar
 	// After is when it is told if nobody has acknowledged by then; 0: at once.
-	After time.Duration
+	After   time.Duration
+	GroupBy []string
+	Digest  *Hour
 	// Outside: it is told in the place of others, outside their hours.
 	Outside bool
 	Route   int // index of the route, for explanations
@@ -91,7 +99,7 @@ func (rs Routes) targets(f Facts, closed func(Route) bool) []Target {
 		now = append(now, r.first(f, i, closed(r))...)
 		for _, e := range r.Escalate {
 			for _, to := range e.To {
-				later = append(later, Target{Receiver: to, RepeatEvery: r.RepeatEvery, After: e.After, Route: i})
+				later = append(later, Target{Receiver: to, RepeatEvery: r.RepeatEvery, After: e.After, GroupBy: r.GroupBy, Route: i})
 			}
 		}
 		if !r.Continue {
@@ -115,7 +123,10 @@ func (r Route) first(f Facts, index int, closed bool) []Target {
 	}
 	out := make([]Target, len(names))
 	for i, to := range names {
-		out[i] = Target{Receiver: to, Wait: r.Wait, RepeatEvery: r.RepeatEvery, Outside: outside, Route: index}
+		out[i] = Target{Receiver: to, Wait: r.Wait, RepeatEvery: r.RepeatEvery, GroupBy: r.GroupBy, Outside: outside, Route: index}
+		if !r.immediate(f) {
+			out[i].Digest = r.Digest
+		}
 		if len(r.Otherwise) == 0 && !r.immediate(f) {
 			out[i].OnlyIn = r.OnlyIn
 		}

@@ -10,71 +10,228 @@ import (
 	"keepwatch"
 )
 
-// routeAll addresses every notice. A notice that cannot be routed stops the turn:
-// those behind it may be of the same incident.
+// routeAll addresses every notice. A batch that cannot be routed stops the turn: those
+// behind it may be of the same incidents.
 func (p *Pipeline) routeAll(ctx context.Context, now time.Time) error {
 	for !p.stopped() {
-		notices, err := p.opts.Outbox.Unrouted(ctx, batch)
+		notices, err := p.opts.Outbox.Unrouted(ctx, routeBatch)
 		if err != nil {
 			return err
 		}
-		for _, n := range notices {
-			if err := p.route(ctx, n, now); err != nil {
-				return fmt.Errorf("notice %s: %w", n.ID, err)
-			}
+		if err := p.routeBatch(ctx, notices, now); err != nil {
+			return err
 		}
-		if len(notices) < batch {
+		if len(notices) < routeBatch {
 			return nil
 		}
 	}
 	return nil
 }
 
-func (p *Pipeline) route(ctx context.Context, n keepwatch.Notice, now time.Time) error {
+// routeBatch decides about notices and writes what was decided in one transaction: in
+// a flood the transactions are what takes the time. Those that follow on another notice
+// of the batch wait for the next one, which sees what was decided about it.
+func (p *Pipeline) routeBatch(ctx context.Context, notices []keepwatch.Notice, now time.Time) error {
+	setup := p.setup.Load()
+	for len(notices) > 0 {
+		var plans []*plan
+		var later []keepwatch.Notice
+		seen := map[keepwatch.IncidentID]bool{}
+		for _, n := range notices {
+			if n.Canary != nil {
+				if err := p.routeCanary(ctx, n, now); err != nil {
+					return fmt.Errorf("notice %s: %w", n.ID, err)
+				}
+				continue
+			}
+			if n.Letter == nil && seen[n.Incident.ID] {
+				later = append(later, n)
+				continue
+			}
+			seen[n.Incident.ID] = true
+			one, err := p.plan(ctx, n, setup, now)
+			if err != nil {
+				return fmt.Errorf("notice %s: %w", n.ID, err)
+			}
+			plans = append(plans, one)
+		}
+		if err := p.storm(ctx, plans, now); err != nil {
+			return err
+		}
+		list := make([]keepwatch.Routing, len(plans))
+		for i, one := range plans {
+			list[i] = one.routing(now)
+		}
+		if err := p.opts.Outbox.RouteAll(ctx, list, now); err != nil {
+			return err
+		}
+		for _, one := range plans {
+			p.routed(ctx, one, now)
+		}
+		notices = later
+	}
+	return nil
+}
+
+// plan is what is decided about one notice.
+type plan struct {
+	notice keepwatch.Notice
+	facts  Facts
+	rows   []planRow
+	nobody string // why nobody is told
+}
+
+// planRow is one receiver of a notice.
+type planRow struct {
+	keepwatch.Delivery
+	into *keepwatch.Bundle // it is told together with others; nil by itself
+	due  time.Time         // of the bundle's message
+	// soon: it is to be told now, and nothing holds it back; a storm may take it in.
+	soon bool
+}
+
+func (p *Pipeline) plan(ctx context.Context, n keepwatch.Notice, setup *Setup, now time.Time) (*plan, error) {
 	if n.Letter != nil {
-		return p.routeLetter(ctx, n, now)
+		targets, _ := letterTargets(*n.Letter, setup)
+		out := &plan{notice: n}
+		if len(targets) == 0 {
+			out.nobody = nobody(*setup, "no route matches this letter, and no e-mail receiver carries it")
+		}
+		for _, t := range targets {
+			out.rows = append(out.rows, planRow{Delivery: rowOf(n, t, now)})
+		}
+		return out, nil
 	}
-	if n.Canary != nil {
-		return p.routeCanary(ctx, n, now)
+	out := &plan{notice: n, facts: FactsOf(n.Incident, setup.Directory, setup.BaseURL)}
+	var earlier []keepwatch.Delivery
+	if n.Seq > 1 { // before the first there was nothing
+		var err error
+		if earlier, err = p.opts.Outbox.Deliveries(ctx, n.Incident.ID); err != nil {
+			return nil, err
+		}
 	}
-	earlier, err := p.opts.Outbox.Deliveries(ctx, n.Incident.ID)
-	if err != nil {
-		return err
-	}
-	setup := p.setup.Load()
-	targets := address(n, earlier, setup.Routes.For(FactsOf(n.Incident, setup.Directory, setup.BaseURL), n.At))
+	targets := address(n, earlier, setup.Routes.For(out.facts, n.At))
 	if len(targets) == 0 {
-		return p.routeToNobody(ctx, n, setup, now)
+		out.nobody = nobody(*setup, "no route matches this incident")
 	}
-	return p.opts.Outbox.Route(ctx, n.ID, rowsOf(n, targets, now), now)
+	for _, t := range targets {
+		row, err := p.planRow(ctx, out, t, earlier, setup, now)
+		if err != nil {
+			return nil, err
+		}
+		out.rows = append(out.rows, row)
+	}
+	return out, nil
 }
 
-// routeLetter addresses a letter. It belongs to no incident, so nothing goes before it.
-func (p *Pipeline) routeLetter(ctx context.Context, n keepwatch.Notice, now time.Time) error {
-	setup := p.setup.Load()
-	targets, _ := letterTargets(*n.Letter, setup)
-	if len(targets) == 0 {
-		return p.routeToNobody(ctx, n, setup, now)
+// planRow decides whether a receiver is told of a notice together with others. What it
+// heard by itself goes on by itself, and what it heard in a bundle goes on in it.
+func (p *Pipeline) planRow(ctx context.Context, of *plan, t Target, earlier []keepwatch.Delivery, setup *Setup, now time.Time) (planRow, error) {
+	n := of.notice
+	row := planRow{Delivery: rowOf(n, t, now)}
+	row.Rank = rank(of.facts)
+	alone := false
+	for _, e := range earlier {
+		switch {
+		case e.Receiver != t.Receiver || e.Notice.Seq >= n.Seq:
+		case e.Bundle == "":
+			alone = alone || isMessage(e)
+		default:
+			b, err := p.opts.Outbox.Bundle(ctx, e.Bundle)
+			if err != nil {
+				return row, err
+			}
+			if b.ClosedAt.IsZero() {
+				row.into, row.due = &b.Bundle, n.At.Add(b.Wait)
+				return row, nil
+			}
+		}
 	}
-	return p.opts.Outbox.Route(ctx, n.ID, rowsOf(n, targets, now), now)
+	if t.After == 0 && !t.bundled() && !alone && n.Kind != keepwatch.Opened {
+		t = setup.Routes.target(of.facts, t.Receiver, n.At)
+	}
+	_, held := hold(t, p.mutes(), of.facts, now)
+	if t.bundled() && !alone && !held {
+		b, due := t.bundle(setup.Routes.rule(t.Route), of.facts, n.At)
+		row.into, row.due = &b, due
+	}
+	row.soon = !held && t.After == 0 && t.Digest == nil && !(alone && !stormable(row.Delivery)) && (row.into != nil || !row.NextAttemptAt.After(now))
+	return row, nil
 }
 
-func rowsOf(n keepwatch.Notice, targets []Target, now time.Time) []keepwatch.Delivery {
-	rows := make([]keepwatch.Delivery, len(targets))
-	for i, t := range targets {
-		if t.After > 0 {
-			rows[i] = escalationOf(n, t, now)
+// storm lets storms take in what is to be told now, where it is more than may be told
+// one by one.
+func (p *Pipeline) storm(ctx context.Context, plans []*plan, now time.Time) error {
+	count := map[string]int{}
+	groups := map[[2]string]bool{}
+	for _, one := range plans {
+		for _, row := range one.rows {
+			if !row.soon {
+				continue
+			}
+			if row.into != nil {
+				key := [2]string{row.Receiver, row.into.Key}
+				if groups[key] {
+					continue // the same message
+				}
+				groups[key] = true
+			}
+			count[row.Receiver]++
+		}
+	}
+	for receiver, n := range count {
+		w, limited, err := p.weather(ctx, receiver, now)
+		if err != nil {
+			return err
+		}
+		if !limited || !w.raging && n <= w.spare {
 			continue
 		}
-		rows[i] = keepwatch.Delivery{
-			ID: keepwatch.DeliveryIDOf(n.ID, t.Receiver), Notice: n, Receiver: t.Receiver,
-			Status: keepwatch.DeliveryPending, CreatedAt: now, NextAttemptAt: now,
-		}
-		if n.Kind == keepwatch.Opened {
-			rows[i].NextAttemptAt = firstDue(rows[i], t.Wait)
+		for _, one := range plans {
+			for i := range one.rows {
+				if row := &one.rows[i]; row.soon && row.Receiver == receiver {
+					b := stormOf(receiver)
+					row.into, row.due = &b, now
+				}
+			}
 		}
 	}
-	return rows
+	return nil
+}
+
+// routing is the plan as the rows that are written.
+func (one *plan) routing(now time.Time) keepwatch.Routing {
+	out := keepwatch.Routing{Notice: one.notice.ID}
+	if one.nobody != "" {
+		out.Deliveries = []keepwatch.Delivery{{
+			ID: keepwatch.DeliveryIDOf(one.notice.ID, NoReceiver), Notice: one.notice, Receiver: NoReceiver,
+			Status: keepwatch.DeliveryDead, LastError: one.nobody, CreatedAt: now, NextAttemptAt: now,
+		}}
+	}
+	for _, row := range one.rows {
+		if row.into == nil {
+			out.Deliveries = append(out.Deliveries, row.Delivery)
+			continue
+		}
+		out.Gathered = append(out.Gathered, keepwatch.Gathering{
+			Delivery: row.Delivery, Into: *row.into, Due: row.due, Rouse: row.into.Kind == keepwatch.BundleStorm && row.into.ID == "",
+		})
+	}
+	return out
+}
+
+func rowOf(n keepwatch.Notice, t Target, now time.Time) keepwatch.Delivery {
+	if t.After > 0 {
+		return escalationOf(n, t, now)
+	}
+	row := keepwatch.Delivery{
+		ID: keepwatch.DeliveryIDOf(n.ID, t.Receiver), Notice: n, Receiver: t.Receiver,
+		Status: keepwatch.DeliveryPending, CreatedAt: now, NextAttemptAt: now,
+	}
+	if n.Kind == keepwatch.Opened {
+		row.NextAttemptAt = firstDue(row, t.Wait)
+	}
+	return row
 }
 
 // address decides who hears of a notice. Whoever heard of an incident hears how it
@@ -100,20 +257,16 @@ func address(n keepwatch.Notice, earlier []keepwatch.Delivery, routed []Target) 
 	return slices.CompactFunc(out, func(a, b Target) bool { return a.Receiver == b.Receiver })
 }
 
-// routeToNobody keeps a row that says so: an incident nobody was told of is the
-// worst kind, and must not look like one that was.
-func (p *Pipeline) routeToNobody(ctx context.Context, n keepwatch.Notice, setup *Setup, now time.Time) error {
-	reason := "no route matches this incident"
-	if n.Letter != nil {
-		reason = "no route matches this letter, and no e-mail receiver carries it"
+// routed counts what was decided. An incident nobody was told of is the worst kind: its
+// row says so, so that it does not look like one that was.
+func (p *Pipeline) routed(ctx context.Context, one *plan, now time.Time) {
+	for _, row := range one.rows {
+		if row.into != nil {
+			p.opts.Observe(row.Receiver, ResultGathered)
+		}
 	}
-	reason = nobody(*setup, reason)
-	row := keepwatch.Delivery{
-		ID: keepwatch.DeliveryIDOf(n.ID, NoReceiver), Notice: n, Receiver: NoReceiver,
-		Status: keepwatch.DeliveryDead, LastError: reason, CreatedAt: now, NextAttemptAt: now,
-	}
-	if err := p.opts.Outbox.Route(ctx, n.ID, []keepwatch.Delivery{row}, now); err != nil {
-		return err
+	if one.nobody == "" {
+		return
 	}
 	p.opts.Observe(NoReceiver, ResultNoReceiver)
 	p.mu.Lock()
@@ -121,9 +274,10 @@ func (p *Pipeline) routeToNobody(ctx context.Context, n keepwatch.Notice, setup 
 	p.nobodyWas = true
 	p.mu.Unlock()
 	if news {
-		p.report(ctx, Trouble{Kind: TroubleNoReceiver, Incident: n.Incident.ID, Delivery: row.ID, Reason: reason, Since: now})
+		p.report(ctx, Trouble{
+			Kind: TroubleNoReceiver, Incident: one.notice.Incident.ID, Delivery: keepwatch.DeliveryIDOf(one.notice.ID, NoReceiver), Reason: one.nobody, Since: now,
+		})
 	}
-	return nil
 }
 
 // inOrder sorts by incident and transition, oldest incidents first, so that a

@@ -16,7 +16,7 @@ func (l *lane) send(ctx context.Context, d keepwatch.Delivery, f Facts, t Target
 	receipt, err := l.attempt(ctx, d, f)
 	now := time.Now()
 	if err == nil {
-		l.sent(ctx, d, t, receipt, now)
+		l.sent(ctx, d, f, t, receipt, now)
 		return
 	}
 	if ctx.Err() != nil {
@@ -77,11 +77,14 @@ func (l *lane) note(err error) {
 
 // sent arms the reminder before it marks the message: a crash between the two
 // repeats the message and arms the same reminder, the other order would lose it.
-func (l *lane) sent(ctx context.Context, d keepwatch.Delivery, t Target, receipt Receipt, now time.Time) {
-	if t.RepeatEvery > 0 && wantsReminder(d) {
+func (l *lane) sent(ctx context.Context, d keepwatch.Delivery, f Facts, t Target, receipt Receipt, now time.Time) {
+	if t.RepeatEvery > 0 && wantsReminder(d) && !f.allOver() {
 		l.p.remind(context.WithoutCancel(ctx), reminderAfter(d, t.RepeatEvery, now), now)
 	}
 	d.Status, d.SentAt, d.NextAttemptAt = keepwatch.DeliverySent, now, now
+	if f.rages() && isMessage(d) && d.Receiver == f.Together.Receiver {
+		d.NextAttemptAt = now.Add(stormSoon) // its turn decides when it may go
+	}
 	d.Attempts++
 	d.Receipt, d.LastError = string(receipt), ""
 	l.p.settle(ctx, d)

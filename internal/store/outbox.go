@@ -10,16 +10,18 @@ import (
 	"keepwatch"
 )
 
-const noticeColumns = "n.id, n.seq, n.kind, n.at, n.doc, n.letter"
+const noticeColumns = "n.id, n.seq, n.kind, n.at, n.doc, n.letter, n.bundle"
 
 // noticeRow is a notice as it stands in its columns.
 type noticeRow struct {
 	keepwatch.Notice
-	at          int64
-	doc, letter sql.RawBytes
+	at                  int64
+	doc, letter, bundle sql.RawBytes
 }
 
-func (n *noticeRow) dest() []any { return []any{&n.ID, &n.Seq, &n.Kind, &n.at, &n.doc, &n.letter} }
+func (n *noticeRow) dest() []any {
+	return []any{&n.ID, &n.Seq, &n.Kind, &n.at, &n.doc, &n.letter, &n.bundle}
+}
 
 func (n *noticeRow) notice() (keepwatch.Notice, error) {
 	n.At = instant(n.at)
@@ -30,6 +32,11 @@ func (n *noticeRow) notice() (keepwatch.Notice, error) {
 	if len(n.letter) > 0 {
 		err := json.Unmarshal(n.letter, &n.Letter)
 		return n.Notice, err
+	}
+	if len(n.bundle) > 0 {
+		if err := json.Unmarshal(n.bundle, &n.Bundle); err != nil {
+			return n.Notice, err
+		}
 	}
 	err := json.Unmarshal(n.doc, &n.Incident)
 	return n.Notice, err
@@ -54,33 +61,26 @@ func (db *DB) Unrouted(ctx context.Context, limit int) ([]keepwatch.Notice, erro
 	return list, nil
 }
 
-const insertDelivery = "INSERT INTO deliveries (id, notice, incident, receiver, status, attempts, next_attempt_at, last_error, receipt, created_at, sent_at)" +
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING"
-
 // Route writes the deliveries of a notice and takes it from the unrouted ones. A
 // second call for the same notice changes nothing, whatever it brings: the first
 // decision holds. No deliveries is a decision too.
 func (db *DB) Route(ctx context.Context, notice keepwatch.NoticeID, deliveries []keepwatch.Delivery, now time.Time) error {
+	return db.RouteAll(ctx, []keepwatch.Routing{{Notice: notice, Deliveries: deliveries}}, now)
+}
+
+// RouteAll is Route for several notices, in one transaction, with deliveries that are
+// told by the messages of bundles.
+func (db *DB) RouteAll(ctx context.Context, list []keepwatch.Routing, now time.Time) error {
 	err := db.write(ctx, "route", func(ctx context.Context, t *tx) error {
-		var incident string
-		rows, err := t.query(ctx, "SELECT incident FROM notices WHERE id = $1", string(notice))
-		found, err := one(rows, err, &incident)
-		if err != nil {
-			return err
-		}
-		if !found {
-			return fmt.Errorf("notice %.80q: %w", notice, keepwatch.ErrNotFound)
-		}
-		first, err := t.exec(ctx, "UPDATE notices SET routed_at = $1 WHERE id = $2 AND routed_at = 0", millis(now), string(notice))
-		if err != nil || first == 0 {
-			return err
-		}
-		for i := range deliveries {
-			if err := db.insertDelivery(ctx, t, notice, incident, &deliveries[i], now); err != nil {
+		g := db.newGatherer(t, now)
+		var rows deliveryRows
+		for i := range list {
+			if err := db.routeOne(ctx, g, &list[i], &rows); err != nil {
 				return err
 			}
 		}
-		return nil
+		_, err := db.insert(ctx, t, insertDeliveries, rows.n, rows.args)
+		return err
 	})
 	if err == nil {
 		wake(db.outbox)
@@ -88,10 +88,60 @@ func (db *DB) Route(ctx context.Context, notice keepwatch.NoticeID, deliveries [
 	return err
 }
 
-func (db *DB) insertDelivery(ctx context.Context, t *tx, notice keepwatch.NoticeID, incident string, d *keepwatch.Delivery, now time.Time) error {
-	if d.ID == "" {
-		d.ID = keepwatch.DeliveryIDOf(notice, d.Receiver)
+// routeOne adds the rows of one notice, unless it was routed before.
+func (db *DB) routeOne(ctx context.Context, g *gatherer, r *keepwatch.Routing, rows *deliveryRows) error {
+	var incident string
+	found, err := g.t.query(ctx, "UPDATE notices SET routed_at = $1 WHERE id = $2 AND routed_at = 0 RETURNING incident", millis(g.now), string(r.Notice))
+	first, err := one(found, err, &incident)
+	if err != nil {
+		return err
 	}
+	if !first {
+		return db.mustExist(ctx, g.t, r.Notice)
+	}
+	for i := range r.Deliveries {
+		d := &r.Deliveries[i]
+		if d.ID == "" {
+			d.ID = keepwatch.DeliveryIDOf(r.Notice, d.Receiver)
+		}
+		if err := rows.add(r.Notice, incident, d, g.now); err != nil {
+			return err
+		}
+	}
+	for i := range r.Gathered {
+		d, err := g.into(ctx, &r.Gathered[i])
+		if err != nil {
+			return err
+		}
+		if err := rows.add(r.Notice, incident, &d, g.now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db *DB) mustExist(ctx context.Context, t *tx, notice keepwatch.NoticeID) error {
+	var n int64
+	rows, err := t.query(ctx, "SELECT count(*) FROM notices WHERE id = $1", string(notice))
+	if _, err = one(rows, err, &n); err == nil && n == 0 {
+		err = fmt.Errorf("notice %.80q: %w", notice, keepwatch.ErrNotFound)
+	}
+	return err
+}
+
+var insertDeliveries = &shape{
+	head: "INSERT INTO deliveries (id, notice, incident, receiver, status, attempts, next_attempt_at, last_error, receipt, created_at, sent_at, bundle, bundle_seq, bundle_rank, cause) VALUES ",
+	row:  "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	tail: " ON CONFLICT (id) DO NOTHING",
+}
+
+// deliveryRows are the arguments of insertDeliveries.
+type deliveryRows struct {
+	args []any
+	n    int
+}
+
+func (r *deliveryRows) add(notice keepwatch.NoticeID, incident string, d *keepwatch.Delivery, now time.Time) error {
 	if err := storable("delivery "+string(d.ID), string(d.ID), d.Receiver, d.LastError, d.Receipt); err != nil {
 		return err
 	}
@@ -105,18 +155,35 @@ func (db *DB) insertDelivery(ctx context.Context, t *tx, notice keepwatch.Notice
 	if next.IsZero() {
 		next = now
 	}
-	_, err := t.exec(ctx, insertDelivery, string(d.ID), string(notice), incident, d.Receiver, string(status), d.Attempts,
-		millis(next), d.LastError, d.Receipt, millis(created), millis(d.SentAt))
+	cause := ""
+	if d.Bundle != "" {
+		cause = string(d.Notice.Incident.Outcome)
+	}
+	r.args = append(r.args, string(d.ID), string(notice), incident, d.Receiver, string(status), d.Attempts,
+		millis(next), d.LastError, d.Receipt, millis(created), millis(d.SentAt), string(d.Bundle), d.BundleSeq, d.Rank, cause)
+	r.n++
+	return nil
+}
+
+func (db *DB) insertDelivery(ctx context.Context, t *tx, notice keepwatch.NoticeID, incident string, d *keepwatch.Delivery, now time.Time) error {
+	if d.ID == "" {
+		d.ID = keepwatch.DeliveryIDOf(notice, d.Receiver)
+	}
+	var rows deliveryRows
+	if err := rows.add(notice, incident, d, now); err != nil {
+		return err
+	}
+	_, err := db.insert(ctx, t, insertDeliveries, 1, rows.args)
 	return err
 }
 
-const deliveryColumns = "d.id, d.receiver, d.status, d.attempts, d.next_attempt_at, d.last_error, d.receipt, d.created_at, d.sent_at"
+const deliveryColumns = "d.id, d.receiver, d.status, d.attempts, d.next_attempt_at, d.last_error, d.receipt, d.created_at, d.sent_at, d.bundle, d.bundle_seq, d.bundle_rank"
 
 func scanDelivery(r *sql.Rows) (keepwatch.Delivery, error) {
 	var d keepwatch.Delivery
 	var row noticeRow
 	var next, created, sent int64
-	dest := []any{&d.ID, &d.Receiver, &d.Status, &d.Attempts, &next, &d.LastError, &d.Receipt, &created, &sent}
+	dest := []any{&d.ID, &d.Receiver, &d.Status, &d.Attempts, &next, &d.LastError, &d.Receipt, &created, &sent, &d.Bundle, &d.BundleSeq, &d.Rank}
 	if err := r.Scan(append(dest, row.dest()...)...); err != nil {
 		return d, err
 	}
@@ -170,7 +237,8 @@ func (db *DB) ClaimDeliveries(ctx context.Context, now time.Time, lease time.Dur
 // Settle writes how an attempt went: status, attempts, next attempt, error and
 // receipt as they stand in d. A delivery that is settled for good stays so, whatever
 // a slower attempt says later. The first message sent sets the incident's
-// NotifiedAt.
+// NotifiedAt. A bundle's message that is settled as sent with a next attempt after that
+// plans the bundle's next message for then.
 func (db *DB) Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) error {
 	if err := storable("delivery "+string(d.ID), string(d.ID), d.LastError, d.Receipt); err != nil {
 		return err
@@ -185,22 +253,28 @@ func (db *DB) Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) e
 		if err != nil || changed > 0 && d.Status != keepwatch.DeliverySent {
 			return err
 		}
-		var incident keepwatch.IncidentID
-		rows, err := t.query(ctx, "SELECT incident FROM deliveries WHERE id = $1", string(d.ID))
-		found, err := one(rows, err, &incident)
+		var incident, bundle keepwatch.IncidentID
+		rows, err := t.query(ctx, "SELECT d.incident, coalesce(b.id, '') FROM deliveries d LEFT JOIN bundles b ON b.id = d.incident WHERE d.id = $1", string(d.ID))
+		found, err := one(rows, err, &incident, &bundle)
 		if err != nil {
 			return err
 		}
 		if !found {
 			return fmt.Errorf("delivery %.80q: %w", d.ID, keepwatch.ErrNotFound)
 		}
-		if changed == 0 || incident == "" || keepwatch.CheckID(incident).OfCanary() {
+		if changed > 0 && bundle != "" && d.NextAttemptAt.After(sent) {
+			return db.continueBundle(ctx, t, bundle, d.NextAttemptAt, normal(now))
+		}
+		if changed == 0 || incident == "" || keepwatch.CheckID(incident).OfCanary() || bundle != "" {
 			return nil
 		}
 		return db.notified(ctx, t, incident, normal(sent))
 	})
-	if err == nil && d.Status == keepwatch.DeliveryPending {
+	switch {
+	case err == nil && d.Status == keepwatch.DeliveryPending:
 		wake(db.outbox)
+	case err == nil && d.Status == keepwatch.DeliverySent && d.Notice.Bundle != nil:
+		err = db.notifiedAll(ctx, d.Notice.Bundle.ID, d.Notice.Seq, normal(sent))
 	}
 	return err
 }
@@ -241,17 +315,21 @@ func (db *DB) Deliveries(ctx context.Context, incident keepwatch.IncidentID) ([]
 		list = append(list, d)
 		return err
 	})
+	if err == nil {
+		err = db.overlay(ctx, list)
+	}
 	if err != nil {
 		return nil, fail("deliveries", err)
 	}
 	return list, nil
 }
 
-// Standing lists, for each open incident, the last message that a receiver took.
+// Standing lists, for each open incident and bundle, the last message that a receiver
+// took.
 func (db *DB) Standing(ctx context.Context, receiver string) ([]keepwatch.Delivery, error) {
 	var list []keepwatch.Delivery
-	rows, err := db.reads.QueryContext(ctx, "SELECT "+deliveryColumns+", "+noticeColumns+" FROM incidents i JOIN deliveries d ON d.incident = i.id JOIN notices n ON n.id = d.notice"+
-		" WHERE i.status = 'open' AND d.receiver = $1 AND d.status = 'sent' ORDER BY i.id, n.seq, d.sent_at, d.id", receiver)
+	rows, err := db.reads.QueryContext(ctx, "SELECT "+deliveryColumns+", "+noticeColumns+" FROM (SELECT id FROM incidents WHERE status = 'open' UNION ALL SELECT id FROM bundles WHERE closed_at = 0) AS i"+
+		" JOIN deliveries d ON d.incident = i.id JOIN notices n ON n.id = d.notice WHERE d.receiver = $1 AND d.status = 'sent' ORDER BY i.id, n.seq, d.sent_at, d.id", receiver)
 	err = each(rows, err, func(r *sql.Rows) error {
 		d, err := scanDelivery(r)
 		if n := len(list); n > 0 && list[n-1].Notice.Incident.ID == d.Notice.Incident.ID {

@@ -26,13 +26,19 @@ type data struct {
 	Severity keepwatch.Severity   `json:"severity"`
 	Reason   string               `json:"reason"`
 	GroupKey string               `json:"groupKey"`
+	// Of a message that tells of several incidents.
+	Members []alert `json:"members,omitempty"`
+	More    int     `json:"more,omitempty"`
 }
 
 func cloudEvent(m notify.Message) ([]byte, error) {
 	e := event{
 		SpecVersion: "1.0", ID: string(m.Key), Source: m.ExternalURL, Type: "keepwatch.incident." + string(m.Kind), Subject: string(m.Incident),
 		DataContentType: "application/json",
-		Data:            data{alertOf(m), m.Incident, m.Severity, m.Reason, m.GroupKey},
+		Data:            data{alert: alertOf(m), Incident: m.Incident, Severity: m.Severity, Reason: m.Reason, GroupKey: m.GroupKey, More: m.More},
+	}
+	for _, member := range m.Members {
+		e.Data.Members = append(e.Data.Members, alertOf(member.Message))
 	}
 	if e.Source == "" {
 		e.Source = "keepwatch"

@@ -7,8 +7,8 @@ import (
 	"keepwatch/internal/notify"
 )
 
-// payload is Alertmanager's webhook JSON, version 4. One incident is one alert:
-// grouping has already happened, an incident gathers what has one cause.
+// payload is Alertmanager's webhook JSON, version 4. One incident is one alert; a message
+// that tells of several has the worst of them, and says how many it leaves out.
 type payload struct {
 	Version            string            `json:"version"`
 	GroupKey           string            `json:"groupKey"`
@@ -34,13 +34,23 @@ type alert struct {
 }
 
 func render(m notify.Message) ([]byte, error) {
-	return json.Marshal(payload{
+	p := payload{
 		Version: "4", GroupKey: m.GroupKey, Status: m.Status, Receiver: m.Receiver,
 		GroupLabels:  map[string]string{"alertname": m.Labels["alertname"]},
 		CommonLabels: m.Labels, CommonAnnotations: m.Annotations,
 		ExternalURL: m.ExternalURL, NotificationReason: m.Reason,
 		Alerts: []alert{alertOf(m)},
-	})
+	}
+	if len(m.Members) > 0 {
+		p.GroupLabels, p.Alerts, p.TruncatedAlerts = m.GroupLabels, nil, m.More
+		for _, member := range m.Members {
+			p.Alerts = append(p.Alerts, alertOf(member.Message))
+		}
+		if p.GroupLabels == nil {
+			p.GroupLabels = map[string]string{}
+		}
+	}
+	return json.Marshal(p)
 }
 
 func alertOf(m notify.Message) alert {

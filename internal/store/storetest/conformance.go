@@ -15,7 +15,7 @@ import (
 // empty store.
 func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 	groups := map[string][]test{
-		"checks": checkTests, "apply": applyTests, "incidents": incidentTests, "outbox": outboxTests,
+		"checks": checkTests, "apply": applyTests, "incidents": incidentTests, "outbox": outboxTests, "bundles": bundleTests,
 		"results": resultTests, "history": historyTests, "settings": settingTests, "crowd": crowdTests,
 		"silences": silenceTests, "accounts": accountTests, "records": recordTests, "sealed": sealedTests, "decisions": decisionTests, "rotations": rotationTests, "effects": effectTests, "scans": scanTests,
 	}

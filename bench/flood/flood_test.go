@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"keepwatch"
+	"keepwatch/internal/store"
+)
+
+func campaign() bool { return os.Getenv("CI") == "true" || os.Getenv("KEEPWATCH_CAMPAIGN") == "1" }
+
+func open(t *testing.T) *store.DB {
+	t.Helper()
+	db, err := store.Open(context.Background(), "sqlite:"+filepath.Join(t.TempDir(), "keepwatch.db"), store.Options{Synchronous: "OFF"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// However many incidents are seen in ten seconds, a team is told of them once within
+// half a minute and three times in ten minutes, of all of them, in messages that its
+// channel takes; and all of them are in the store.
+func TestFlood(t *testing.T) {
+	n := 5_000
+	if campaign() {
+		n = 20_000 // all 100,000: go run ./bench/flood
+	}
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t)
+		w, err := newWorld(db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.pipeline().Start()
+		begin := time.Now()
+		if opened, err := w.flood(context.Background(), n, 10*time.Second); err != nil || opened != n {
+			t.Fatalf("%d of %d opened: %v", opened, n, err)
+		}
+		time.Sleep(time.Until(begin.Add(10 * time.Minute)))
+		synctest.Wait()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		t.Logf("%d incidents; %d MiB from the system", n, m.Sys>>20)
+		if m.Sys > 512<<20 {
+			t.Errorf("%d MiB of memory", m.Sys>>20)
+		}
+		for _, name := range w.names() {
+			list, soon := w.in[name].took(), 0
+			var said []string
+			for _, m := range list {
+				if m.at.Sub(begin) <= 30*time.Second {
+					soon++
+				}
+				said = append(said, fmt.Sprintf("%.0fs: %d", m.at.Sub(begin).Seconds(), m.total))
+			}
+			t.Logf("%-13s %v", name, said)
+			if soon != 1 || len(list) > 3 || list[0].at.Sub(begin) > 15*time.Second {
+				t.Errorf("%s: %d messages within 30 s, %d within ten minutes", name, soon, len(list))
+			}
+			if told := list[len(list)-1].total; told < n/len(w.in) {
+				t.Errorf("%s was told of %d", name, told)
+			}
+		}
+		for host, size := range w.services.largest {
+			if size > mostBytes {
+				t.Errorf("%s got a message of %d bytes", host, size)
+			}
+		}
+		if counts, err := db.OpenCounts(context.Background()); err != nil || counts[0].Count != n {
+			t.Errorf("the store has %+v: %v", counts, err)
+		}
+		if _, waits, err := db.OldestUndelivered(context.Background()); err != nil || waits {
+			t.Errorf("something waits: %v, %v", waits, err)
+		}
+		stop(t, w)
+	})
+}
+
+func stop(t *testing.T, w *world) {
+	t.Helper()
+	if err := errors.Join(w.pipe.Stop(context.Background()), w.db.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Every channel is down for six hours, in which incidents begin and end and the node
+// dies again and again. Nothing is lost: five minutes after the channels are back, every
+// receiver has been told of every incident that lasts, and of the end of what it was
+// told of; and a crash repeats at most one message, under its key.
+func TestOutage(t *testing.T) {
+	crashes := 12
+	if campaign() {
+		crashes = 60
+	}
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t)
+		w, err := newWorld(db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.pipeline().Start()
+		random := rand.New(rand.NewPCG(6, 6))
+		record := func(from, to int, outcome keepwatch.Outcome) {
+			if _, err := w.intake.Record(context.Background(), failures(from, to, outcome), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		teams := len(w.in)
+		record(0, 2*teams, keepwatch.LoginFailed) // told before the outage
+		time.Sleep(time.Minute)
+		w.services.setDown(true)
+		next, begin := 2*teams, time.Now()
+		for range crashes {
+			record(next, next+teams, keepwatch.LoginFailed)
+			if random.IntN(2) == 0 {
+				record(next, next+teams/2, keepwatch.OK)
+			}
+			next += teams
+			time.Sleep(time.Duration(random.Int64N(int64(2 * 6 * time.Hour / time.Duration(crashes)))))
+			w.crash(t)
+		}
+		time.Sleep(time.Until(begin.Add(6 * time.Hour)))
+		record(0, teams, keepwatch.OK) // what was told is over
+		w.services.setDown(false)
+		time.Sleep(time.Second)
+		w.crash(t)
+		back := time.Now()
+		time.Sleep(5*time.Minute + 30*time.Second)
+		if _, waits, err := db.OldestUndelivered(context.Background()); err != nil || waits {
+			due, _, _ := db.NextDelivery(context.Background())
+			if due.Before(time.Now()) {
+				t.Errorf("something waits still: %v", err)
+			}
+		}
+		w.checkTold(t, back)
+		stop(t, w)
+	})
+}
+
+// crash lets the pipeline go as a killed process does, without a goodbye, and begins
+// another one over the same store.
+func (w *world) crash(t *testing.T) {
+	t.Helper()
+	killed, kill := context.WithCancel(context.Background())
+	kill()
+	_ = w.pipe.Stop(killed)
+	w.pipeline().Start()
+}
+
+func (w *world) checkTold(t *testing.T, back time.Time) {
+	t.Helper()
+	list, _, err := w.db.Incidents(context.Background(), store.IncidentFilter{}, store.Page{Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, missed := 0, 0
+	for _, inc := range list {
+		rows, err := w.db.Deliveries(context.Background(), inc.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := false
+		for _, d := range rows {
+			sent = sent || d.Status == keepwatch.DeliverySent
+		}
+		if sent {
+			told++
+			continue
+		}
+		missed++
+		t.Errorf("%s (%s) was told to nobody: %+v", inc.ID, inc.Status, rows)
+	}
+	late, repeats := 0, map[string]int{}
+	for name, in := range w.in {
+		seen := map[keepwatch.DeliveryID]bool{}
+		for _, m := range in.took() {
+			if m.at.After(back.Add(5 * time.Minute)) {
+				late++
+			}
+			if seen[m.key] {
+				repeats[name]++
+			}
+			seen[m.key] = true
+		}
+	}
+	t.Logf("%d incidents told, %d missed, %d messages after five minutes, repeats %v", told, missed, late, repeats)
+	for name, n := range repeats {
+		if n > 1 {
+			t.Errorf("%s got %d repeats after one crash in which it could be reached", name, n)
+		}
+	}
+}
