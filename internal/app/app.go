@@ -27,6 +27,7 @@ import (
 	"keepwatch/internal/egress"
 	"keepwatch/internal/incident"
 	"keepwatch/internal/intake"
+	"keepwatch/internal/link"
 	"keepwatch/internal/metrics"
 	"keepwatch/internal/notify"
 	"keepwatch/internal/probe"
@@ -90,6 +91,7 @@ type App struct {
 	metrics    *metrics.Metrics
 	gate       *auth.Gate
 	reader     *view.Reader
+	links      *link.Desk
 	pipeline   *notify.Pipeline
 	dispatcher *schedule.Dispatcher
 	duties     *duties
@@ -168,6 +170,9 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	}
 	a.reader = view.NewReader(a.sources(), a.snapshot)
 	if err := a.prepareSignIn(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := a.prepareLinks(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.newPipeline(cfg); err != nil {

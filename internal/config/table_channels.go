@@ -26,6 +26,16 @@ type Receiver struct {
 	Config  notify.Config
 	// Fallback is the receiver that is told in its place when it cannot be.
 	Fallback string
+	// Links says that its messages have links that act on their incident, for whoever
+	// has the message.
+	Links bool
+}
+
+// linked says of a channel whether its messages have links that act, when nobody says
+// so: where people read it. Others may have them; what is in neither list never has.
+var linked = map[string]bool{
+	"email": true, "slack": true, "teams": true, "pagerduty": true, "jsm": true, "ntfy": true,
+	"webhook": false, "shoutrrr": false,
 }
 
 // receiverDraft is a receiver as it was read.
@@ -34,6 +44,7 @@ type receiverDraft struct {
 	channel  string
 	config   notify.Config
 	fallback at[string]
+	links    at[bool]
 }
 
 // channels has a row for each channel. A new one is a row here.
@@ -71,11 +82,16 @@ func receiverKind() kind[receiverDraft] {
 	return object(append([]field[receiverDraft]{
 		key("name", "short name, for routes and metrics", located(identifier[string]("a name")), func(r *receiverDraft) *at[string] { return &r.name }).must(),
 		key("fallback", "receiver that is told in its place what it refuses, or what cannot reach it for five minutes", located(identifier[string]("the name of a receiver")), func(r *receiverDraft) *at[string] { return &r.fallback }),
+		key("links", "whether its messages have links by which whoever has the message can act without an account; the default is true for email, slack, teams, pagerduty, jsm and ntfy", located(boolean()), func(r *receiverDraft) *at[bool] { return &r.links }),
 	}, channels()...)...)
 }
 
 func (d receiverDraft) receiver() Receiver {
-	return Receiver{Name: d.name.v, Channel: d.channel, Config: d.config, Fallback: d.fallback.v}
+	r := Receiver{Name: d.name.v, Channel: d.channel, Config: d.config, Fallback: d.fallback.v, Links: linked[d.channel]}
+	if d.links.at.set() {
+		r.Links = d.links.v
+	}
+	return r
 }
 
 func slackKind() kind[slack.Config] {

@@ -41,7 +41,7 @@ type Desk struct {
 	// Zone is the time zone of the days of an incident.
 	Zone func(keepwatch.Incident) *time.Location
 	// Ends is the date that an incident warns of; zero when it is not known.
-	Ends func(keepwatch.Incident) time.Time
+	Ends func(context.Context, keepwatch.Incident) time.Time
 	// Quiet hears that there is another silence.
 	Quiet func(context.Context)
 }
@@ -190,7 +190,7 @@ func (d *Desk) look(ctx context.Context, c Claim, id string, now time.Time) (Vie
 		return v, nil
 	}
 	v.Open = true
-	d.offer(&v, now)
+	d.offer(ctx, &v, now)
 	return v, nil
 }
 

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ const (
 )
 
 // offer says what pressing does, and between which lengths of quiet one may choose.
-func (d *Desk) offer(v *View, now time.Time) {
+func (d *Desk) offer(ctx context.Context, v *View, now time.Time) {
 	const kept = " It is found and kept as always; what still lasts then is told."
 	switch v.Action {
 	case keepwatch.LinkAcknowledge:
@@ -36,21 +37,21 @@ func (d *Desk) offer(v *View, now time.Time) {
 		return
 	}
 	v.Says = "Nobody is told of this incident until then." + kept
-	if v.Days = d.days(v.Incident, now); v.Days == nil {
+	if v.Days = d.days(ctx, v.Incident, now); v.Days == nil {
 		v.Spans = snoozeSpans
 	}
 }
 
 // days are offered where an incident is about a date that lies days ahead: the last one
 // is the day before it ends, so that nobody sleeps through the end.
-func (d *Desk) days(inc keepwatch.Incident, now time.Time) *Days {
+func (d *Desk) days(ctx context.Context, inc keepwatch.Incident, now time.Time) *Days {
 	if inc.Outcome != keepwatch.Expiring {
 		return nil
 	}
 	zone := d.Zone(inc)
 	today := keepwatch.DayOf(now, zone)
 	out := Days{First: today.AddDays(1), Last: today.AddDays(snoozeDays), Default: today.AddDays(snoozeDay)}
-	if end := d.Ends(inc); !end.IsZero() {
+	if end := d.Ends(ctx, inc); !end.IsZero() {
 		if before := keepwatch.DayOf(end, zone).AddDays(-1); before.Before(out.Last) {
 			out.Last = before
 		}
