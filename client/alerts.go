@@ -151,3 +151,23 @@ func (c *Client) Receivers(ctx context.Context) ([]Receiver, error) {
 func (c *Client) TestReceiver(ctx context.Context, name string) (TestResult, error) {
 	return call[TestResult](ctx, c, http.MethodPost, "/api/v1/receivers/"+url.PathEscape(name)+"/test", nil, nil)
 }
+
+// MessageLink is what a link in a message does, or did.
+type MessageLink struct {
+	Action    string     `json:"action"` // acknowledge, snooze, silence
+	Incident  string     `json:"incident"`
+	Title     string     `json:"title"`
+	Actor     string     `json:"actor"` // who is recorded
+	Says      string     `json:"says"`
+	Open      bool       `json:"open"` // a POST does something
+	ExpiresAt time.Time  `json:"expires_at"`
+	UsedAt    *time.Time `json:"used_at,omitempty"`
+	UsedBy    string     `json:"used_by,omitempty"`
+	Until     *time.Time `json:"until,omitempty"` // of the quiet that it made
+}
+
+// EndLinks ends every link that was sent in a message.
+func (c *Client) EndLinks(ctx context.Context) error {
+	_, err := call[struct{}](ctx, c, http.MethodPost, "/api/v1/links/end", nil, nil)
+	return err
+}

@@ -31,6 +31,8 @@ type Alerts interface {
 	// EndSilence ends one before its time.
 	EndSilence(ctx context.Context, id, by string, now time.Time) (keepwatch.Silence, error)
 	Receivers(ctx context.Context) []client.Receiver
+	// EndLinks ends every link that was sent in a message.
+	EndLinks(ctx context.Context) error
 	// TestReceiver sends a message that says it is a test, and returns the receipt.
 	TestReceiver(ctx context.Context, name string) (string, error)
 }

@@ -40,6 +40,8 @@ func (s *services) Receivers(context.Context) []client.Receiver {
 	return []client.Receiver{{Name: "ops", Channel: "webhook", LastSuccessAt: &at, LastErrorAt: &at, LastError: "503", FailingSince: &at, NextTryAt: &at, Waiting: 3}}
 }
 
+func (s *services) EndLinks(context.Context) error { return nil }
+
 func (s *services) TestReceiver(_ context.Context, name string) (string, error) {
 	if name != "ops" {
 		return "", fmt.Errorf("receiver: %w", keepwatch.ErrNotFound)

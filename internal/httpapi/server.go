@@ -16,6 +16,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/client"
+	"keepwatch/internal/link"
 	"keepwatch/internal/view"
 )
 
@@ -58,6 +59,7 @@ type Options struct {
 	Feeds     Feeds
 	Rotations Rotations
 	Alerts    Alerts
+	Links     Links // nil: messages have no links that act
 	Discover  Discoverer
 	Backtest  Backtester
 	Scans     Scans
@@ -103,6 +105,7 @@ func New(o Options) http.Handler {
 	a.rotationRoutes()
 	a.scanRoutes()
 	a.alertRoutes()
+	a.linkRoutes()
 	a.healthRoutes()
 	a.mux.Handle("GET /metrics", a.Metrics)
 	a.openAPIRoute()
@@ -152,7 +155,7 @@ func ours(r *http.Request) bool {
 		return r.Method == http.MethodPost
 	default:
 		return strings.HasPrefix(p, "/api/") || p == "/api" || strings.HasPrefix(p, "/-/") ||
-			strings.HasPrefix(p, calendarPath) || strings.HasPrefix(p, ensPath) || (strings.HasPrefix(p, tickPath) && wantsJSON(r))
+			strings.HasPrefix(p, calendarPath) || strings.HasPrefix(p, ensPath) || ((strings.HasPrefix(p, tickPath) || strings.HasPrefix(p, link.Path)) && wantsJSON(r))
 	}
 }
 

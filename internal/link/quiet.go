@@ -81,7 +81,7 @@ func (d *Desk) until(v View, wish Wish, now time.Time) (time.Time, error) {
 		return time.Time{}, keepwatch.WithHint(fmt.Errorf("that day cannot be chosen: %w", keepwatch.ErrInvalid), "a day from "+v.Days.First.String()+" to "+v.Days.Last.String())
 	}
 	zone := d.Zone(v.Incident)
-	y, m, dd := day.In(zone).Date()
+	y, m, dd := day.In(zone).In(zone).Date() // the instant is in UTC
 	return time.Date(y, m, dd, morning, 0, 0, 0, zone).UTC(), nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -92,11 +93,11 @@ func (k Key) mac(body []byte) []byte {
 // when this key has not signed it. Whether it has expired is for the caller, who can
 // say so: the signature holds.
 func (k Key) Read(token string) (c Claim, id string, ok bool) {
-	if len(token) > maxToken {
+	// The decoder reads over line breaks, and unless it is strict over the spare bits of
+	// the last character: several texts would be one link.
+	if len(token) > maxToken || strings.ContainsAny(token, "\r\n") {
 		return c, "", false
 	}
-	// Strict: without it the last character has spare bits, and several texts would be
-	// one link.
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(b) < headBytes+sha256.Size {
 		return c, "", false

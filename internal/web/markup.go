@@ -19,7 +19,7 @@ import (
 func parseTemplates(a *assets) map[string]*template.Template {
 	shared := template.Must(template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	set := map[string]*template.Template{}
-	for _, name := range []string{"overview", "credential", "expiring", "tick", "incidents", "incident", "scans", "scan", "sign-in", "error"} {
+	for _, name := range []string{"overview", "credential", "expiring", "tick", "act", "incidents", "incident", "scans", "scan", "sign-in", "error"} {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set

@@ -18,6 +18,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/internal/auth"
+	"keepwatch/internal/link"
 	"keepwatch/internal/view"
 )
 
@@ -38,6 +39,7 @@ type Options struct {
 	Incidents Incidents
 	History   History // nil: a credential's page shows no changes
 	Ticks     Ticks   // nil: there are no holders' links
+	Links     Links   // nil: messages have no links that act
 	Scans     Scans   // nil: nothing is scanned
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
@@ -60,6 +62,8 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("GET /expiring", s.page(s.expiring))
 	s.mux.HandleFunc("GET /rotations/tick/{token}", s.page(s.tickOf))
 	s.mux.HandleFunc("POST /rotations/tick/{token}", s.page(s.tick))
+	s.mux.HandleFunc("GET "+link.Path+"{token}", s.page(s.lookAtLink))
+	s.mux.HandleFunc("POST "+link.Path+"{token}", s.page(s.useLink))
 	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
 	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
 	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
