@@ -63,7 +63,7 @@ func (a *App) handler(cfg *config.Config) http.Handler {
 		Secure:  strings.HasPrefix(cfg.Server.BaseURL, "https://"),
 		Pages: web.New(web.Options{
 			Logger: a.opts.Logger, Version: a.opts.Version, Reader: a.reader, Check: a.CheckNow, Incidents: a.db, Banner: a.opts.Banner,
-			History: interfaceRecords{a}, Ticks: a.cockpit, Scans: a.scans, Links: a.links,
+			History: interfaceRecords{a}, Ticks: a.cockpit, Scans: a.scans, Links: a.links, Alerts: alerts{a},
 		}),
 	}
 	if a.gate != nil {

@@ -41,6 +41,7 @@ type Options struct {
 	Ticks     Ticks   // nil: there are no holders' links
 	Links     Links   // nil: messages have no links that act
 	Scans     Scans   // nil: nothing is scanned
+	Alerts    Alerts  // nil: nobody is told of anything
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
 }
@@ -67,6 +68,7 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
 	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
 	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
+	s.alertPages()
 	s.mux.HandleFunc("GET /scan", s.page(s.scans))
 	s.mux.HandleFunc("POST /scan", s.page(s.startScan))
 	s.mux.HandleFunc("GET /scan/{id}", s.page(s.scan))
