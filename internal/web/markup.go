@@ -41,6 +41,7 @@ func functions(a *assets) template.FuncMap {
 		"clock":   func(t *time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
 		"full":    func(t *time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" },
 		"day":     func(t *time.Time) string { return t.UTC().Format("2 Jan 2006") },
+		"till":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04") + " UTC" },
 		"endtone": endingTone,
 		"urgent":  urgent, "strip": compactStrip, "bars": bars, "tone": tone, "bar": barWidth, "ms": ms,
 		"mid":        func(m *int64) string { return fmt.Sprint(*m) },
