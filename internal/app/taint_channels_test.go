@@ -128,8 +128,9 @@ func (w *taintWorld) addServices() (names []string) {
 // channels tries every receiver by API, page and command, reads what there is to read of
 // them, and follows the links that were sent.
 func (w *taintWorld) channels() {
-	w.wait("a message at every service", func() bool {
-		return !slices.ContainsFunc(w.services, func(s *service) bool { return s.n.Load() == 0 })
+	w.wait("a message at every service, with its links", func() bool {
+		found := w.sentLinks()
+		return !slices.ContainsFunc(w.services, func(s *service) bool { return s.n.Load() == 0 }) && !slices.ContainsFunc(linked, func(name string) bool { return len(found[name]) == 0 })
 	})
 	names := []string{"mail", "rude-mail", "hook-0", "hook-1", "hook-5"}
 	for _, s := range w.services {
@@ -154,6 +155,9 @@ func (w *taintWorld) channels() {
 		w.ask("GET", path, "", false, "Authorization", "")
 	}
 }
+
+// linked are receivers whose messages have links.
+var linked = []string{"mail", "hook-0", "teams", "pagerduty", "jsm", "ntfy", "slackbot", "template", "rude-teams"}
 
 var linkPattern = regexp.MustCompile(`/act/([A-Za-z0-9_-]{100,})`)
 
@@ -186,11 +190,6 @@ func (w *taintWorld) sentLinks() map[string][]string {
 // the answer leads is the link itself, for whoever has it already.
 func (w *taintWorld) followLinks() {
 	found := w.sentLinks()
-	for _, name := range []string{"mail", "hook-0", "teams", "pagerduty", "jsm", "ntfy", "slackbot", "template", "rude-teams"} {
-		if len(found[name]) == 0 {
-			w.t.Errorf("no link was sent to %s", name)
-		}
-	}
 	for _, name := range []string{"hook-1", "alertmanager", "jira", "servicenow", "shoutrrr", "event"} {
 		if len(found[name]) > 0 {
 			w.t.Errorf("links were sent to %s", name)

@@ -271,7 +271,7 @@ func (w *taintWorld) addReceivers() {
 	}
 	// A contact that is no mail address is reached by the receivers of its route.
 	some := strings.Join(w.addServices(), ", ")
-	fmt.Fprintf(&w.config, "routes:\n  - {match: {owner: crm}, to: [mail, hook-1]}\n  - {match: {tenant: [t1, t2]}, to: [%s], continue: true}\n  - {to: [%s]}\n", some, strings.Join(names, ", "))
+	fmt.Fprintf(&w.config, "routes:\n  - {match: {owner: crm}, to: [mail, hook-1]}\n  - {match: {tenant: [t1]}, to: [%s], continue: true}\n  - {to: [%s]}\n", some, strings.Join(names, ", "))
 }
 
 func (w *taintWorld) lookup(name string) (string, bool) { v, ok := w.env[name]; return v, ok }
