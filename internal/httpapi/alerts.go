@@ -76,7 +76,7 @@ func (a *api) alertRoutes() {
 		OperationID: "explain", Method: http.MethodGet, Path: "/api/v1/explain", Tags: []string{"alerts"},
 		Summary: "Who would be told of a failure, when and by which rule, and why the others not",
 	}, func(ctx context.Context, in *explainInput) (client.Explanation, error) {
-		q := Question{keepwatch.CredentialID(in.Credential), keepwatch.Outcome(in.Outcome), in.At}
+		q := Question{Credential: keepwatch.CredentialID(in.Credential), Outcome: keepwatch.Outcome(in.Outcome), At: in.At}
 		if q.At.IsZero() {
 			q.At = time.Now()
 		}
