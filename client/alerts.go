@@ -151,3 +151,77 @@ func (c *Client) Receivers(ctx context.Context) ([]Receiver, error) {
 func (c *Client) TestReceiver(ctx context.Context, name string) (TestResult, error) {
 	return call[TestResult](ctx, c, http.MethodPost, "/api/v1/receivers/"+url.PathEscape(name)+"/test", nil, nil)
 }
+
+// Route says who is told of the incidents that match it.
+type Route struct {
+	Name        string       `json:"name"`
+	Match       Match        `json:"match"`
+	For         string       `json:"for"` // the same in words
+	To          []string     `json:"to"`
+	Wait        string       `json:"wait,omitempty"`
+	RepeatEvery string       `json:"repeat_every,omitempty"`
+	OnlyIn      string       `json:"only_in,omitempty"` // a calendar
+	Otherwise   []string     `json:"otherwise,omitempty"`
+	Escalate    []Escalation `json:"escalate,omitempty"`
+	Continue    bool         `json:"continue"`
+}
+
+// Escalation is who else is told when nobody has acknowledged by then.
+type Escalation struct {
+	After string   `json:"after"`
+	To    []string `json:"to"`
+}
+
+// SilencePreview asks which open incidents a silence would be for.
+type SilencePreview struct {
+	Match Match `json:"match"`
+}
+
+// LoggedDelivery is a message to a receiver, with what it is about.
+type LoggedDelivery struct {
+	Delivery
+	Incident string `json:"incident,omitempty"` // "" of a letter
+	Title    string `json:"title"`
+}
+
+// Routes lists the routes in force.
+func (c *Client) Routes(ctx context.Context) ([]Route, error) {
+	page, err := call[Page[Route]](ctx, c, http.MethodGet, "/api/v1/routes", nil, nil)
+	return page.Items, err
+}
+
+// PreviewSilence lists the open incidents that a silence would be for.
+func (c *Client) PreviewSilence(ctx context.Context, m Match) ([]Incident, error) {
+	page, err := call[Page[Incident]](ctx, c, http.MethodPost, "/api/v1/silences/preview", nil, SilencePreview{m})
+	return page.Items, err
+}
+
+// Deliveries lists messages, newest first. Empty filters choose all.
+func (c *Client) Deliveries(ctx context.Context, incident, receiver, status, cursor string) (Page[LoggedDelivery], error) {
+	v := url.Values{}
+	set(v, "incident", incident)
+	set(v, "receiver", receiver)
+	set(v, "status", status)
+	set(v, "cursor", cursor)
+	return call[Page[LoggedDelivery]](ctx, c, http.MethodGet, "/api/v1/deliveries", v, nil)
+}
+
+// MessageLink is what a link in a message does, or did.
+type MessageLink struct {
+	Action    string     `json:"action"` // acknowledge, snooze, silence
+	Incident  string     `json:"incident"`
+	Title     string     `json:"title"`
+	Actor     string     `json:"actor"` // who is recorded
+	Says      string     `json:"says"`
+	Open      bool       `json:"open"` // a POST does something
+	ExpiresAt time.Time  `json:"expires_at"`
+	UsedAt    *time.Time `json:"used_at,omitempty"`
+	UsedBy    string     `json:"used_by,omitempty"`
+	Until     *time.Time `json:"until,omitempty"` // of the quiet that it made
+}
+
+// EndLinks ends every link that was sent in a message.
+func (c *Client) EndLinks(ctx context.Context) error {
+	_, err := call[struct{}](ctx, c, http.MethodPost, "/api/v1/links/end", nil, nil)
+	return err
+}

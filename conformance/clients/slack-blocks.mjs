@@ -36,13 +36,22 @@ const wrong = [
     '{ text: "x", blocks: [{ type: "section", text: { type: "markdown", text: "x" } }] }',
     '{ text: "x", blocks: [{ type: "section", txt: { type: "mrkdwn", text: "x" } }] }',
     '{ text: "x", blocks: [{ type: "sections" }] }',
+    '{ text: "x", blocks: [{ type: "actions", elements: [{ type: "button", text: { type: "mrkdwn", text: "x" }, url: "https://x/" }] }] }',
 ];
 
 const files = process.argv.slice(2);
+let buttons = 0;
 const messages = files.map((path) => {
     const { text, blocks } = JSON.parse(readFileSync(path, 'utf8'));
     for (const block of blocks) {
         for (const t of [block.text, ...(block.fields ?? []), ...(block.elements ?? [])].filter(Boolean)) {
+            if (t.type === 'button') {
+                // A button is of plain text, and leads to our own pages.
+                assert.equal(t.text.type, 'plain_text', path);
+                assert.match(t.url, /^https:\/\/keepwatch\.example\.com\/act\//, path);
+                buttons++;
+                continue;
+            }
             // What is left of foreign text holds no control sequence: <...> is ours, with our hosts.
             for (const [, inside] of t.text.matchAll(/<([^>]*)>/g)) {
                 assert.match(inside, /^https:\/\/(keepwatch|wiki)\.example\.com\/[^|]*\|/, path);
@@ -53,6 +62,7 @@ const messages = files.map((path) => {
 });
 const found = complaints([...wrong, ...messages]);
 assert.deepEqual([...found.keys()].sort(), wrong.map((_, i) => i), JSON.stringify([...found]));
+assert.ok(buttons >= 3, 'no button was read');
 for (const path of files) {
     console.log(`ok ${basename(path)}`);
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"keepwatch/client"
 	"keepwatch/internal/httpapi"
 	"keepwatch/internal/notify"
+	"keepwatch/internal/view"
 )
 
 // alerts is who is told of what, for the API.
@@ -54,6 +56,56 @@ func explanationOf(e notify.Explanation, inc keepwatch.Incident) client.Explanat
 	}
 	return out
 }
+
+// Routes are those in force.
+func (a alerts) Routes(context.Context) []client.Route {
+	routes, words := a.pipeline.Rules()
+	out := make([]client.Route, len(routes))
+	for i, r := range routes {
+		out[i] = client.Route{
+			Name: cmp.Or(r.Name, fmt.Sprintf("route %d", i+1)), Match: client.Match(r.Match), For: words[i], To: listed(r.To), Wait: lasting(r.Wait), RepeatEvery: lasting(r.RepeatEvery),
+			Otherwise: r.Otherwise, Continue: r.Continue,
+		}
+		if r.OnlyIn != nil {
+			out[i].OnlyIn = r.OnlyIn.Name()
+		}
+		for _, e := range r.Escalate {
+			out[i].Escalate = append(out[i].Escalate, client.Escalation{After: lasting(e.After), To: e.To})
+		}
+	}
+	return out
+}
+
+// lasting is a duration as files write it; none is "".
+func lasting(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return keepwatch.FormatDuration(d)
+}
+
+// Covered asks the pipeline which of the open incidents a silence would be for.
+func (a alerts) Covered(ctx context.Context, m keepwatch.Match) ([]keepwatch.Incident, error) {
+	var out []keepwatch.Incident
+	for cursor := ""; ; {
+		list, next, err := a.db.Incidents(ctx, view.IncidentFilter{Status: string(keepwatch.IncidentOpen)}, view.Page{Limit: 200, Cursor: cursor})
+		if err != nil {
+			return nil, err
+		}
+		for _, inc := range list {
+			if a.pipeline.Covers(m, inc) {
+				out = append(out, inc)
+			}
+		}
+		if next == "" || len(out) >= mostCovered {
+			return out, nil
+		}
+		cursor = next
+	}
+}
+
+// mostCovered bounds a preview: who sees so many knows enough.
+const mostCovered = 200
 
 // pastSilences is how many are shown that are over.
 const pastSilences = 200

@@ -27,6 +27,7 @@ import (
 	"keepwatch/internal/egress"
 	"keepwatch/internal/incident"
 	"keepwatch/internal/intake"
+	"keepwatch/internal/link"
 	"keepwatch/internal/metrics"
 	"keepwatch/internal/notify"
 	"keepwatch/internal/probe"
@@ -92,6 +93,7 @@ type App struct {
 	gate       *auth.Gate
 	hasher     *auth.Hasher
 	reader     *view.Reader
+	links      *link.Desk
 	pipeline   *notify.Pipeline
 	dispatcher *schedule.Dispatcher
 	duties     *duties
@@ -178,6 +180,9 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 		return nil, err
 	}
 	a.newWatchdog(cfg)
+	if err := a.prepareLinks(ctx); err != nil {
+		return nil, err
+	}
 	if err := a.newPipeline(cfg); err != nil {
 		return nil, err
 	}

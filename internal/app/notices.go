@@ -36,13 +36,13 @@ func (a *App) newPipeline(cfg *config.Config) error {
 
 // setup builds the senders of a configuration.
 func (a *App) setup(cfg *config.Config) (notify.Setup, error) {
-	s := notify.Setup{Routes: cfg.Routes, Mutes: cfg.Mutes, Directory: cfg, BaseURL: cfg.Server.BaseURL, Heart: a.watchdog}
+	s := notify.Setup{Routes: cfg.Routes, Mutes: cfg.Mutes, Directory: cfg, BaseURL: cfg.Server.BaseURL, Heart: a.watchdog, Acts: a.acts(cfg)}
 	for _, r := range cfg.Receivers {
 		sender, err := a.sender(r.Config)
 		if err != nil {
 			return notify.Setup{}, fmt.Errorf("receiver %q: %w", r.Name, err)
 		}
-		s.Receivers = append(s.Receivers, notify.Receiver{Name: r.Name, Channel: r.Channel, Sender: sender, Fallback: r.Fallback, Pace: r.Pace})
+		s.Receivers = append(s.Receivers, notify.Receiver{Name: r.Name, Channel: r.Channel, Sender: sender, Fallback: r.Fallback, Pace: r.Pace, Acts: r.Links})
 	}
 	return s, nil
 }

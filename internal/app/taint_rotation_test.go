@@ -33,6 +33,9 @@ var rightful = []struct{ canary, way, because string }{
 }
 
 func rightly(h hit) bool {
+	if ownLink(h) {
+		return true
+	}
 	for _, r := range rightful {
 		if strings.HasPrefix(h.canary, r.canary) && h.where == r.way {
 			return true

@@ -24,6 +24,9 @@ func (m *merger) receivers(c *Config) {
 		default:
 			d.at.fault("one of "+strings.Join(channelKeys, ", "), "names %d channels, %s; make a receiver of each", len(has), strings.Join(has, " and "))
 		}
+		if _, can := linked[d.v.channel]; d.v.links.at.set() && d.v.links.v && len(has) == 1 && !can {
+			d.v.links.at.fault("false", "messages to %s have no links that act", d.v.channel)
+		}
 		if to := d.v.fallback; to.at.set() {
 			if !slices.Contains(m.receiverNames(), to.v) {
 				unknown(to.at, "receiver", to.v, m.receiverNames())

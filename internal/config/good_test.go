@@ -195,8 +195,8 @@ func TestKinds(t *testing.T) {
 func TestReceivers(t *testing.T) {
 	c := mustLoad(t, good("kinds.yaml"))
 	want := []Receiver{
-		{Name: "mail", Channel: "email", Config: email.Config{SMTP: "mail.example.com:465", From: "Keepwatch <keepwatch@example.com>", To: []string{"a@example.com", "b@example.com"}, TLS: email.TLS, Username: "keepwatch", Password: "env:CRM"}, Pace: notify.DefaultPace},
-		{Name: "relay", Channel: "email", Config: email.Config{SMTP: "localhost:25", From: "keepwatch@example.com", To: []string{"ops@example.com"}, TLS: email.None}, Pace: notify.DefaultPace},
+		{Name: "mail", Channel: "email", Config: email.Config{SMTP: "mail.example.com:465", From: "Keepwatch <keepwatch@example.com>", To: []string{"a@example.com", "b@example.com"}, TLS: email.TLS, Username: "keepwatch", Password: "env:CRM"}, Links: true, Pace: notify.DefaultPace},
+		{Name: "relay", Channel: "email", Config: email.Config{SMTP: "localhost:25", From: "keepwatch@example.com", To: []string{"ops@example.com"}, TLS: email.None}, Links: true, Pace: notify.DefaultPace},
 		{Name: "hook", Channel: "webhook", Config: webhook.Config{URL: "https://example.com/hook"}, Pace: notify.Pace{Count: 3, Within: 5 * time.Minute}},
 		{Name: "hidden", Channel: "webhook", Config: webhook.Config{URL: "env:HOOK_URL", Secret: "env:HOOK_KEY"}},
 	}
@@ -226,7 +226,7 @@ func TestRoutingAndSilences(t *testing.T) {
 		t.Fatalf("%d silences, warnings %v", len(c.Mutes), c.Warnings)
 	}
 	known, weekly, move := c.Mutes[0].Silence, c.Mutes[1].Silence, c.Mutes[2].Silence
-	if known.Kind != keepwatch.Silenced || !known.Until.Equal(time.Date(2026, 12, 24, 5, 0, 0, 0, time.UTC)) || !strings.HasSuffix(known.File, "routing.yaml") {
+	if known.Kind != keepwatch.Silenced || !known.Until.Equal(time.Date(2026, 12, 24, 5, 0, 0, 0, time.UTC)) || !strings.HasSuffix(known.File, "routing.yaml:17") {
 		t.Errorf("a day ends where it is a day: %+v", known)
 	}
 	if weekly.Kind != keepwatch.Maintained || weekly.Hours != "sun 02:00-04:00" || move.From.Hour() != 20 || move.Hours != "" {

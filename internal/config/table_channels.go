@@ -28,6 +28,16 @@ type Receiver struct {
 	Fallback string
 	// Pace is how many messages it is sent one by one before they become a storm.
 	Pace notify.Pace
+	// Links says that its messages have links that act on their incident, for whoever
+	// has the message.
+	Links bool
+}
+
+// linked says of a channel whether its messages have links that act, when nobody says
+// so: where people read it. Others may have them; what is in neither list never has.
+var linked = map[string]bool{
+	"email": true, "slack": true, "teams": true, "pagerduty": true, "jsm": true, "ntfy": true,
+	"webhook": false, "shoutrrr": false,
 }
 
 // receiverDraft is a receiver as it was read.
@@ -37,6 +47,7 @@ type receiverDraft struct {
 	config   notify.Config
 	fallback at[string]
 	pace     *notify.Pace
+	links    at[bool]
 }
 
 // channels has a row for each channel. A new one is a row here.
@@ -75,6 +86,7 @@ func receiverKind() kind[receiverDraft] {
 		key("name", "short name, for routes and metrics", located(identifier[string]("a name")), func(r *receiverDraft) *at[string] { return &r.name }).must(),
 		key("fallback", "receiver that is told in its place what it refuses, or what cannot reach it for five minutes", located(identifier[string]("the name of a receiver")), func(r *receiverDraft) *at[string] { return &r.fallback }),
 		key("at_most", "how many messages it is sent one by one, like 20 in 10m (the default); what is more becomes one message. unlimited takes the limit away", paceKind(), func(r *receiverDraft) **notify.Pace { return &r.pace }),
+		key("links", "whether its messages have links by which whoever has the message can act without an account; the default is true for email, slack, teams, pagerduty, jsm and ntfy", located(boolean()), func(r *receiverDraft) *at[bool] { return &r.links }),
 	}, channels()...)...)
 }
 
@@ -83,7 +95,11 @@ func (d receiverDraft) receiver() Receiver {
 	if d.pace != nil {
 		pace = *d.pace
 	}
-	return Receiver{Name: d.name.v, Channel: d.channel, Config: d.config, Fallback: d.fallback.v, Pace: pace}
+	r := Receiver{Name: d.name.v, Channel: d.channel, Config: d.config, Fallback: d.fallback.v, Pace: pace, Links: linked[d.channel]}
+	if d.links.at.set() {
+		r.Links = d.links.v
+	}
+	return r
 }
 
 func slackKind() kind[slack.Config] {

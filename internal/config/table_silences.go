@@ -60,7 +60,7 @@ func (m *merger) silences(c *Config) {
 		}
 		s := keepwatch.Silence{
 			ID: d.v.name.v, Kind: keepwatch.Silenced, Match: d.v.match.v.match(), Owner: d.v.owner, Reason: d.v.reason, From: earliest,
-			Hours: d.v.hours.v, Timezone: d.v.timezone.v, File: d.at.w.file,
+			Hours: d.v.hours.v, Timezone: d.v.timezone.v, File: d.at.place(),
 		}
 		zone, err := time.LoadLocation(s.Timezone)
 		if err != nil {

@@ -18,21 +18,23 @@ import (
 )
 
 // Question asks who would be told.
-type Question struct {
-	Credential keepwatch.CredentialID
-	Outcome    keepwatch.Outcome
-	At         time.Time
-}
+type Question = view.Question
 
 // Alerts knows who is told of what, and of what nobody is told for a while.
 type Alerts interface {
 	Explain(ctx context.Context, q Question) (client.Explanation, error)
+	// Routes are those in force, in their order.
+	Routes(ctx context.Context) []client.Route
+	// Covered are the open incidents that a silence of these would be for.
+	Covered(ctx context.Context, m keepwatch.Match) ([]keepwatch.Incident, error)
 	// Silences lists those that lie ahead, also those of the files, or those that are over.
 	Silences(ctx context.Context, past bool, now time.Time) ([]keepwatch.Silence, error)
 	Silence(ctx context.Context, s keepwatch.Silence) error
 	// EndSilence ends one before its time.
 	EndSilence(ctx context.Context, id, by string, now time.Time) (keepwatch.Silence, error)
 	Receivers(ctx context.Context) []client.Receiver
+	// EndLinks ends every link that was sent in a message.
+	EndLinks(ctx context.Context) error
 	// TestReceiver sends a message that says it is a test, and returns the receipt.
 	TestReceiver(ctx context.Context, name string) (string, error)
 }
@@ -48,6 +50,15 @@ type silencesInput struct {
 }
 
 type newSilenceInput struct{ Body client.NewSilence }
+
+type previewInput struct{ Body client.SilencePreview }
+
+type deliveriesInput struct {
+	Paging
+	Incident string `query:"incident" maxLength:"200"`
+	Receiver string `query:"receiver" maxLength:"100"`
+	Status   string `query:"status" enum:"pending,sent,collapsed,dead"`
+}
 
 type silenceInput struct {
 	ID string `path:"id" maxLength:"200"`
@@ -67,7 +78,7 @@ func (a *api) alertRoutes() {
 		OperationID: "explain", Method: http.MethodGet, Path: "/api/v1/explain", Tags: []string{"alerts"},
 		Summary: "Who would be told of a failure, when and by which rule, and why the others not",
 	}, func(ctx context.Context, in *explainInput) (client.Explanation, error) {
-		q := Question{keepwatch.CredentialID(in.Credential), keepwatch.Outcome(in.Outcome), in.At}
+		q := Question{Credential: keepwatch.CredentialID(in.Credential), Outcome: keepwatch.Outcome(in.Outcome), At: in.At}
 		if q.At.IsZero() {
 			q.At = time.Now()
 		}
@@ -90,6 +101,30 @@ func (a *api) alertRoutes() {
 		Summary: "Tell nobody of some incidents for a while", DefaultStatus: http.StatusCreated,
 		Description: "Incidents are found and kept as always. What still lasts at the end is told then; who was told of a begin is told of its end.",
 	}, a.createSilence)
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "preview-silence", Method: http.MethodPost, Path: "/api/v1/silences/preview", Tags: []string{"alerts"},
+		Summary: "Which open incidents a silence would be for", Description: "Nothing is made.",
+	}, func(ctx context.Context, in *previewInput) (client.Page[client.Incident], error) {
+		out := client.Page[client.Incident]{Items: []client.Incident{}}
+		list, err := a.Alerts.Covered(ctx, keepwatch.Match(in.Body.Match))
+		for _, inc := range list {
+			out.Items = append(out.Items, a.Reader.IncidentOf(inc))
+		}
+		return out, err
+	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-routes", Method: http.MethodGet, Path: "/api/v1/routes", Tags: []string{"alerts"},
+		Summary: "The routes in force, in their order",
+	}, func(ctx context.Context, _ *noInput) (client.Page[client.Route], error) {
+		return client.Page[client.Route]{Items: a.Alerts.Routes(ctx)}, nil
+	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-deliveries", Method: http.MethodGet, Path: "/api/v1/deliveries", Tags: []string{"alerts"},
+		Summary: "Messages to receivers, newest first, with what became of each",
+	}, func(ctx context.Context, in *deliveriesInput) (client.Page[client.LoggedDelivery], error) {
+		f := view.DeliveryFilter{Incident: keepwatch.IncidentID(in.Incident), Receiver: in.Receiver, Status: keepwatch.DeliveryStatus(in.Status)}
+		return a.Reader.DeliveryLog(ctx, f, in.page())
+	})
 	partial(a, auth.Operator, huma.Operation{
 		OperationID: "end-silence", Method: http.MethodDelete, Path: "/api/v1/silences/{id}", Tags: []string{"alerts"},
 		Summary: "End a silence before its time; what it held back is told",
@@ -124,16 +159,8 @@ func (a *api) alertRoutes() {
 }
 
 func (a *api) createSilence(ctx context.Context, in *newSilenceInput) (client.Silence, error) {
-	now := time.Now().UTC().Truncate(time.Second)
-	s := view.SilenceOf(in.Body)
-	s.ID, s.CreatedAt, s.CreatedBy = strings.ToLower(rand.Text()[:16]), now, view.PrincipalOf(ctx).Name
-	if s.From.IsZero() {
-		s.From = now
-	}
-	if s.Owner == "" {
-		s.Owner = s.CreatedBy
-	}
-	return a.silence(ctx, s, now)
+	now := time.Now()
+	return a.silence(ctx, view.SilenceOf(in.Body, view.PrincipalOf(ctx).Name, now), now)
 }
 
 func (a *api) silence(ctx context.Context, s keepwatch.Silence, now time.Time) (client.Silence, error) {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/httpapi"
+	"keepwatch/internal/view"
 )
 
 // Explain answers something of every field.
@@ -22,6 +24,15 @@ func (s *services) Explain(_ context.Context, q httpapi.Question) (client.Explan
 		Told:   []client.Told{{Receiver: "ops", Channel: "webhook", At: q.At.UTC(), Rule: "route 1", Why: "it is for everything", Unless: "somebody acknowledges it before", RepeatEvery: "1h"}},
 		Others: []client.Untold{{Name: "crm", Why: "no route names it"}},
 	}, nil
+}
+
+func (s *services) Routes(context.Context) []client.Route {
+	return []client.Route{{Name: "route 1", For: "everything", To: []string{"ops"}, Wait: "2m"}}
+}
+
+func (s *services) Covered(ctx context.Context, m keepwatch.Match) ([]keepwatch.Incident, error) {
+	list, _, err := s.DB.Incidents(ctx, view.IncidentFilter{Status: "open"}, view.Page{})
+	return slices.DeleteFunc(list, func(i keepwatch.Incident) bool { return !slices.Contains(m.Credential, string(i.Credential)) }), err
 }
 
 func (s *services) Silences(ctx context.Context, past bool, now time.Time) ([]keepwatch.Silence, error) {
@@ -39,6 +50,8 @@ func (s *services) Receivers(context.Context) []client.Receiver {
 	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	return []client.Receiver{{Name: "ops", Channel: "webhook", LastSuccessAt: &at, LastErrorAt: &at, LastError: "503", FailingSince: &at, NextTryAt: &at, Waiting: 3}}
 }
+
+func (s *services) EndLinks(context.Context) error { return nil }
 
 func (s *services) TestReceiver(_ context.Context, name string) (string, error) {
 	if name != "ops" {

@@ -21,7 +21,10 @@ func audited(r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
 		return false
 	}
-	if r.URL.Path == "/sign-in" { // it writes its own entry, once it knows the name
+	switch r.URL.Path {
+	case "/sign-in": // it writes its own entry, once it knows the name
+		return false
+	case "/api/v1/silences/preview": // changes nothing
 		return false
 	}
 	for _, prefix := range pushed {
@@ -61,7 +64,7 @@ func (a *api) audit(next http.Handler) http.Handler {
 func entryOf(r *http.Request) keepwatch.AuditEntry {
 	who := view.PrincipalOf(r.Context())
 	e := keepwatch.AuditEntry{At: time.Now().UTC().Truncate(time.Second), Who: who.Name, Via: string(who.Via), Action: r.Method + " " + strings.ToValidUTF8(strings.ReplaceAll(shownPath(r), "\x00", ""), "�")}
-	if from := remote(r); from.IsValid() {
+	if from := view.RemoteOf(r); from.IsValid() {
 		e.From = from.String()
 	}
 	if who.Via == "" {

@@ -13,6 +13,7 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/auth"
+	"keepwatch/internal/link"
 	"keepwatch/internal/view"
 )
 
@@ -63,6 +64,13 @@ func (a *api) recovered(next http.Handler) http.Handler {
 	})
 }
 
+// unseen keeps an address that acts from getting any further: into a referrer, a cache
+// or an index.
+func unseen(h http.Header) {
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Robots-Tag", "noindex, nofollow")
+}
+
 // headers are the same for a page and for JSON. Scripts, styles and images come
 // from this server alone, and nothing inline runs: a hostile name that slipped
 // through the templates would still be dead text.
@@ -75,6 +83,9 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store") // static files set their own
+		if strings.HasPrefix(r.URL.Path, link.Path) {
+			unseen(h)
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -112,7 +123,17 @@ func (a *api) sameOrigin(next http.Handler) http.Handler {
 			Code: "cross_origin", Message: "this request comes from another site", Hint: "open Keepwatch's own page and try there",
 		})
 	}))
-	return protection.Handler(next)
+	guarded := protection.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The page behind a link in a message sends no referrer, and then a browser that
+		// came over plain http says "null" for its own origin. No other site can make
+		// this request: it would have to know the link.
+		if strings.HasPrefix(r.URL.Path, link.Path) && r.Header.Get("Sec-Fetch-Site") == "" && r.Header.Get("Origin") == "null" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
 }
 
 // bound limits what one request may take.
@@ -182,14 +203,14 @@ func (a *api) caller(r *http.Request) (auth.Principal, error) {
 }
 
 // public paths tell nothing about the estate, or carry a secret of their own that
-// is worth one thing alone: a calendar feed, a holder's tick link, a signed batch of
-// events.
+// is worth one thing alone: a calendar feed, a holder's tick link, a link in a message, a
+// signed batch of events.
 func public(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/healthz", "/readyz", "/sign-in", "/favicon.ico":
 		return true
 	}
-	for _, prefix := range []string{"/static/", calendarPath, tickPath, ensPath} {
+	for _, prefix := range []string{"/static/", calendarPath, tickPath, ensPath, link.Path} {
 		if strings.HasPrefix(r.URL.Path, prefix) {
 			return true
 		}
@@ -200,7 +221,7 @@ func public(r *http.Request) bool {
 // shownPath is the path as a log may have it: an address that works without an
 // account must not stand there.
 func shownPath(r *http.Request) string {
-	for _, prefix := range []string{calendarPath, tickPath} {
+	for _, prefix := range []string{calendarPath, tickPath, link.Path} {
 		if strings.HasPrefix(r.URL.Path, prefix) {
 			return prefix + "…"
 		}

@@ -17,6 +17,7 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/auth"
+	"keepwatch/internal/link"
 	"keepwatch/internal/view"
 )
 
@@ -61,6 +62,7 @@ type Options struct {
 	Feeds     Feeds
 	Rotations Rotations
 	Alerts    Alerts
+	Links     Links // nil: messages have no links that act
 	Discover  Discoverer
 	Backtest  Backtester
 	Scans     Scans
@@ -107,6 +109,7 @@ func New(o Options) http.Handler {
 	a.rotationRoutes()
 	a.scanRoutes()
 	a.alertRoutes()
+	a.linkRoutes()
 	a.healthRoutes()
 	a.mux.HandleFunc("GET /metrics", a.metrics)
 	a.openAPIRoute()
@@ -165,7 +168,7 @@ func ours(r *http.Request) bool {
 		return r.Method == http.MethodPost
 	default:
 		return strings.HasPrefix(p, "/api/") || p == "/api" || strings.HasPrefix(p, "/-/") ||
-			strings.HasPrefix(p, calendarPath) || strings.HasPrefix(p, ensPath) || (strings.HasPrefix(p, tickPath) && wantsJSON(r))
+			strings.HasPrefix(p, calendarPath) || strings.HasPrefix(p, ensPath) || ((strings.HasPrefix(p, tickPath) || strings.HasPrefix(p, link.Path)) && wantsJSON(r))
 	}
 }
 

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ func (a *api) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, password := strings.TrimSpace(r.PostFormValue("name")), []byte(r.PostFormValue("password"))
-	cookie, expires, err := a.Auth.SignIn(r.Context(), name, password, remote(r), time.Now())
+	cookie, expires, err := a.Auth.SignIn(r.Context(), name, password, view.RemoteOf(r), time.Now())
 	if err != nil {
 		a.signInFailed(w, r, next, name, err)
 		return
@@ -72,15 +71,4 @@ func localPath(next string) string {
 		return "/"
 	}
 	return next
-}
-
-// remote is the address that the connection comes from. Forwarded headers are
-// not believed: anybody can write them, and a made-up address per try would
-// switch the brake on guessing off.
-func remote(r *http.Request) netip.Addr {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap()
 }

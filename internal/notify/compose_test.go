@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"maps"
@@ -25,8 +26,18 @@ func delivery(n keepwatch.Notice) keepwatch.Delivery {
 	return keepwatch.Delivery{ID: keepwatch.DeliveryIDOf(n.ID, "ops"), Notice: n, Receiver: "ops"}
 }
 
+// acting makes links of a fixed look for the messages that have some.
+var acting = &Setup{Receivers: []Receiver{{Name: "ops", Acts: true}}, Acts: func(context.Context, Receiver, Message, keepwatch.Incident) []Act {
+	var out []Act
+	for _, action := range keepwatch.LinkActions {
+		name := strings.ToUpper(string(action[:1])) + string(action[1:])
+		out = append(out, Act{action, name, "https://keepwatch.example.com/act/" + strings.Repeat("A", 120) + "-" + string(action)})
+	}
+	return out
+}}
+
 // messages are the stories that the goldens tell; the channels render the same ones.
-func messages() map[string]Message {
+func messages(t *testing.T) map[string]Message {
 	dir := estate()
 	tell := func(d keepwatch.Delivery, change func(*Facts)) Message {
 		f := FactsOf(d.Notice.Incident, dir, "https://keepwatch.example.com/")
@@ -34,7 +45,9 @@ func messages() map[string]Message {
 		if change != nil {
 			change(&f)
 		}
-		return Compose(d, f)
+		m := Compose(d, f)
+		m.Acts = acting.acts(t.Context(), m, f.Incident)
+		return m
 	}
 	untold := func(f *Facts) { f.Untold = true }
 	costing := func(final bool) func(*Facts) {
@@ -92,7 +105,7 @@ func messages() map[string]Message {
 }
 
 func TestComposeGolden(t *testing.T) {
-	for name, m := range messages() {
+	for name, m := range messages(t) {
 		got, err := json.MarshalIndent(m, "", "  ")
 		if err != nil {
 			t.Fatal(err)
@@ -116,7 +129,7 @@ func TestComposeGolden(t *testing.T) {
 
 // Every message says what, since when, whose, why and what to do next.
 func TestEveryMessageIsWhole(t *testing.T) {
-	for name, m := range messages() {
+	for name, m := range messages(t) {
 		if got := slices.Sorted(maps.Keys(m.Labels)); !slices.Equal(got, slices.Sorted(slices.Values(LabelNames))) {
 			t.Errorf("%s: labels %v", name, got)
 		}
@@ -145,7 +158,7 @@ func TestEveryMessageIsWhole(t *testing.T) {
 }
 
 func TestAlertIdentityIsStable(t *testing.T) {
-	ms := messages()
+	ms := messages(t)
 	for _, name := range []string{"acked", "resolved", "missed", "reminder"} {
 		if ms[name].Fingerprint != ms["firing"].Fingerprint || ms[name].GroupKey != ms["firing"].GroupKey {
 			t.Errorf("%s is another alert than the firing one", name)
@@ -227,8 +240,8 @@ func TestLongListsAreCut(t *testing.T) {
 }
 
 func TestComposeIsPure(t *testing.T) {
-	a, _ := json.Marshal(messages())
-	b, _ := json.Marshal(messages())
+	a, _ := json.Marshal(messages(t))
+	b, _ := json.Marshal(messages(t))
 	if string(a) != string(b) {
 		t.Error("the same story is told in two ways")
 	}

@@ -63,6 +63,18 @@ type Message struct {
 	Button      string `json:",omitempty"` // of a letter: what its link does
 	RunbookURL  string
 	ExternalURL string
+
+	// Acts can be done from the message itself, each once; none for machines, and for
+	// what has no incident that is still open.
+	Acts []Act `json:",omitempty"`
+}
+
+// Act is a link that acts on the message's incident, for whoever has the message: its
+// address is a secret, and stands in this message alone.
+type Act struct {
+	Action keepwatch.LinkAction
+	Name   string // of the button: "Acknowledge"
+	URL    string
 }
 
 // Line is one answer: Name is the question.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -145,6 +146,23 @@ func (p *Pipeline) SilencesChanged(ctx context.Context) {
 	p.read.Store(0)
 	p.readMutes(ctx, time.Now())
 	p.nudge(time.Time{})
+}
+
+// Covers reports whether a silence of these would be for an incident. It is asked the
+// way it is decided.
+func (p *Pipeline) Covers(m Match, inc keepwatch.Incident) bool {
+	s := p.setup.Load()
+	return mismatch(m, FactsOf(inc, s.Directory, s.BaseURL)) == ""
+}
+
+// Rules are the routes in force, and what each is for, in words.
+func (p *Pipeline) Rules() (Routes, []string) {
+	routes := p.setup.Load().Routes
+	words := make([]string, len(routes))
+	for i, r := range routes {
+		words[i] = strings.TrimPrefix(r.asks(), "it is for ")
+	}
+	return routes, words
 }
 
 // Explain says who would be told of an incident that begins at a moment.

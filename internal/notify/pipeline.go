@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,6 +53,8 @@ type Receiver struct {
 	Fallback string
 	// Pace is how many messages it is sent one by one before they become a storm.
 	Pace Pace
+	// Acts says that its messages have links that act on their incident.
+	Acts bool
 }
 
 // Setup is what a reload replaces.
@@ -62,6 +65,23 @@ type Setup struct {
 	Directory Directory
 	BaseURL   string
 	Heart     Heart // who is told of the canary; nil for nobody
+	// Acts makes the links of a message about an open incident; nil makes none. It may
+	// return none, such as for a message about many incidents.
+	Acts func(context.Context, Receiver, Message, keepwatch.Incident) []Act
+}
+
+// acts are the links of a message. What is over, what somebody has just taken and what
+// is about no incident needs none.
+func (s *Setup) acts(ctx context.Context, m Message, inc keepwatch.Incident) []Act {
+	i := slices.IndexFunc(s.Receivers, func(r Receiver) bool { return r.Name == m.Receiver && r.Acts })
+	if i < 0 || s.Acts == nil || m.Status != Firing {
+		return nil
+	}
+	switch m.Kind {
+	case KindTest, keepwatch.Posted, keepwatch.Acknowledged, keepwatch.Restored:
+		return nil
+	}
+	return s.Acts(ctx, s.Receivers[i], m, inc)
 }
 
 // fallback is who is told in the place of a receiver.

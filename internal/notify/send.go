@@ -42,7 +42,7 @@ func (l *lane) attempt(ctx context.Context, d keepwatch.Delivery, f Facts) (Rece
 	f.Now = time.Now()
 	within, cancel := context.WithTimeoutCause(ctx, l.p.opts.SendTimeout, errTooSlow)
 	defer cancel()
-	receipt, err := sender.Send(within, l.words(d, f))
+	receipt, err := sender.Send(within, l.words(ctx, d, f))
 	if err != nil && ctx.Err() == nil && within.Err() != nil {
 		// The deadline is ours; a sender may have wrapped it as it liked.
 		err = Retryable(errTooSlow)
@@ -55,9 +55,11 @@ func (l *lane) attempt(ctx context.Context, d keepwatch.Delivery, f Facts) (Rece
 
 // words are what the receiver is told. A letter to a mail address goes there, as the
 // setup of this moment has it, and not to the receiver's own addresses.
-func (l *lane) words(d keepwatch.Delivery, f Facts) Message {
+func (l *lane) words(ctx context.Context, d keepwatch.Delivery, f Facts) Message {
 	if d.Notice.Letter == nil {
-		return Compose(d, f)
+		m := Compose(d, f)
+		m.Acts = l.p.setup.Load().acts(ctx, m, f.Incident)
+		return m
 	}
 	_, to := letterTargets(*d.Notice.Letter, l.p.setup.Load())
 	return composeLetter(d, f, to)

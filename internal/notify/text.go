@@ -30,6 +30,19 @@ func (m Message) Links() []Line {
 	return out
 }
 
+// ActURL is the address of a link that acts, for templates; "" where there is none.
+func (m Message) ActURL(action string) string {
+	for _, a := range m.Acts {
+		if string(a.Action) == action {
+			return a.URL
+		}
+	}
+	return ""
+}
+
+// ActsHint stands beside links that act.
+const ActsHint = "Each of these shows first what it will do, works once and without an account, and ends with the incident or after a week."
+
 // CutBytes keeps at most limit bytes and no half character.
 func CutBytes(s string, limit int) string {
 	if len(s) <= limit {

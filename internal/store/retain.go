@@ -45,6 +45,9 @@ func (db *DB) Retain(ctx context.Context, now time.Time) error {
 		if err := db.expireUnread(ctx, now); err != nil {
 			return err
 		}
+		if err := db.expireUses(ctx, millis(now.Add(-keepUses))); err != nil {
+			return err
+		}
 		return db.expireSeen(ctx, millis(now.Add(-keepRaw)))
 	})
 	if err != nil {

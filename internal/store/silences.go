@@ -42,6 +42,10 @@ func (db *DB) silences(ctx context.Context, rest string, args ...any) ([]keepwat
 // SaveSilence writes a silence under its id; one that is there already stays as it is,
 // so that a request may be made again.
 func (db *DB) SaveSilence(ctx context.Context, s keepwatch.Silence) error {
+	return db.write(ctx, "save silence", func(ctx context.Context, t *tx) error { return db.insertSilence(ctx, t, s) })
+}
+
+func (db *DB) insertSilence(ctx context.Context, t *tx, s keepwatch.Silence) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
@@ -55,10 +59,8 @@ func (db *DB) SaveSilence(ctx context.Context, s keepwatch.Silence) error {
 	if err := storable("silence", s.ID, string(doc)); err != nil {
 		return err
 	}
-	return db.write(ctx, "save silence", func(ctx context.Context, t *tx) error {
-		_, err := t.exec(ctx, "INSERT INTO silences (id, over, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING", s.ID, millis(s.Until), string(doc))
-		return err
-	})
+	_, err = t.exec(ctx, "INSERT INTO silences (id, over, doc) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING", s.ID, millis(s.Until), string(doc))
+	return err
 }
 
 // EndSilence ends a silence before its time. One that is over stays as it is.

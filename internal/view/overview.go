@@ -255,3 +255,13 @@ func (r *Reader) TenantIDs() []string {
 	}
 	return ids
 }
+
+// CredentialIDs names every credential of the configuration, by name.
+func (r *Reader) CredentialIDs() []string {
+	ids := []string{}
+	for _, c := range r.inventory().Credentials {
+		ids = append(ids, string(c.ID))
+	}
+	slices.Sort(ids)
+	return ids
+}

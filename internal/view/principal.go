@@ -2,6 +2,8 @@ package view
 
 import (
 	"context"
+	"net/http"
+	"net/netip"
 
 	"keepwatch/internal/auth"
 )
@@ -18,4 +20,15 @@ func WithPrincipal(ctx context.Context, p auth.Principal) context.Context {
 func PrincipalOf(ctx context.Context) auth.Principal {
 	p, _ := ctx.Value(principalKey{}).(auth.Principal)
 	return p
+}
+
+// RemoteOf is the address that the connection comes from. Forwarded headers are not
+// believed: anybody can write them, and a made-up address per try would switch the
+// brake on guessing off.
+func RemoteOf(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
 }

@@ -42,6 +42,7 @@ type IncidentSource interface {
 // DeliverySource reads the messages that an incident caused.
 type DeliverySource interface {
 	Deliveries(ctx context.Context, id keepwatch.IncidentID) ([]keepwatch.Delivery, error)
+	DeliveryLog(ctx context.Context, f DeliveryFilter, page Page) ([]keepwatch.Delivery, string, error)
 }
 
 // Sources are the parts of the store that are read; the store is all of them.

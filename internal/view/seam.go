@@ -9,4 +9,6 @@ type (
 	Page = store.Page
 	// IncidentFilter narrows a list of incidents. Zero fields do not.
 	IncidentFilter = store.IncidentFilter
+	// DeliveryFilter narrows the log of messages. Zero fields do not.
+	DeliveryFilter = store.DeliveryFilter
 )

@@ -1,6 +1,8 @@
 package view
 
 import (
+	"crypto/rand"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -34,13 +36,18 @@ func statusOf(s keepwatch.Silence, now time.Time) string {
 	return "in force"
 }
 
-// SilenceOf is a silence as somebody asks for it.
-func SilenceOf(n client.NewSilence) keepwatch.Silence {
+// SilenceOf is a silence as somebody asks for it at a moment.
+func SilenceOf(n client.NewSilence, by string, now time.Time) keepwatch.Silence {
+	now = now.UTC().Truncate(time.Second)
 	s := keepwatch.Silence{
+		ID: strings.ToLower(rand.Text()[:16]), From: now, CreatedAt: now, CreatedBy: by,
 		Kind: keepwatch.SilenceKind(n.Kind), Match: keepwatch.Match(n.Match), Owner: n.Owner, Reason: n.Reason, Until: n.Until.UTC(), Hours: n.Hours, Timezone: n.Timezone,
 	}
 	if s.Kind == "" {
 		s.Kind = keepwatch.Silenced
+	}
+	if s.Owner == "" {
+		s.Owner = by
 	}
 	if n.From != nil {
 		s.From = n.From.UTC()

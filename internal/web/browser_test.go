@@ -76,7 +76,7 @@ func (e *estate) guarded() http.Handler {
 		Health:  func(context.Context) client.Health { return client.Health{Status: "ok"} },
 		Metrics: http.NotFoundHandler(),
 		Pages: web.New(web.Options{
-			Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db, History: history{e.now}, Ticks: &ticks{}, Scans: &looks{now: e.now},
+			Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db, History: history{e.now}, Ticks: &ticks{}, Scans: &looks{now: e.now}, Alerts: told{e},
 		}),
 	})
 }

@@ -20,7 +20,7 @@ import (
 func parseTemplates(a *assets) map[string]*template.Template {
 	shared := template.Must(template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	set := map[string]*template.Template{}
-	for _, name := range []string{"overview", "credential", "expiring", "tick", "incidents", "incident", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
+	for _, name := range []string{"overview", "credential", "expiring", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set
@@ -44,6 +44,7 @@ func functions(a *assets) template.FuncMap {
 		"clock":   func(t *time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
 		"full":    func(t *time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" },
 		"day":     func(t *time.Time) string { return t.UTC().Format("2 Jan 2006") },
+		"till":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04") + " UTC" },
 		"endtone": endingTone,
 		"urgent":  urgent, "strip": compactStrip, "bars": bars, "tone": tone, "bar": barWidth, "ms": ms,
 		"mid":        func(m *int64) string { return fmt.Sprint(*m) },
@@ -56,6 +57,7 @@ func functions(a *assets) template.FuncMap {
 		"triple":    func(a, b, c any) [3]any { return [3]any{a, b, c} },
 		"thousands": thousands, "calls": calls,
 		"scantone": scanTone, "scantitle": scan.Title, "scanevidence": scan.EvidenceLines,
+		"matched": matched, "delivered": delivered,
 		"say": view.Say, "capital": view.Capital,
 		"sure": func(confidence any) string {
 			v, _ := confidence.(float64)
@@ -68,6 +70,33 @@ func functions(a *assets) template.FuncMap {
 			return slices.ContainsFunc(figures, func(f client.SubjectFigure) bool { return f.Subject != "" })
 		},
 	}
+}
+
+// matched is a match in words, one for each field that asks for something.
+func matched(m client.Match) (out []string) {
+	for _, f := range []struct {
+		name   string
+		values []string
+	}{
+		{"credential", m.Credential}, {"tenant", m.Tenant}, {"business unit", m.BusinessUnit}, {"owner", m.Owner}, {"kind", m.Kind},
+		{"criticality", m.Criticality}, {"category", m.Category}, {"outcome", m.Outcome}, {"scope", m.Scope}, {"severity", m.Severity},
+	} {
+		if len(f.values) > 0 {
+			out = append(out, f.name+" "+strings.Join(f.values, " or "))
+		}
+	}
+	return out
+}
+
+// delivered is what became of a message, in words.
+func delivered(status string) string {
+	switch keepwatch.DeliveryStatus(status) {
+	case keepwatch.DeliveryCollapsed:
+		return "not sent by itself"
+	case keepwatch.DeliveryDead:
+		return "refused"
+	}
+	return status
 }
 
 // tone maps an outcome to the state whose colour it takes.

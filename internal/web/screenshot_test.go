@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"keepwatch"
+	"keepwatch/internal/link"
+	"keepwatch/internal/web"
 )
 
 // TestScreenshots takes pictures of every page, to be looked at by people. It
@@ -28,9 +30,15 @@ func TestScreenshots(t *testing.T) {
 	if err != nil {
 		t.Skip("chromium is not installed")
 	}
-	e := newEstate(t).live()
+	e := newEstate(t).live().withMessages()
 	mux := http.NewServeMux()
 	mux.Handle("/", e.withDates())
+	d := e.desk()
+	told := e.siteWith(func(o *web.Options) { o.Alerts, o.Links = told{e}, d })
+	for _, path := range []string{"/alerts", "/alerts/", link.Path} {
+		mux.Handle(path, told)
+	}
+	acts := links(t, d, e.incident(keepwatch.BadSecretOrPackage))
 	// chromium makes no window as narrow as a phone, so a frame stands in for one.
 	mux.HandleFunc("/phone", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `<body style="margin:0"><iframe src="%s" width="390" height="1800" style="border:0">`, r.URL.Query().Get("page"))
@@ -41,13 +49,15 @@ func TestScreenshots(t *testing.T) {
 		"overview": "/", "credential": "/credentials/crm-sync", "healthy": "/credentials/us-orders", "new": "/credentials/sg-new-app",
 		"incidents": "/incidents?status=all", "incident": "/incidents/" + string(e.incident(keepwatch.BadSecretOrPackage).ID),
 		"expiring": "/expiring?within=180d", "scans": "/scan", "scan": "/scan/done", "tick": "/rotations/tick/open-sesame", "sign-in": "/sign-in?failed=1", "missing": "/nothing",
+		"alerts": "/alerts", "explain": "/alerts/explain?credential=crm-sync", "silences": "/alerts/silences?credential=crm-sync", "messages": "/alerts/messages",
+		"act": acts[keepwatch.LinkSnooze],
 	}
 	for name, path := range pages {
 		for _, look := range []struct {
 			name          string
 			width, height int
 			dark          bool
-		}{{"light", 1280, 1500, false}, {"dark", 1280, 1500, true}, {"phone", 500, 1850, false}} {
+		}{{"light", 1280, 1500, false}, {"dark", 1280, 1500, true}, {"tablet", 768, 1300, false}, {"desk", 1440, 1300, false}, {"phone", 500, 1850, false}} {
 			picture := filepath.Join(dir, name+"-"+look.name+".png")
 			args := []string{
 				"--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(),

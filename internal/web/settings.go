@@ -82,7 +82,7 @@ func (s *site) settingsAgain(r *http.Request, refusal error) (*page, error) {
 }
 
 func (s *site) addUser(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	if err := typed(r); err != nil || s.Accounts == nil {
+	if err := parsed(r); err != nil || s.Accounts == nil {
 		return nil, errOr(err)
 	}
 	want := client.NewUser{Name: strings.TrimSpace(r.PostForm.Get("name")), Role: grantOf(r.PostForm)}
@@ -99,7 +99,7 @@ func (s *site) addUser(_ http.ResponseWriter, r *http.Request) (*page, error) {
 // changeUser does one thing to one account. What it is stands in the address, so that
 // the audit log says it.
 func (s *site) changeUser(w http.ResponseWriter, r *http.Request) (*page, error) {
-	if err := typed(r); err != nil || s.Accounts == nil {
+	if err := parsed(r); err != nil || s.Accounts == nil {
 		return nil, errOr(err)
 	}
 	name, ctx := r.PathValue("name"), r.Context()
@@ -127,7 +127,7 @@ func (s *site) changeUser(w http.ResponseWriter, r *http.Request) (*page, error)
 }
 
 func (s *site) addToken(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	if err := typed(r); err != nil || s.Tokens == nil {
+	if err := parsed(r); err != nil || s.Tokens == nil {
 		return nil, errOr(err)
 	}
 	want := client.NewToken{Name: strings.TrimSpace(r.PostForm.Get("name")), Role: grantOf(r.PostForm)}
@@ -181,7 +181,7 @@ func plausibleName(s string) bool {
 // moment is now as the store keeps it.
 func moment() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-func typed(r *http.Request) error {
+func parsed(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
 		return keepwatch.WithHint(keepwatch.ErrInvalid, "send the form once more")
 	}
@@ -220,7 +220,7 @@ func (s *site) accountWith(r *http.Request, b accountBody) *page {
 // visitor signs in with the new one.
 func (s *site) setPassword(w http.ResponseWriter, r *http.Request) (*page, error) {
 	who := view.PrincipalOf(r.Context())
-	if err := typed(r); err != nil || s.Accounts == nil || who.Via != auth.ViaSession {
+	if err := parsed(r); err != nil || s.Accounts == nil || who.Via != auth.ViaSession {
 		return nil, errOr(err)
 	}
 	refused := fmt.Errorf("the two new passwords differ: %w", keepwatch.ErrInvalid)

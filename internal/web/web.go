@@ -18,6 +18,7 @@ import (
 
 	"keepwatch"
 	"keepwatch/internal/auth"
+	"keepwatch/internal/link"
 	"keepwatch/internal/view"
 )
 
@@ -38,11 +39,13 @@ type Options struct {
 	Incidents Incidents
 	History   History // nil: a credential's page shows no changes
 	Ticks     Ticks   // nil: there are no holders' links
+	Links     Links   // nil: messages have no links that act
 	Scans     Scans   // nil: nothing is scanned
 	// Accounts, Tokens and Audit are of the pages of settings; nil: there are none.
 	Accounts Accounts
 	Tokens   Tokens
 	Audit    Audit
+	Alerts   Alerts // nil: nobody is told of anything
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
 }
@@ -64,9 +67,12 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("GET /expiring", s.page(s.expiring))
 	s.mux.HandleFunc("GET /rotations/tick/{token}", s.page(s.tickOf))
 	s.mux.HandleFunc("POST /rotations/tick/{token}", s.page(s.tick))
+	s.mux.HandleFunc("GET "+link.Path+"{token}", s.page(s.lookAtLink))
+	s.mux.HandleFunc("POST "+link.Path+"{token}", s.page(s.useLink))
 	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
 	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
 	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
+	s.alertPages()
 	s.mux.HandleFunc("GET /effects", s.page(s.effects))
 	s.mux.HandleFunc("GET /effect", s.page(s.effect))
 	s.mux.HandleFunc("GET /scan", s.whole(auth.Viewer, s.scans))
@@ -104,6 +110,7 @@ type page struct {
 	Who     auth.Principal
 	CanAct  bool
 	Manages bool // accounts and tokens
+	Whole   bool // sees the whole estate
 	Banner  string
 	Version string
 }
@@ -163,6 +170,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, p *page) {
 	p.Now = p.Now.UTC()
 	p.Banner, p.Version = s.Banner, s.Version
 	p.Who = view.PrincipalOf(r.Context())
+	p.Whole = p.Who.Everywhere(auth.Viewer)
 	p.Manages = p.Who.Everywhere(auth.Admin) && s.Accounts != nil
 	p.CanAct = auth.Require(p.Who, auth.Operator) == nil
 	var out bytes.Buffer

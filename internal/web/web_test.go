@@ -22,11 +22,16 @@ func get(t *testing.T, h http.Handler, path string) (*httptest.ResponseRecorder,
 	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+	return w, parse(t, w)
+}
+
+func parse(t *testing.T, w *httptest.ResponseRecorder) *html.Node {
+	t.Helper()
 	doc, err := html.Parse(bytes.NewReader(w.Body.Bytes()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w, doc
+	return doc
 }
 
 // find returns the elements that a small selector means: parts divided by spaces

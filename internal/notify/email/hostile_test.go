@@ -58,6 +58,7 @@ func sendHostile(t *testing.T, n int, seed uint64) {
 		m := notify.Message{
 			Key: keepwatch.DeliveryID(hostile(r)), Incident: keepwatch.IncidentID(hostile(r)), Title: title, Status: notify.Firing, Now: began,
 			Lines: []notify.Line{{Name: "What", Text: hostile(r)}}, URL: "https://keepwatch.example.com/incidents/1",
+			Acts: []notify.Act{{Action: keepwatch.LinkAcknowledge, Name: "Acknowledge", URL: "https://keepwatch.example.com/act/token"}},
 		}
 		msg, err := s.compose(m)
 		if err != nil {

@@ -24,6 +24,13 @@ func plain(m notify.Message) string {
 	for _, l := range links(m) {
 		b.WriteString(l.Name + ": " + l.Text + "\n")
 	}
+	if len(m.Acts) > 0 {
+		b.WriteString("\n")
+		for _, a := range m.Acts {
+			b.WriteString(a.Name + ": " + a.URL + "\n")
+		}
+		b.WriteString(notify.ActsHint + "\n")
+	}
 	b.WriteString("\n-- \nKeepwatch, message " + string(m.Key) + "\n")
 	return b.String()
 }
@@ -48,7 +55,8 @@ const page = `<!doctype html>
 <h1 style="font-size:1.1em;border-left:6px solid {{if or (eq .Kind "test") (eq .Kind "letter")}}#607d8b{{else if eq .Status "resolved"}}#2e7d32{{else}}#c62828{{end}};padding-left:.6em">{{.Title}}</h1>
 <table style="border-collapse:collapse">{{range .Lines}}
 <tr><th style="text-align:left;vertical-align:top;padding:.2em 1em .2em 0">{{.Name}}</th><td style="padding:.2em 0">{{.Text}}</td></tr>{{end}}
-</table>{{range .Paragraphs}}
+</table>{{if .Acts}}
+<p>{{range .Acts}}<a href="{{.URL}}" rel="noreferrer nofollow" style="display:inline-block;margin:.3em .6em .3em 0;padding:.5em 1.1em;border:1px solid #b0b7c3;border-radius:6px;color:#1c1c1c;text-decoration:none">{{.Name}}</a> {{end}}<br><span style="color:#666;font-size:.85em">{{.ActsHint}}</span></p>{{end}}{{range .Paragraphs}}
 <p>{{range $i, $line := .}}{{if $i}}<br>{{end}}{{$line}}{{end}}</p>{{end}}{{range .Links}}
 <p><a href="{{.Text}}">{{.Name}}</a></p>{{end}}
 <p style="color:#666;font-size:.85em">Keepwatch, message {{.Key}}</p>
@@ -59,6 +67,7 @@ func html(t *template.Template, m notify.Message) (string, error) {
 	var b strings.Builder
 	err := t.Execute(&b, map[string]any{
 		"Title": m.Title, "Lines": m.Lines, "Links": links(m), "Paragraphs": m.Paragraphs(), "Key": m.Key, "Kind": string(m.Kind), "Status": string(m.Status),
+		"Acts": m.Acts, "ActsHint": notify.ActsHint,
 	})
 	return b.String(), err
 }

@@ -138,7 +138,7 @@ type deed struct {
 
 func (s *Sender) alert(m notify.Message) alert {
 	a := alert{
-		Message: notify.CutRunes(m.Title, limitMessage), Alias: alias(m), Description: notify.CutRunes(description(m), limitDescription),
+		Message: notify.CutRunes(m.Title, limitMessage), Alias: alias(m), Description: description(m),
 		Tags: []string{"keepwatch"}, Details: details(m), Entity: notify.CutRunes(m.Labels["credential"], limitEntity),
 		Source: "Keepwatch", Priority: priority(m),
 	}
@@ -153,14 +153,21 @@ func (s *Sender) alert(m notify.Message) alert {
 	return a
 }
 
+// description is the story and what may be opened; the story gives way.
 func description(m notify.Message) string {
-	lines := []string{m.Text()}
+	var lines []string
 	for _, l := range m.Links() {
 		if len(l.Text) < 2000 {
 			lines = append(lines, l.Name+": "+l.Text)
 		}
 	}
-	return strings.Join(lines, "\n")
+	for _, a := range m.Acts {
+		if len(a.URL) < 2000 {
+			lines = append(lines, a.Name+": "+a.URL)
+		}
+	}
+	links := strings.Join(lines, "\n")
+	return strings.TrimSuffix(notify.CutRunes(m.Text(), limitDescription-len(links)-1)+"\n"+links, "\n")
 }
 
 // details are the labels, for rules of the service to match on.

@@ -124,17 +124,28 @@ type action struct {
 	URL    string `json:"url"`
 }
 
-// render is plain text: without the markdown flag, ntfy reads no markup.
+// render is plain text: without the markdown flag, ntfy reads no markup. It shows three
+// buttons at most: where they are needed for what can be done, a touch on the message
+// opens the incident, and the runbook stands in its text.
 func render(m notify.Message, topic string) publication {
 	p := publication{
 		Topic: topic, Title: notify.CutBytes(m.Title, limitTitle), Message: notify.CutBytes(m.Text(), limitMessage),
 		Priority: priority(m), Tags: []string{tag(m)},
 	}
+	if len(m.Acts) > 0 && m.RunbookURL != "" && len(m.RunbookURL) < limitURL { // no room for its button
+		last := "\nRunbook: " + m.RunbookURL
+		p.Message = notify.CutBytes(m.Text(), limitMessage-len(last)) + last
+	}
 	if p.Message == "" {
 		p.Message = p.Title // an empty one becomes "triggered"
 	}
+	for _, a := range m.Acts {
+		if len(a.URL) < limitURL {
+			p.Actions = append(p.Actions, action{"view", a.Name, a.URL})
+		}
+	}
 	for _, l := range m.Links() {
-		if len(l.Text) < limitURL {
+		if len(l.Text) < limitURL && len(m.Acts) == 0 {
 			p.Actions = append(p.Actions, action{"view", notify.CutRunes(l.Name, 100), l.Text})
 		}
 	}

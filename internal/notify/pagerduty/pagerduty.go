@@ -128,6 +128,11 @@ func event(m notify.Message) pd.V2Event {
 	if !m.StartsAt.IsZero() {
 		e.Payload.Timestamp = m.StartsAt.Format(time.RFC3339)
 	}
+	for _, a := range m.Acts {
+		if len(a.URL) < 2000 {
+			e.Links = append(e.Links, map[string]string{"href": a.URL, "text": a.Name})
+		}
+	}
 	for _, l := range m.Links() {
 		if len(l.Text) < 2000 {
 			e.Links = append(e.Links, map[string]string{"href": l.Text, "text": notify.CutRunes(l.Name, 100)})

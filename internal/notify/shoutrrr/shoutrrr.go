@@ -123,6 +123,11 @@ const limitText = 1800
 func words(m notify.Message) string {
 	lines := []string{m.Title, "", m.Text()}
 	text := notify.CutBytes(tame(strings.Join(lines, "\n")), limitText)
+	for _, a := range m.Acts {
+		if len(a.URL) < 500 {
+			text += "\n" + a.Name + ": " + a.URL
+		}
+	}
 	for _, l := range m.Links() {
 		if len(l.Text) < 500 {
 			text += "\n" + tame(l.Name) + ": " + l.Text

@@ -14,7 +14,8 @@ const (
 	limitText     = 2900 // of a section's text: 3000
 	limitField    = 1900 // of a field: 2000
 	limitFallback = 3000
-	limitBlocks   = 40 // of a message: 50
+	limitBlocks   = 40   // of a message: 50
+	limitURL      = 2900 // of a button: 3000
 )
 
 // render makes Block Kit and, for notifications and screen readers, the text that
@@ -44,6 +45,9 @@ func render(m notify.Message) *slack.WebhookMessage {
 	}
 	if len(fields) > 0 {
 		blocks.BlockSet = append(blocks.BlockSet, slack.NewSectionBlock(nil, fields, nil))
+	}
+	if buttons := buttons(m); len(buttons) > 0 {
+		blocks.BlockSet = append(blocks.BlockSet, slack.NewActionBlock("", buttons...))
 	}
 	if footer := links(m); footer != "" {
 		blocks.BlockSet = append(blocks.BlockSet, slack.NewContextBlock("", text(footer)))
@@ -102,6 +106,23 @@ func links(m notify.Message) string {
 		}
 	}
 	return strings.Join(out, "  ·  ")
+}
+
+// buttons open the pages that act; Slack itself does nothing. The first is the one that
+// is asked for.
+func buttons(m notify.Message) []slack.BlockElement {
+	var out []slack.BlockElement
+	for _, a := range m.Acts {
+		if len(a.URL) > limitURL {
+			continue
+		}
+		b := slack.NewButtonBlockElement(string(a.Action), "", slack.NewTextBlockObject(slack.PlainTextType, a.Name, false, false)).WithURL(a.URL)
+		if a.Action == keepwatch.LinkAcknowledge {
+			b = b.WithStyle(slack.StylePrimary)
+		}
+		out = append(out, b)
+	}
+	return out
 }
 
 // address keeps a URL inside its link: the signs that end one are percent-encoded.

@@ -85,7 +85,7 @@ func reply(m notify.Message) *slack.WebhookMessage {
 			short.Lines = append(short.Lines, l)
 		}
 	}
-	short.URL, short.RunbookURL = "", ""
+	short.URL, short.RunbookURL, short.Acts = "", "", nil
 	return render(short)
 }
 

@@ -69,7 +69,7 @@ func TestPayloadGolden(t *testing.T) {
 type block struct {
 	Text     *textObject
 	Fields   []textObject
-	Elements []textObject
+	Elements []json.RawMessage
 }
 
 type textObject struct {
@@ -86,6 +86,7 @@ func TestWithinSlacksLimits(t *testing.T) {
 	}
 	m.Title = strings.Repeat("&", 5000)
 	m.RunbookURL = "https://example.com/" + strings.Repeat("x", 5000)
+	m.Acts[1].URL = m.RunbookURL
 	raw, err := json.Marshal(render(m))
 	if err != nil {
 		t.Fatal(err)
@@ -103,6 +104,14 @@ func TestWithinSlacksLimits(t *testing.T) {
 	for _, b := range got.Blocks {
 		if b.Text != nil && (len(b.Text.Text) > 3000 || b.Text.Text == "" || !b.Text.Verbatim) {
 			t.Errorf("text of %d bytes, verbatim %v", len(b.Text.Text), b.Text.Verbatim)
+		}
+		for _, e := range b.Elements {
+			var button struct {
+				Type, URL string
+			}
+			if err := json.Unmarshal(e, &button); err != nil || len(button.URL) > 3000 || button.Type == "button" && button.URL == "" {
+				t.Errorf("%s: %v", e, err)
+			}
 		}
 		if len(b.Fields) > 10 {
 			t.Errorf("%d fields", len(b.Fields))

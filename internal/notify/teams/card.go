@@ -77,6 +77,11 @@ func render(m notify.Message) ([]byte, error) {
 		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4",
 		FallbackText: plain(m.Title, limitTitle), Teams: map[string]string{"width": "Full"},
 	}
+	for _, a := range m.Acts {
+		if len(a.URL) < 2000 {
+			c.Actions = append(c.Actions, action{"Action.OpenUrl", a.Name, a.URL})
+		}
+	}
 	for _, l := range m.Links() {
 		if len(l.Text) < 2000 {
 			c.Actions = append(c.Actions, action{"Action.OpenUrl", plain(l.Name, 100), l.Text})

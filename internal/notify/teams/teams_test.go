@@ -48,7 +48,8 @@ func TestSend(t *testing.T) {
 		t.Errorf("%s %v", r.Path, r.Header)
 	}
 	var got message
-	if err := json.Unmarshal(r.Body, &got); err != nil || got.Type != "message" || len(got.Attachments) != 1 || got.Attachments[0].Content.Actions[0].URL != "https://keepwatch.example.com/incidents/7k2mq4c5vd3xhn6a" {
+	if err := json.Unmarshal(r.Body, &got); err != nil || got.Type != "message" || len(got.Attachments) != 1 || len(got.Attachments[0].Content.Actions) != 5 ||
+		!strings.HasPrefix(got.Attachments[0].Content.Actions[0].URL, "https://keepwatch.example.com/act/") || got.Attachments[0].Content.Actions[3].URL != "https://keepwatch.example.com/incidents/7k2mq4c5vd3xhn6a" {
 		t.Errorf("%v %s", err, r.Body)
 	}
 	if strings.Contains(string(r.Body), token) {

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"keepwatch/internal/notify"
@@ -37,7 +38,7 @@ func render(m notify.Message) ([]byte, error) {
 	p := payload{
 		Version: "4", GroupKey: m.GroupKey, Status: m.Status, Receiver: m.Receiver,
 		GroupLabels:  map[string]string{"alertname": m.Labels["alertname"]},
-		CommonLabels: m.Labels, CommonAnnotations: m.Annotations,
+		CommonLabels: m.Labels, CommonAnnotations: annotations(m),
 		ExternalURL: m.ExternalURL, NotificationReason: m.Reason,
 		Alerts: []alert{alertOf(m)},
 	}
@@ -53,9 +54,22 @@ func render(m notify.Message) ([]byte, error) {
 	return json.Marshal(p)
 }
 
+// annotations are those of the message, and its links where the receiver was to have
+// some: acknowledge_url, snooze_url, silence_url.
+func annotations(m notify.Message) map[string]string {
+	if len(m.Acts) == 0 {
+		return m.Annotations
+	}
+	out := maps.Clone(m.Annotations)
+	for _, a := range m.Acts {
+		out[string(a.Action)+"_url"] = a.URL
+	}
+	return out
+}
+
 func alertOf(m notify.Message) alert {
 	return alert{
-		Status: m.Status, Labels: m.Labels, Annotations: m.Annotations,
+		Status: m.Status, Labels: m.Labels, Annotations: annotations(m),
 		StartsAt: m.StartsAt, EndsAt: m.EndsAt, GeneratorURL: m.URL, Fingerprint: m.Fingerprint,
 	}
 }

@@ -58,8 +58,12 @@ func sender(t *testing.T, cfg Config, s secrets) *Sender {
 }
 
 func TestPayloadGolden(t *testing.T) {
-	for _, name := range []string{"firing", "resolved", "hostile", "platform"} {
-		raw, err := render(told(t, name))
+	for _, name := range []string{"firing", "resolved", "hostile", "platform", "acts"} {
+		m := told(t, strings.Replace(name, "acts", "firing", 1))
+		if name != "acts" {
+			m.Acts = nil // a machine gets links that act only when it is told so
+		}
+		raw, err := render(m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,6 +75,7 @@ func TestPayloadGolden(t *testing.T) {
 func TestCloudEventGolden(t *testing.T) {
 	for _, name := range []string{"firing", "resolved", "hostile"} {
 		m := told(t, name)
+		m.Acts = nil
 		raw, err := cloudEvent(m)
 		if err != nil {
 			t.Fatal(err)
