@@ -39,6 +39,7 @@ type Call struct {
 	Tenant     TenantID
 	Credential CredentialID // "" while nobody knows which
 	ClientID   string       // of a token request; tells who asked where the credential is not registered
+	Unit       MID          // account_id of a token request: tells credentials of one client id apart; 0 where it named none
 	Holder     string       // as the inventory names it, else as the reporter does; "" is unknown
 
 	Kind   CallKind
@@ -84,7 +85,8 @@ type Refreshes struct {
 	Attempts int `json:"attempts,omitzero"` // … and the requests that it took
 	Masked   int `json:"masked,omitzero"`   // cycles that needed more than one
 	GivenUp  int `json:"given_up,omitzero"` // cycles that ended without one: the client stopped asking
-	Healed   int `json:"healed,omitzero"`   // calls refused with 401 that a new token brought through
+	Healed   int `json:"healed,omitzero"`   // calls refused with 401 that a new token brought through …
+	Early    int `json:"early,omitzero"`    // … and the tokens among them that had died before their time
 
 	LastOK     time.Time     `json:"last_ok,omitzero"`
 	LastFailed time.Time     `json:"last_failed,omitzero"`
@@ -108,7 +110,9 @@ type SecretUse struct {
 	Secret Fingerprint `json:"secret"`
 	At     time.Time   `json:"at"` // newest
 	Count  int         `json:"count"`
-	OK     bool        `json:"ok"` // the newest was accepted
+	OK     bool        `json:"ok"`                   // the newest was accepted
+	Accept time.Time   `json:"accepted_at,omitzero"` // newest that was accepted
+	Ours   bool        `json:"ours,omitzero"`        // it is the configured one
 }
 
 // TrafficSeries names the line of observations of one holder's traffic with a
