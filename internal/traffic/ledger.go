@@ -41,6 +41,7 @@ const (
 	maxScopes  = 64
 	maxKeys    = 1 << 16 // reports that may come twice
 	maxText    = 200
+	maxCount   = 1_000_000 // like calls of one report
 	batch      = 100
 )
 
@@ -114,7 +115,7 @@ func (l *Ledger) Configure(dir Directory) {
 // caller may change afterwards.
 func (l *Ledger) Saw(c keepwatch.Call) {
 	now := time.Now()
-	c.Count = max(c.Count, 1)
+	c.Count = min(max(c.Count, 1), maxCount)
 	if c.At.IsZero() || c.At.After(now) {
 		c.At = now // a clock that is ahead proves nothing of the future
 	}

@@ -85,6 +85,7 @@ func (ln *line) open(c *keepwatch.Call, now time.Time) {
 func (ln *line) add(c *keepwatch.Call, ours keepwatch.Fingerprint, now time.Time) bool {
 	ln.open(c, now)
 	urgent := false
+	ln.tally.Compared = ours != ""
 	if c.Kind == keepwatch.CallToken {
 		urgent = ln.token(c, ours)
 		ln.busy = true
