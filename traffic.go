@@ -155,6 +155,7 @@ type Span struct {
 	Requests int   `json:"r,omitzero"`
 	Failed   int   `json:"f,omitzero"`
 	Excused  int   `json:"x,omitzero"` // of the failed: an incident of something larger explains them
+	Bad      int   `json:"y,omitzero"` // of the cycles, masked or given up, and not excused
 	Cycles   int   `json:"c,omitzero"`
 	Attempts int   `json:"a,omitzero"`
 	Masked   int   `json:"m,omitzero"`

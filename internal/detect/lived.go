@@ -68,7 +68,7 @@ func spanOf(t *keepwatch.Tally) keepwatch.Span {
 	r := &t.Tokens
 	s := keepwatch.Span{
 		Requests: r.Requests, Failed: max(r.Requests-r.OK, 0), Cycles: r.Cycles, Attempts: r.Attempts,
-		Masked: r.Masked, GivenUp: r.GivenUp, Healed: r.Healed,
+		Masked: r.Masked, GivenUp: r.GivenUp, Bad: r.Masked + r.GivenUp, Healed: r.Healed,
 	}
 	for i := range t.Calls {
 		s.Calls += t.Calls[i].Count
@@ -84,7 +84,7 @@ func add(a, b keepwatch.Span) keepwatch.Span {
 	sum := func(x, y int) int { return min(least(x)+least(y), countMost) }
 	a.Requests, a.Failed, a.Excused = sum(a.Requests, b.Requests), sum(a.Failed, b.Failed), sum(a.Excused, b.Excused)
 	a.Cycles, a.Attempts, a.Masked = sum(a.Cycles, b.Cycles), sum(a.Attempts, b.Attempts), sum(a.Masked, b.Masked)
-	a.GivenUp, a.Healed = sum(a.GivenUp, b.GivenUp), sum(a.Healed, b.Healed)
+	a.Bad, a.GivenUp, a.Healed = sum(a.Bad, b.Bad), sum(a.GivenUp, b.GivenUp), sum(a.Healed, b.Healed)
 	a.Calls, a.CallsBad = sum(a.Calls, b.Calls), sum(a.CallsBad, b.CallsBad)
 	return a
 }
@@ -116,7 +116,7 @@ func grow(spans []keepwatch.Span, got keepwatch.Span, at time.Time, width time.D
 func excuse(spans []keepwatch.Span, since time.Time, width time.Duration) {
 	for i := range spans {
 		if time.Unix(spans[i].Start*60, 0).Add(width).After(since) {
-			spans[i].Excused = spans[i].Failed
+			spans[i].Excused, spans[i].Bad = spans[i].Failed, 0
 		}
 	}
 }

@@ -34,6 +34,15 @@ const (
 	burnMany   = 100 // requests from which the short window's share says something, too
 )
 
+// unlikely reports whether chance alone does not explain the failures of a window: not
+// of its requests, and not of its cycles, because what fails in one bad minute, tried
+// again and again, is one failure and not ten.
+func unlikely(long keepwatch.Span, allowed float64) bool {
+	failed, requests := long.Failed-long.Excused, long.Requests-long.Excused
+	return atLeast(int64(failed), int64(requests), allowed) <= burnChance &&
+		atLeast(int64(long.Bad), int64(long.Cycles+long.GivenUp), allowed) <= burnChance
+}
+
 // Burn judges the success rate of token requests against an objective (0.995: five of
 // a thousand may fail). Failures that something larger explains do not count. It says
 // nothing of a holder that is within its objective, or that may be by chance.
@@ -53,7 +62,7 @@ func Burn(m *keepwatch.Lived, objective float64, now time.Time) (Burning, bool) 
 		if rate < b.rate || requests >= burnMany && float64(lately)/float64(shortly)/allowed < b.rate {
 			continue
 		}
-		if atLeast(int64(failed), int64(requests), allowed) > burnChance {
+		if !unlikely(long, allowed) {
 			continue
 		}
 		return Burning{Rate: rate, Window: b.long, Requests: requests, Failed: failed, Critical: b.critical}, true

@@ -223,10 +223,17 @@ func (st *step) ask(own *keepwatch.Series, r *keepwatch.Refreshes) {
 }
 
 // excusedSince is since when something larger than the holder explains its failures:
-// the credential's own incident, or one of everybody; zero where nothing does.
+// the credential's own incident, one of everybody, or the one that says that it is
+// refused; zero where nothing does.
 func (st *step) excusedSince(own *keepwatch.Series, o *keepwatch.Observation) time.Time {
 	if e := st.larger(own, o); e != nil {
 		return e.FirstFailedAt
+	}
+	if len(st.view.Open) == 0 && st.ledger == nil {
+		return time.Time{}
+	}
+	if e := st.book().byKey[holderKey(o)]; e != nil && e.Outcome.Info().Confirm != keepwatch.ConfirmJudged {
+		return e.FirstFailedAt // it was told that it is refused
 	}
 	return time.Time{}
 }
