@@ -34,6 +34,7 @@ import (
 	"keepwatch/internal/schedule"
 	"keepwatch/internal/secrets"
 	"keepwatch/internal/store"
+	"keepwatch/internal/traffic"
 	"keepwatch/internal/view"
 )
 
@@ -84,6 +85,8 @@ type App struct {
 	discoverer *discovery.Discoverer
 	effects    *effects
 	scans      *scans
+	traffic    *traffic.Ledger
+	print      Printer // nil: nobody watches which secrets holders show
 	revision   atomic.Pointer[string] // of the records in force
 
 	registry   *prometheus.Registry
@@ -157,6 +160,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	a.discoverer = discovery.New(discovery.Options{Secrets: a.secrets, Egress: a.egress, Logger: opts.Logger})
 	a.effects = a.newEffects()
 	a.scans = newScans(a)
+	a.traffic = a.newTraffic()
 	a.cockpit = a.newCockpit(cfg)
 	e, err := a.compose(ctx, cfg, time.Now())
 	if err != nil {
@@ -231,7 +235,7 @@ func guardedPolicy(network egress.Network) egress.Policy {
 // policy is asked at each recording, so that a reload takes effect at once.
 func (a *App) policy() incident.Policy {
 	p := a.opts.Policy
-	p.FailAfter = a.config.Load().FailAfter
+	p.FailAfter, p.Objective = a.config.Load().FailAfter, a.config.Load().RefreshObjective
 	return p
 }
 
@@ -274,6 +278,9 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	a.pipeline.Start()
 	a.lifecycle.onStop("notify", a.pipeline.Stop)
+	a.tieTraffic(ctx)
+	a.traffic.Start()
+	a.lifecycle.onStop("traffic", a.traffic.Stop) // after whoever sees calls has stopped, and before the store
 	a.dispatcher.Start()
 	a.lifecycle.onStop("schedule", a.dispatcher.Stop)
 	a.duties.start()

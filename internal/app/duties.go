@@ -54,6 +54,7 @@ func (d *duties) start() {
 	d.every(ctx, digestEvery, "digest", d.digests)
 	d.every(ctx, fitEvery, "baselines", (&fitter{app: d.app}).round)
 	d.every(ctx, assessEvery, "assess", d.assess)
+	d.every(ctx, quietEvery, "holders", d.app.quietHolders)
 	d.every(ctx, d.app.recordsEvery(), "records", d.app.recordsElsewhere)
 }
 
@@ -192,6 +193,7 @@ func (d *duties) reread(ctx context.Context, now time.Time) error {
 	if len(plans) == 0 {
 		return nil
 	}
+	d.app.tieTraffic(ctx) // holders are compared with the secret that is there now
 	return d.app.db.Plan(ctx, plans...)
 }
 

@@ -23,7 +23,7 @@ func (a *App) newCockpit(cfg *config.Config) *rotate.Cockpit {
 	return rotate.New(rotate.Options{
 		Store: a.db, Prober: rotationProber{a}, Secrets: a.secrets, Records: shelf, Link: link,
 		Zone:    func(id keepwatch.CredentialID) *time.Location { return a.config.Load().Zone(id) },
-		Changed: a.rotationChanged, Logger: a.opts.Logger,
+		Uses: a.uses, Changed: a.rotationChanged, Logger: a.opts.Logger,
 	})
 }
 

@@ -84,11 +84,14 @@ func (s Store) String() string { return userinfo.ReplaceAllString(s.URL, "://…
 
 // Tier is what a criticality means.
 type Tier struct {
-	Business     time.Duration // between proofs inside the calendar's hours
-	Off          time.Duration // and outside
-	FailAfter    int           // scheduled runs of a soft failure before it counts
-	ExpiryLadder []time.Duration
-	Calendar     string
+	Business  time.Duration // between proofs inside the calendar's hours
+	Off       time.Duration // and outside
+	FailAfter int           // scheduled runs of a soft failure before it counts
+	// RefreshObjective is the share of token requests that are to be granted, 0 to 1; 0 is
+	// the default.
+	RefreshObjective float64
+	ExpiryLadder     []time.Duration
+	Calendar         string
 }
 
 // Warning is something that is allowed and unwise, and where it stands.
@@ -157,6 +160,12 @@ func DefaultCadence(t Tier) calendar.Cadence {
 		panic("config: the default hours do not parse: " + err.Error())
 	}
 	return calendar.Cadence{Calendar: hours, Business: t.Business, Off: t.Off}
+}
+
+// RefreshObjective is the share of each holder's token requests that are to be granted;
+// 0 is the default, 0.995.
+func (c *Config) RefreshObjective(id keepwatch.CredentialID) float64 {
+	return c.TierOf(id).RefreshObjective
 }
 
 // FailAfter is the number of scheduled runs with a confirmed soft failure after
