@@ -86,7 +86,7 @@ type App struct {
 	effects    *effects
 	scans      *scans
 	traffic    *traffic.Ledger
-	print      Printer // nil: nobody watches which secrets holders show
+	print      Printer                // nil: nobody watches which secrets holders show
 	revision   atomic.Pointer[string] // of the records in force
 
 	registry   *prometheus.Registry

@@ -84,14 +84,14 @@ func (s Store) String() string { return userinfo.ReplaceAllString(s.URL, "://…
 
 // Tier is what a criticality means.
 type Tier struct {
-	Business  time.Duration // between proofs inside the calendar's hours
-	Off       time.Duration // and outside
-	FailAfter int           // scheduled runs of a soft failure before it counts
+	Business     time.Duration // between proofs inside the calendar's hours
+	Off          time.Duration // and outside
+	FailAfter    int           // scheduled runs of a soft failure before it counts
+	ExpiryLadder []time.Duration
+	Calendar     string
 	// RefreshObjective is the share of token requests that are to be granted, 0 to 1; 0 is
 	// the default.
 	RefreshObjective float64
-	ExpiryLadder     []time.Duration
-	Calendar         string
 }
 
 // Warning is something that is allowed and unwise, and where it stands.
@@ -107,9 +107,9 @@ func DefaultTiers() map[keepwatch.Criticality]Tier {
 		return out
 	}
 	return map[keepwatch.Criticality]Tier{
-		keepwatch.Transactional: {10 * time.Minute, 10 * time.Minute, 1, days(60, 30, 14, 7, 3, 1), DefaultCalendar},
-		keepwatch.Standard:      {14 * time.Minute, 60 * time.Minute, 2, days(30, 14, 7, 1), DefaultCalendar},
-		keepwatch.Reporting:     {60 * time.Minute, 4 * time.Hour, 3, days(30, 14, 3), DefaultCalendar},
+		keepwatch.Transactional: {Business: 10 * time.Minute, Off: 10 * time.Minute, FailAfter: 1, ExpiryLadder: days(60, 30, 14, 7, 3, 1), Calendar: DefaultCalendar},
+		keepwatch.Standard:      {Business: 14 * time.Minute, Off: 60 * time.Minute, FailAfter: 2, ExpiryLadder: days(30, 14, 7, 1), Calendar: DefaultCalendar},
+		keepwatch.Reporting:     {Business: 60 * time.Minute, Off: 4 * time.Hour, FailAfter: 3, ExpiryLadder: days(30, 14, 3), Calendar: DefaultCalendar},
 	}
 }
 

@@ -6,6 +6,10 @@ import (
 	"keepwatch"
 )
 
+// Objective is the share of token requests that are to be granted where nobody named
+// another.
+const Objective = 0.995
+
 // Burning says how fast a holder uses up what its objective allows to fail.
 type Burning struct {
 	Rate     float64       // times the pace that the objective allows; 0: within it

@@ -258,7 +258,7 @@ func (p Policy) objective(id keepwatch.CredentialID) float64 {
 			return v
 		}
 	}
-	return defaultObjective
+	return detect.Objective
 }
 
 func holderName(s *keepwatch.Series) string {

@@ -26,8 +26,6 @@ const (
 	heldLong = 10 * time.Minute
 	// trafficQuiet ends the trouble of a holder that does not call any more.
 	trafficQuiet = 24 * time.Hour
-	// defaultObjective is the share of token requests that are to be granted.
-	defaultObjective = 0.995
 )
 
 // lived lifts what one holder's traffic added up to. It may prove the credential
