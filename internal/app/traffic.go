@@ -151,3 +151,38 @@ func (a *App) uses(ctx context.Context, r keepwatch.Rotation) ([]rotate.Use, err
 	slices.SortFunc(list, func(x, y rotate.Use) int { return x.NewAt.Compare(y.NewAt) })
 	return list, nil
 }
+
+// seenInTraffic are the findings about who calls: clients that stand in no record, and
+// those whose record cannot be told from others.
+func (a *App) seenInTraffic(now time.Time) []keepwatch.Finding {
+	var found []keepwatch.Finding
+	for _, st := range a.traffic.Strays(now) {
+		who := ""
+		if st.Holder != "" {
+			who = " by " + st.Holder
+		}
+		found = append(found, keepwatch.Finding{
+			ID:   keepwatch.Digest(string(keepwatch.FindingUnknownClient), string(st.Tenant), st.ClientID),
+			Kind: keepwatch.FindingUnknownClient, Severity: keepwatch.SeverityWarning, Tenant: st.Tenant, Subject: st.ClientID,
+			Message: fmt.Sprintf("The client id %s asks for tokens%s (seen by %s) and is not registered: %d requests since %s, %d granted, the newest at %s.",
+				st.ClientID, who, st.Via, st.Count, st.FirstSeen.UTC().Format(time.RFC3339), st.OK, st.LastSeen.UTC().Format(time.RFC3339)),
+			Reason: "Somebody works with a package that nobody watches: when its secret ends, nobody is warned.",
+			Hint:   "Find out whose it is, and register its credential.",
+		})
+	}
+	cfg := a.config.Load()
+	for _, id := range a.traffic.Unsure(now) {
+		c, known := cfg.Credential(id)
+		if !known {
+			continue
+		}
+		found = append(found, keepwatch.Finding{
+			ID:   keepwatch.Digest(string(keepwatch.FindingUnclearClient), string(c.Tenant), string(id)),
+			Kind: keepwatch.FindingUnclearClient, Severity: keepwatch.SeverityInfo, Tenant: c.Tenant, Credential: id, Subject: loginOf(c),
+			Message: fmt.Sprintf("Several credentials have the client id of %s, and calls with it name neither business unit nor a secret that tells them apart; they are counted under %s.", id, id),
+			Reason:  "What one of them lives through is shown under another.",
+			Hint:    "Let the holders send account_id in their token requests, or keep one record for the client id.",
+		})
+	}
+	return found
+}
