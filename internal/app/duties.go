@@ -140,7 +140,7 @@ func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Ti
 // proves reports whether a series is of a credential's own proofs. A look at a date
 // always succeeds, also on a machine that sees nothing.
 func proves(s keepwatch.Series) bool {
-	return s.Credential != "" && (s.Check == "" || s.Check == keepwatch.CheckID(s.Credential))
+	return s.Credential != "" && s.Traffic == nil && (s.Check == "" || s.Check == keepwatch.CheckID(s.Credential))
 }
 
 // lastSight is when a series last had an answer, whatever it said.
