@@ -1,6 +1,8 @@
 package app
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -140,6 +142,23 @@ func TestMaskedRetriesInTheWholeProgram(t *testing.T) {
 		if c.State != string(keepwatch.StateDegraded) || c.Outcome != string(keepwatch.RetryMasked) {
 			t.Errorf("the credential is %s, %s", c.State, c.Outcome)
 		}
+		for path, wants := range map[string][]string{
+			"/credentials/" + string(w.id):                     {`id="traffic"`, `data-holder="mulesoft-prod"`, "the configured one", "<td class=\"num\">3.0</td>"},
+			"/api/v1/credentials/" + string(w.id) + "/traffic": {`"attempts_per_token":3`, `"name":"noisy"`, `"kind":"token"`},
+			"/api/v1/traffic":                                  {`"token_rate":`, `"tenant":"` + string(w.ten) + `"`},
+			"/metrics":                                         {`keepwatch_token_requests_total{credential="` + string(w.id) + `",outcome="bad_secret_or_package",source="traffic"} 6`},
+		} {
+			rec := httptest.NewRecorder()
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:8484"+path, nil)
+			req.RemoteAddr = "127.0.0.1:50000"
+			w.app.server.Handler.ServeHTTP(rec, req)
+			for _, want := range wants {
+				if rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), want) {
+					t.Errorf("%s answers %d without %s:\n%.6000s", path, rec.Code, want, snippet(rec.Body.String()))
+					break
+				}
+			}
+		}
 	})
 }
 
@@ -176,4 +195,10 @@ func TestStopHandsOverWhatWasSeen(t *testing.T) {
 		}
 		w.close()
 	})
+}
+
+// snippet is the part of an answer that is about traffic.
+func snippet(body string) string {
+	i := max(strings.Index(body, `id="traffic"`), strings.Index(body, "keepwatch_token_requests_total{"), 0)
+	return body[i:min(len(body), i+4000)]
 }
