@@ -34,6 +34,7 @@ var floors = map[string]int{
 	"keepwatch/internal/probe":          3,
 	"keepwatch/internal/schedule":       3,
 	"keepwatch/internal/intake":         3,
+	"keepwatch/internal/traffic":        3,
 	"keepwatch/internal/notify":         3,
 	"keepwatch/internal/auth":           3,
 	"keepwatch/internal/discovery":      3,

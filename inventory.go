@@ -85,7 +85,9 @@ const (
 	FindingNoLogin           FindingKind = "user_without_recent_login"
 	FindingUnknownUnit       FindingKind = "business_unit_not_registered"
 	FindingUnitGone          FindingKind = "business_unit_gone"
-	FindingPackageChanged    FindingKind = "package_changed" // audit trail
+	FindingPackageChanged    FindingKind = "package_changed"       // audit trail
+	FindingUnknownClient     FindingKind = "client_not_registered" // seen in traffic
+	FindingUnclearClient     FindingKind = "client_unclear"        // seen in traffic: it may be one of several
 )
 
 // FindingKinds are all of them, in the order above.
@@ -94,7 +96,7 @@ var FindingKinds = []FindingKind{
 	FindingNoHolders, FindingNeverProven, FindingWideScopes, FindingMissingScopes, FindingScopeDrift, FindingDateContradicted,
 	FindingRenewalOverdue, FindingLegacy, FindingIdle, FindingFileShadows, FindingUnknownPackage, FindingPackageGone, FindingPackageInactive,
 	FindingUnknownUser, FindingUserLocked, FindingUserInactive, FindingMustChange, FindingNoLogin, FindingUnknownUnit, FindingUnitGone,
-	FindingPackageChanged,
+	FindingPackageChanged, FindingUnknownClient, FindingUnclearClient,
 }
 
 // Acceptance is a decision to live with a finding until a date. It always ends.

@@ -73,6 +73,10 @@ const (
 	ImportEmpty            Outcome = "import_empty"
 	QueueBackingUp         Outcome = "queue_backing_up"
 	VolumeDropped          Outcome = "volume_dropped"
+
+	// What the real clients live through, beyond the outcome of one call.
+	RetryMasked    Outcome = "retry_masked"
+	BelowObjective Outcome = "below_objective"
 )
 
 // State is how a credential stands.
@@ -129,7 +133,8 @@ const (
 	ConfirmBurst Confirmation = "burst"
 	// ConfirmRuns: a burst as above in each of fail_after scheduled runs.
 	ConfirmRuns Confirmation = "runs"
-	// ConfirmJudged: the judge of an effect waits by itself until chance is ruled out.
+	// ConfirmJudged: the judge of an effect or of traffic waits by itself until chance is
+	// ruled out.
 	ConfirmJudged Confirmation = "judged"
 )
 
@@ -213,6 +218,8 @@ var Outcomes = []OutcomeInfo{
 	{ImportEmpty, CategoryNone, StateFailing, SeverityWarning, ExitCritical, ScopeEffect, ConfirmJudged, false, "an import succeeded and brought nothing, or far less than usual"},
 	{QueueBackingUp, CategoryNone, StateFailing, SeverityCritical, ExitCritical, ScopeEffect, ConfirmJudged, false, "messages wait and are not sent"},
 	{VolumeDropped, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeEffect, ConfirmJudged, false, "far fewer events than at this time of the week"},
+	{RetryMasked, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeCredential, ConfirmJudged, false, "a holder gets its tokens only by trying again"},
+	{BelowObjective, CategoryNone, StateDegraded, SeverityWarning, ExitWarning, ScopeCredential, ConfirmJudged, false, "more of a holder's token requests fail than its objective allows"},
 	{MonitoringBlind, CategoryMonitor, StateUnknown, SeverityCritical, ExitCannot, ScopeMonitor, ConfirmNever, false, "no proof was possible for longer than allowed"},
 }
 

@@ -99,8 +99,8 @@ func TestOutcomesAreConsistent(t *testing.T) {
 		if (o.Outcome.Hard() || o.Outcome.Soft()) && o.Scope == keepwatch.ScopeNone {
 			t.Errorf("%s is a failure without a scope", o.Outcome)
 		}
-		if o.Scope == keepwatch.ScopeCredential && !o.Outcome.Hard() && o.Confirm != keepwatch.ConfirmDate {
-			t.Errorf("%s opens a credential incident, yet it is neither a refusal nor a date", o.Outcome)
+		if o.Scope == keepwatch.ScopeCredential && !o.Outcome.Hard() && o.Confirm != keepwatch.ConfirmDate && o.Confirm != keepwatch.ConfirmJudged {
+			t.Errorf("%s opens a credential incident, yet it is neither a refusal nor a date nor judged", o.Outcome)
 		}
 		if o.State == keepwatch.StateFailing && o.Exit != keepwatch.ExitCritical {
 			t.Errorf("%s fails with exit code %d", o.Outcome, o.Exit)

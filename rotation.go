@@ -45,6 +45,10 @@ type RotationHolder struct {
 	NotifiedAt time.Time // when the letter was put into the outbox; zero: it has to be
 	SwitchedAt time.Time
 	SwitchedBy string
+	// What its own calls show, as far as somebody watches them: when the new secret was
+	// last accepted, and when the old one, or a third, was last used.
+	SeenNewAt time.Time
+	SeenOldAt time.Time
 }
 
 // Evidence is one row of a rotation's transcript.

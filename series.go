@@ -37,9 +37,12 @@ type Series struct {
 	Findings     []Outcome
 	Stack        string
 	Scopes       []string
-	Warned       *Warned // of a clock: the rungs that were said
-	Seen         []Fact  // the facts that drift is judged by
-	Watch        *Watch  // of a subject's aspect: newest reading, memory and verdict; nil otherwise
+	Warned       *Warned       // of a clock: the rungs that were said
+	Seen         []Fact        // the facts that drift is judged by
+	Watch        *Watch        // of a subject's aspect: newest reading, memory and verdict; nil otherwise
+	Traffic      *Lived        // of a holder's traffic; nil otherwise
+	ProvenBy     *TrafficProof // the newest proof was real traffic; nil where it was a test
+	Asked        []time.Time   // tests that refusals in traffic asked for, last 24 hours
 }
 
 // Warned remembers which rungs of one date were recorded. Another date re-arms

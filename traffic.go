@@ -39,6 +39,7 @@ type Call struct {
 	Tenant     TenantID
 	Credential CredentialID // "" while nobody knows which
 	ClientID   string       // of a token request; tells who asked where the credential is not registered
+	Unit       MID          // account_id of a token request: tells credentials of one client id apart; 0 where it named none
 	Holder     string       // as the inventory names it, else as the reporter does; "" is unknown
 
 	Kind   CallKind
@@ -71,6 +72,9 @@ type Tally struct {
 	Uses   []SecretUse `json:"uses,omitempty"`  // which secret the token requests showed
 	Scopes []string    `json:"scopes,omitempty"`
 	Lost   int         `json:"lost,omitzero"` // calls that went by uncounted, because there was no room
+
+	// Compared: the configured secret is known, so that SecretUse.Ours says something.
+	Compared bool `json:"compared,omitzero"`
 }
 
 // Refreshes counts requests for a token. A cycle is what a client does until it has
@@ -84,7 +88,8 @@ type Refreshes struct {
 	Attempts int `json:"attempts,omitzero"` // … and the requests that it took
 	Masked   int `json:"masked,omitzero"`   // cycles that needed more than one
 	GivenUp  int `json:"given_up,omitzero"` // cycles that ended without one: the client stopped asking
-	Healed   int `json:"healed,omitzero"`   // calls refused with 401 that a new token brought through
+	Healed   int `json:"healed,omitzero"`   // calls refused with 401 that a new token brought through …
+	Early    int `json:"early,omitzero"`    // … and the tokens among them that had died before their time
 
 	LastOK     time.Time     `json:"last_ok,omitzero"`
 	LastFailed time.Time     `json:"last_failed,omitzero"`
@@ -108,11 +113,83 @@ type SecretUse struct {
 	Secret Fingerprint `json:"secret"`
 	At     time.Time   `json:"at"` // newest
 	Count  int         `json:"count"`
-	OK     bool        `json:"ok"` // the newest was accepted
+	OK     bool        `json:"ok"`                   // the newest was accepted
+	Accept time.Time   `json:"accepted_at,omitzero"` // newest that was accepted
+	Ours   bool        `json:"ours,omitzero"`        // it is the configured one
 }
 
 // TrafficSeries names the line of observations of one holder's traffic with a
 // credential. An unknown holder has a line of its own.
 func TrafficSeries(credential CredentialID, holder string) SeriesID {
 	return SeriesOf(CheckID("traffic:"+string(credential)), cmp.Or(holder, "unknown"))
+}
+
+// Lived is what is remembered of one holder's traffic with a credential. It is part
+// of the series of TrafficSeries.
+type Lived struct {
+	Holder  string    `json:"holder,omitzero"`
+	Via     []Via     `json:"via,omitempty"`
+	FirstAt time.Time `json:"first_at,omitzero"`
+	LastAt  time.Time `json:"last_at,omitzero"` // newest call
+
+	Fine   []Span `json:"fine,omitempty"`   // of 5 minutes, the last hour
+	Middle []Span `json:"middle,omitempty"` // of 30 minutes, the last 6 hours
+	Coarse []Span `json:"coarse,omitempty"` // of 6 hours, the last 3 days
+
+	LastOK     time.Time `json:"last_ok,omitzero"` // newest token
+	LastFailed time.Time `json:"last_failed,omitzero"`
+	LastWhy    Outcome   `json:"last_why,omitzero"`
+	Evidence   string    `json:"evidence,omitzero"` // of the newest refused token request
+
+	Refused *Denied     `json:"refused,omitempty"` // token requests that fail, since the newest success
+	Denied  []Denied    `json:"denied,omitempty"`  // API calls that are refused, by family, since its newest success
+	Masking Masking     `json:"masking,omitzero"`
+	Uses    []SecretUse `json:"uses,omitempty"`
+	Scopes  []string    `json:"scopes,omitempty"`
+	Lost    int         `json:"lost,omitzero"`
+}
+
+// Span is what one stretch of time held.
+type Span struct {
+	Start    int64 `json:"s"` // minutes since 1970
+	Requests int   `json:"r,omitzero"`
+	Failed   int   `json:"f,omitzero"`
+	Excused  int   `json:"x,omitzero"` // of the failed: an incident of something larger explains them
+	Bad      int   `json:"y,omitzero"` // of the cycles, masked or given up, and not excused
+	Cycles   int   `json:"c,omitzero"`
+	Attempts int   `json:"a,omitzero"`
+	Masked   int   `json:"m,omitzero"`
+	GivenUp  int   `json:"g,omitzero"`
+	Healed   int   `json:"h,omitzero"`
+	Calls    int   `json:"n,omitzero"`
+	CallsBad int   `json:"b,omitzero"`
+}
+
+// Denied is a row of failures with no success between them.
+type Denied struct {
+	Outcome Outcome   `json:"outcome"`
+	Kind    CallKind  `json:"kind,omitzero"` // of API calls
+	Family  string    `json:"family,omitzero"`
+	Since   time.Time `json:"since"`
+	Last    time.Time `json:"last"`
+	Count   int       `json:"count"`
+}
+
+// Masking is the evidence that retries hide failures: see detect.Mask.
+type Masking struct {
+	Sum      float64   `json:"sum,omitzero"`
+	From     time.Time `json:"from,omitzero"` // when the evidence began
+	Cycles   int       `json:"cycles,omitzero"`
+	Attempts int       `json:"attempts,omitzero"`
+	Masked   int       `json:"masked,omitzero"`
+	Early    int       `json:"early,omitzero"` // tokens that died before their time
+	Clean    int       `json:"clean,omitzero"` // cycles in a row, newest
+	Alarm    bool      `json:"alarm,omitzero"`
+}
+
+// TrafficProof says who proved a credential, where it was not its own test.
+type TrafficProof struct {
+	At     time.Time `json:"at"`
+	Via    Via       `json:"via"`
+	Holder string    `json:"holder,omitzero"`
 }

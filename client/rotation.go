@@ -38,6 +38,8 @@ type RotationHolder struct {
 	Contact    string     `json:"contact"`
 	SwitchedAt *time.Time `json:"switched_at"`
 	SwitchedBy string     `json:"switched_by"`
+	SeenNewAt  *time.Time `json:"seen_new_at" doc:"when its own calls last showed the new secret, accepted; null where nobody watches them"`
+	SeenOldAt  *time.Time `json:"seen_old_at" doc:"when they last showed another one"`
 }
 
 // RotationEvidence is one row of a rotation's transcript.

@@ -35,6 +35,7 @@ import (
 	"keepwatch/internal/schedule"
 	"keepwatch/internal/secrets"
 	"keepwatch/internal/store"
+	"keepwatch/internal/traffic"
 	"keepwatch/internal/view"
 	"keepwatch/internal/watchdog"
 )
@@ -86,6 +87,8 @@ type App struct {
 	discoverer *discovery.Discoverer
 	effects    *effects
 	scans      *scans
+	traffic    *traffic.Ledger
+	print      Printer                // nil: nobody watches which secrets holders show
 	revision   atomic.Pointer[string] // of the records in force
 
 	registry   *prometheus.Registry
@@ -166,6 +169,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	a.discoverer = discovery.New(discovery.Options{Secrets: a.secrets, Egress: a.egress, Logger: opts.Logger})
 	a.effects = a.newEffects()
 	a.scans = newScans(a)
+	a.traffic = a.newTraffic()
 	a.cockpit = a.newCockpit(cfg)
 	e, err := a.compose(ctx, cfg, time.Now())
 	if err != nil {
@@ -244,7 +248,7 @@ func guardedPolicy(network egress.Network) egress.Policy {
 // policy is asked at each recording, so that a reload takes effect at once.
 func (a *App) policy() incident.Policy {
 	p := a.opts.Policy
-	p.FailAfter = a.config.Load().FailAfter
+	p.FailAfter, p.Objective = a.config.Load().FailAfter, a.config.Load().RefreshObjective
 	return p
 }
 
@@ -287,6 +291,9 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	a.pipeline.Start()
 	a.lifecycle.onStop("notify", a.pipeline.Stop)
+	a.tieTraffic(ctx)
+	a.traffic.Start()
+	a.lifecycle.onStop("traffic", a.traffic.Stop) // after whoever sees calls has stopped, and before the store
 	a.dispatcher.Start()
 	a.lifecycle.onStop("schedule", a.dispatcher.Stop)
 	a.duties.start()

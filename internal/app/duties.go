@@ -62,6 +62,7 @@ func (d *duties) start() {
 	d.every(ctx, digestEvery, "digest", d.digests)
 	d.every(ctx, fitEvery, "baselines", (&fitter{app: d.app}).round)
 	d.every(ctx, assessEvery, "assess", d.assess)
+	d.every(ctx, quietEvery, "holders", d.app.quietHolders)
 	d.every(ctx, d.app.recordsEvery(), "records", d.app.recordsElsewhere)
 }
 
@@ -150,7 +151,7 @@ func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Ti
 // proves reports whether a series is of a credential's own proofs. A look at a date
 // always succeeds, also on a machine that sees nothing.
 func proves(s keepwatch.Series) bool {
-	return s.Credential != "" && (s.Check == "" || s.Check == keepwatch.CheckID(s.Credential))
+	return s.Credential != "" && s.Traffic == nil && (s.Check == "" || s.Check == keepwatch.CheckID(s.Credential))
 }
 
 // lastSight is when a series last had an answer, whatever it said.
@@ -203,6 +204,7 @@ func (d *duties) reread(ctx context.Context, now time.Time) error {
 	if len(plans) == 0 {
 		return nil
 	}
+	d.app.tieTraffic(ctx) // holders are compared with the secret that is there now
 	return d.app.db.Plan(ctx, plans...)
 }
 

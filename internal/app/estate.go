@@ -91,6 +91,7 @@ func (a *App) adopt(ctx context.Context, e estate, now time.Time) error {
 		return fmt.Errorf("schedule: %w", err)
 	}
 	a.use(e)
+	a.tieTraffic(ctx)
 	return nil
 }
 

@@ -45,7 +45,7 @@ func (f findings) Findings(ctx context.Context, now time.Time) ([]keepwatch.Find
 		}
 		all = append(all, withAcceptances(discovery.Findings(report, nil, cfg.Credentials, now), accepted, now)...)
 	}
-	return all, nil
+	return append(all, withAcceptances(f.seenInTraffic(now), accepted, now)...), nil
 }
 
 // withAcceptances marks the findings that somebody decided to live with.

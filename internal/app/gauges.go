@@ -62,7 +62,10 @@ func (a *App) gaugesAt(ctx context.Context, now time.Time) (metrics.Snapshot, er
 	if err != nil {
 		return metrics.Snapshot{}, err
 	}
-	snap := metrics.Snapshot{}
+	seen := a.traffic.Stats()
+	snap := metrics.Snapshot{Traffic: metrics.TrafficSeen{
+		NoRoom: seen.Lost, Unattributed: seen.Unattributed, Refused: seen.Refused, Repeats: seen.Repeats, Waiting: seen.Waiting,
+	}}
 	for _, c := range a.config.Load().Credentials {
 		own := keepwatch.SeriesOf(keepwatch.CheckID(c.ID), "")
 		snap.Credentials = append(snap.Credentials, gaugeOf(c, series[c.ID], hours[own], now))

@@ -22,8 +22,8 @@ func (a *App) newCockpit(cfg *config.Config) *rotate.Cockpit {
 	shelf := rotate.Shelf{Find: a.recorded, Items: a.db, Secrets: a.secrets, Seal: a.seal, Changed: a.recordsChanged}
 	return rotate.New(rotate.Options{
 		Store: a.db, Prober: rotationProber{a}, Secrets: a.secrets, Records: shelf, Link: link,
-		Zone:    func(id keepwatch.CredentialID) *time.Location { return a.config.Load().Zone(id) },
-		Changed: a.rotationChanged, Logger: a.opts.Logger,
+		Zone: func(id keepwatch.CredentialID) *time.Location { return a.config.Load().Zone(id) },
+		Uses: a.uses, Changed: a.rotationChanged, Logger: a.opts.Logger,
 	})
 }
 

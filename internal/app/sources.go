@@ -14,7 +14,7 @@ import (
 
 // sources show the store to the views.
 func (a *App) sources() view.Sources {
-	return view.Sources{Series: a.db, Results: a.db, Incidents: a.db, Deliveries: a.db, Watches: a.db, Impacts: a.db}
+	return view.Sources{Series: a.db, Results: a.db, Incidents: a.db, Deliveries: a.db, Watches: a.db, Impacts: a.db, Traffic: a.db}
 }
 
 // snapshot is the configuration in force as far as it is shown.
@@ -24,7 +24,7 @@ func (a *App) snapshot() view.Snapshot { return *a.shown.Load() }
 // runs takes too long to do it for each page.
 func (a *App) show() {
 	cfg, now := a.config.Load(), time.Now()
-	snap := &view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Plans: map[keepwatch.CredentialID]view.Plan{}, Zone: cfg.Zone, Ladder: cfg.Ladder, Effects: a.costOf(cfg), Depends: Depends(cfg)}
+	snap := &view.Snapshot{Tenants: cfg.Tenants, Credentials: cfg.Credentials, Plans: map[keepwatch.CredentialID]view.Plan{}, Zone: cfg.Zone, Ladder: cfg.Ladder, Effects: a.costOf(cfg), Depends: Depends(cfg), Objective: cfg.RefreshObjective}
 	for _, c := range cfg.Credentials {
 		cadence := cfg.Cadence(c.ID)
 		year := schedule.BudgetOf(cadence, schedule.StepsOf(c), now).PerYear

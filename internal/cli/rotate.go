@@ -263,9 +263,10 @@ func (e *env) printRotation(r client.Rotation) error {
 			if h.SwitchedAt != nil {
 				rows[i][2] = since(h.SwitchedAt) + " by " + h.SwitchedBy
 			}
+			rows[i] = append(rows[i], shown(h))
 		}
 		fmt.Fprintln(out)
-		if err := e.printTable([]string{"HOLDER", "CONTACT", "SWITCHED"}, rows); err != nil {
+		if err := e.printTable([]string{"HOLDER", "CONTACT", "SWITCHED", "ITS CALLS SHOW"}, rows); err != nil {
 			return err
 		}
 	}
@@ -325,4 +326,15 @@ func ticked(done bool) string {
 		return "x"
 	}
 	return " "
+}
+
+// shown is which secret a holder's own calls show.
+func shown(h client.RotationHolder) string {
+	switch {
+	case h.SeenNewAt == nil && h.SeenOldAt == nil:
+		return "-"
+	case h.SeenNewAt == nil || h.SeenOldAt != nil && h.SeenOldAt.After(*h.SeenNewAt):
+		return "the old secret, " + since(h.SeenOldAt)
+	}
+	return "the new secret, " + since(h.SeenNewAt)
 }

@@ -149,6 +149,9 @@ func (d tierDraft) over(t Tier, c *Config) Tier {
 	if d.failAfter.at.set() {
 		t.FailAfter = d.failAfter.v
 	}
+	if d.objective.at.set() {
+		t.RefreshObjective = d.objective.v
+	}
 	if d.ladder.at.set() {
 		t.ExpiryLadder = ladder(d.ladder)
 	}
@@ -162,7 +165,7 @@ func (d tierDraft) over(t Tier, c *Config) Tier {
 }
 
 func (d tierDraft) empty() bool {
-	return !d.every.business.at.set() && !d.every.off.at.set() && !d.failAfter.at.set() && !d.ladder.at.set() && !d.calendar.at.set()
+	return !d.every.business.at.set() && !d.every.off.at.set() && !d.failAfter.at.set() && !d.objective.at.set() && !d.ladder.at.set() && !d.calendar.at.set()
 }
 
 // ladder puts the rungs in falling order, the order in which they are reached.

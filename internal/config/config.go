@@ -91,6 +91,9 @@ type Tier struct {
 	FailAfter    int           // scheduled runs of a soft failure before it counts
 	ExpiryLadder []time.Duration
 	Calendar     string
+	// RefreshObjective is the share of token requests that are to be granted, 0 to 1; 0 is
+	// the default.
+	RefreshObjective float64
 }
 
 // Warning is something that is allowed and unwise, and where it stands.
@@ -106,9 +109,9 @@ func DefaultTiers() map[keepwatch.Criticality]Tier {
 		return out
 	}
 	return map[keepwatch.Criticality]Tier{
-		keepwatch.Transactional: {10 * time.Minute, 10 * time.Minute, 1, days(60, 30, 14, 7, 3, 1), DefaultCalendar},
-		keepwatch.Standard:      {14 * time.Minute, 60 * time.Minute, 2, days(30, 14, 7, 1), DefaultCalendar},
-		keepwatch.Reporting:     {60 * time.Minute, 4 * time.Hour, 3, days(30, 14, 3), DefaultCalendar},
+		keepwatch.Transactional: {Business: 10 * time.Minute, Off: 10 * time.Minute, FailAfter: 1, ExpiryLadder: days(60, 30, 14, 7, 3, 1), Calendar: DefaultCalendar},
+		keepwatch.Standard:      {Business: 14 * time.Minute, Off: 60 * time.Minute, FailAfter: 2, ExpiryLadder: days(30, 14, 7, 1), Calendar: DefaultCalendar},
+		keepwatch.Reporting:     {Business: 60 * time.Minute, Off: 4 * time.Hour, FailAfter: 3, ExpiryLadder: days(30, 14, 3), Calendar: DefaultCalendar},
 	}
 }
 
@@ -159,6 +162,12 @@ func DefaultCadence(t Tier) calendar.Cadence {
 		panic("config: the default hours do not parse: " + err.Error())
 	}
 	return calendar.Cadence{Calendar: hours, Business: t.Business, Off: t.Off}
+}
+
+// RefreshObjective is the share of each holder's token requests that are to be granted;
+// 0 is the default, 0.995.
+func (c *Config) RefreshObjective(id keepwatch.CredentialID) float64 {
+	return c.TierOf(id).RefreshObjective
 }
 
 // FailAfter is the number of scheduled runs with a confirmed soft failure after

@@ -52,6 +52,23 @@ func TestDocumentedExamplesLoad(t *testing.T) {
 	}
 }
 
+// So does the example of the page on traffic, and it says what the page says of it.
+func TestTheExampleOfTrafficLoads(t *testing.T) {
+	all := blocks(t, filepath.Join("..", "..", "docs", "traffic.md"))
+	if len(all) != 1 {
+		t.Fatalf("%d examples", len(all))
+	}
+	path := filepath.Join(t.TempDir(), "keepwatch.yaml")
+	writeFile(t, path, all[0])
+	c, err := Load(path, goodEnv(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.RefreshObjective("crm"); got < 0.99899 || got > 0.99901 {
+		t.Errorf("the objective is %v", got)
+	}
+}
+
 // So does every example of the page on notifications, with a tenant beside it.
 func TestExamplesOfNotificationsLoad(t *testing.T) {
 	all := blocks(t, filepath.Join("..", "..", "docs", "notifications.md"))

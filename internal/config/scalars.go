@@ -195,6 +195,13 @@ func integer[V ~int | ~int64](what string, least, most V) kind[V] {
 	return quotable(k)
 }
 
+// share is a part of a whole, in percent.
+var share = parsed(schema{"type": "string", "pattern": `^[0-9]{2}(\.[0-9]{1,3})?%$`}, "a share in percent", "50% to 99.99%, such as 99.5%", func(v string) (float64, bool) {
+	number, ok := strings.CutSuffix(v, "%")
+	n, err := strconv.ParseFloat(number, 64)
+	return n / 100, ok && err == nil && n >= 50 && n <= 99.99
+})
+
 // quotable lets a number stand in quotes, which generated files often do.
 func quotable[V any](k kind[V]) kind[V] {
 	sch := maps.Clone(k.schema)

@@ -98,6 +98,7 @@ type everyDraft struct{ business, off at[time.Duration] }
 type tierDraft struct {
 	every     everyDraft
 	failAfter at[int]
+	objective at[float64]
 	ladder    at[[]at[time.Duration]]
 	calendar  at[string]
 }
@@ -116,6 +117,7 @@ func tierFields[T any](of func(*T) *tierDraft) []field[T] {
 	return []field[T]{
 		key("every", "time between two proofs", every, func(t *T) *everyDraft { return &of(t).every }),
 		key("fail_after", "scheduled runs of a soft failure before it counts; a refusal does not wait for it", located(integer("a number of runs", 1, 100)), func(t *T) *at[int] { return &of(t).failAfter }),
+		key("refresh_objective", "share of the token requests of each holder that are to be granted, as far as real traffic is seen", located(share), func(t *T) *at[float64] { return &of(t).objective }),
 		key("expiry_ladder", "how long before its end a credential is warned of", located(rungs), func(t *T) *at[[]at[time.Duration]] { return &of(t).ladder }),
 		key("calendar", "name of the calendar that says when business hours are", located(identifier[string]("the name of a calendar")), func(t *T) *at[string] { return &of(t).calendar }),
 	}

@@ -80,6 +80,18 @@ func (a *api) credentialRoutes() {
 	}, func(ctx context.Context, in *resultInput) (client.Result, error) {
 		return a.read(ctx).Result(ctx, in.id(), in.Key)
 	})
+	partial(a, auth.Viewer, huma.Operation{
+		OperationID: "get-traffic", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/traffic", Tags: []string{"credentials"},
+		Summary: "What the real clients of one credential live through",
+	}, func(ctx context.Context, in *CredentialInput) (client.Traffic, error) {
+		return a.read(ctx).Traffic(ctx, time.Now(), in.id())
+	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-traffic", Method: http.MethodGet, Path: "/api/v1/traffic", Tags: []string{"credentials"},
+		Summary: "Calls of real clients in the last 24 hours, by tenant and business unit",
+	}, func(ctx context.Context, _ *noInput) (client.TrafficAccounts, error) {
+		return a.read(ctx).TrafficAccounts(ctx, time.Now())
+	})
 	partial(a, auth.Operator, huma.Operation{
 		OperationID: "check-credential", Method: http.MethodPost, Path: "/api/v1/credentials/{id}/check", Tags: []string{"credentials"},
 		Summary: "Prove a credential now", Description: "Waits for the run and records it.",

@@ -10,7 +10,10 @@ import (
 )
 
 // isEffect reports an outcome that a judge of SFMC's own counters finds.
-func isEffect(o keepwatch.Outcome) bool { return o.Info().Confirm == keepwatch.ConfirmJudged }
+func isEffect(o keepwatch.Outcome) bool {
+	info := o.Info()
+	return info.Confirm == keepwatch.ConfirmJudged && info.Scope == keepwatch.ScopeEffect
+}
 
 // Peer reports whether a series is among those that rules compare with each other. A
 // reading that says that all is well is not: a tenant may have thousands. One that says

@@ -257,7 +257,7 @@ func burstOf(id string, m int, o keepwatch.Outcome) []keepwatch.Observation {
 // TestEveryEffectIsHandled checks state, scope and severity of each against the table.
 func TestEveryEffectIsHandled(t *testing.T) {
 	for _, info := range keepwatch.Outcomes {
-		if info.Confirm != keepwatch.ConfirmJudged {
+		if info.Confirm != keepwatch.ConfirmJudged || info.Scope != keepwatch.ScopeEffect {
 			continue
 		}
 		t.Run(string(info.Outcome), func(t *testing.T) {

@@ -223,6 +223,17 @@ func (l *ledger) change(e *entry, c grievance, detail string) {
 	l.write(e, keepwatch.Changed, ReasonOutcomeChanged, detail)
 }
 
+// changeTo is change with a severity of its own.
+func (l *ledger) changeTo(e *entry, c grievance, severity keepwatch.Severity, detail string) {
+	e.touch()
+	if m := e.member(c.observation.Series); m != nil {
+		m.Outcome = c.outcome
+	}
+	e.become(c)
+	e.Severity = severity
+	l.write(e, keepwatch.Changed, ReasonOutcomeChanged, detail)
+}
+
 func (e *entry) become(c grievance) {
 	info := c.outcome.Info()
 	e.Outcome, e.Category, e.Severity = c.outcome, info.Category, info.Severity

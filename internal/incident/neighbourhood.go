@@ -194,7 +194,7 @@ func (st *step) everywhere(key NeighbourhoodKey) {
 	var all []detect.Refused
 	var members []*keepwatch.Series
 	st.neighbours(key, func(s *keepwatch.Series) {
-		if s.Credential == "" || besides(s.Check, s.Credential) || s.State == keepwatch.StatePaused || s.LastAt.IsZero() || seen[s.Credential] {
+		if s.Credential == "" || s.Traffic != nil || besides(s.Check, s.Credential) || s.State == keepwatch.StatePaused || s.LastAt.IsZero() || seen[s.Credential] {
 			return
 		}
 		seen[s.Credential] = true

@@ -22,6 +22,9 @@ func pointOf(o *keepwatch.Observation) string {
 
 // scope is what the incident of a grievance is about.
 func (c grievance) scope() keepwatch.Scope {
+	if c.observation.Traffic != nil {
+		return keepwatch.ScopeCredential // one holder's trouble, whatever it is
+	}
 	if pointOf(c.observation) != "" {
 		return keepwatch.ScopePlace
 	}

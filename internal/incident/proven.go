@@ -20,7 +20,12 @@ func (st *step) proven(s *keepwatch.Series, o *keepwatch.Observation) {
 	s.OKStreak++
 	s.Findings = o.Findings
 	measure(s, o)
-	st.hood(o).proved(o.Credential, o.At)
+	if o.Source == keepwatch.SourceTest {
+		s.ProvenBy = nil
+	}
+	if o.Traffic == nil || through(o.Traffic) { // a holder elsewhere proves no path from here
+		st.hood(o).proved(o.Credential, o.At)
+	}
 	st.contradict(o)
 
 	flapping := detect.Flapping(s.Flips, o.At)

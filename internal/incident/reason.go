@@ -34,5 +34,11 @@ const (
 	ReasonCaughtUp         = "caught_up"               // relieved, resolved: it works again
 	ReasonUnjudged         = "not_judged"              // relieved, resolved: for a day nothing could be said of it
 	ReasonOutlived         = "effects_outlive"         // relieved, resolved: it lasts though its cause is long gone
+	ReasonHolderRefused    = "holder_refused"          // opened: a holder is refused, though the credential works
+	ReasonHolderDenied     = "holder_denied"           // opened: a holder's calls are refused for lack of a right
+	ReasonMasked           = "retries_mask"            // opened: a holder gets its tokens only by trying again
+	ReasonBurn             = "objective_burns"         // opened: more token requests fail than the objective allows
+	ReasonTraffic          = "seen_in_traffic"         // resolved: the holder's own calls show it
+	ReasonQuiet            = "holder_quiet"            // resolved: the holder has not called for a day
 	ReasonFailsAgain       = "fails_again"             // changed: the cause is back before its effects had caught up
 )

@@ -22,7 +22,7 @@ import (
 // after the last one.
 func Step(v View, p Policy, now time.Time) (Changes, error) {
 	st := &step{view: v, policy: p.withDefaults(), now: now,
-		series: make([]keepwatch.Series, 0, len(v.Observations)),
+		series: make([]keepwatch.Series, 0, len(v.Observations)+owners(v.Observations)),
 		index:  make(map[keepwatch.SeriesID]int, len(v.Observations)),
 	}
 	for i := range v.Observations {
@@ -32,6 +32,17 @@ func Step(v View, p Policy, now time.Time) (Changes, error) {
 	}
 	st.compare()
 	return st.changes(), nil
+}
+
+// owners counts the observations that may touch the series of a credential's own test
+// besides their own.
+func owners(obs []keepwatch.Observation) (n int) {
+	for i := range obs {
+		if obs[i].Traffic != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // step is one run of Step.
@@ -70,6 +81,8 @@ func (st *step) observe(o *keepwatch.Observation) error {
 		st.lookedAgain(s, o)
 	}
 	switch {
+	case o.Traffic != nil:
+		st.lived(s, o)
 	case o.Watch != nil:
 		st.watched(s, o)
 	case summary(o):
@@ -94,7 +107,7 @@ func (st *step) observe(o *keepwatch.Observation) error {
 // is not newer than what was lifted.
 func (st *step) load(o *keepwatch.Observation) (*keepwatch.Series, error) {
 	if i, ok := st.index[o.Series]; ok {
-		if s := &st.series[i]; slotOf(o).After(s.LastSlot) {
+		if s := &st.series[i]; newer(s, o) {
 			return s, nil
 		}
 		return nil, nil
@@ -103,12 +116,18 @@ func (st *step) load(o *keepwatch.Observation) (*keepwatch.Series, error) {
 	if !ok {
 		return nil, fmt.Errorf("series %q of observation %q is not in the view: %w", o.Series, o.Key, keepwatch.ErrInvalid)
 	}
-	if !slotOf(o).After(s.LastSlot) {
+	if !newer(&s, o) {
 		return nil, nil
 	}
 	st.index[o.Series] = len(st.series)
 	st.series = append(st.series, s)
 	return &st.series[len(st.series)-1], nil
+}
+
+// newer reports whether an observation is not history. Windows of traffic add up in
+// any order: two nodes may see one holder at the same time.
+func newer(s *keepwatch.Series, o *keepwatch.Observation) bool {
+	return o.Traffic != nil || slotOf(o).After(s.LastSlot)
 }
 
 // slotOf is the instant that orders observations: traffic has no plan, only a time.
@@ -129,7 +148,7 @@ func lift(s *keepwatch.Series, o *keepwatch.Observation) {
 	if s.State == "" {
 		s.State, s.Since = keepwatch.StateUnknown, o.At
 	}
-	s.LastSlot = slotOf(o)
+	s.LastSlot = later(s.LastSlot, slotOf(o))
 	if o.At.After(s.LastAt) {
 		s.LastAt = o.At
 	}

@@ -78,6 +78,9 @@ type Policy struct {
 	// FailAfter is the tier's number of scheduled runs with confirmed soft
 	// failures before a state turns failing. nil means 2 for everybody.
 	FailAfter func(keepwatch.CredentialID) int
+	// Objective is the share of a credential's token requests that are to be granted,
+	// between 0 and 1. nil means 0.995 for everybody.
+	Objective func(keepwatch.CredentialID) float64
 	// HardConfirm is the wait before a refusal is asked again, at most 60 s.
 	HardConfirm time.Duration
 	// SoftConfirmEvery is the pace of confirmation runs of a soft failure.

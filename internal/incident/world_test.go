@@ -168,6 +168,9 @@ func (w *world) view(obs []keepwatch.Observation) incident.View {
 			s = &keepwatch.Series{ID: o.Series, Check: o.Check, Credential: o.Credential, Tenant: o.Tenant, Place: o.Place}
 		}
 		v.Series[o.Series] = *s
+		if own, ok := w.series[keepwatch.SeriesID(o.Credential)]; ok && o.Traffic != nil {
+			v.Series[own.ID] = *own
+		}
 		key := incident.NeighbourhoodKey{Tenant: o.Tenant, Place: o.Place}
 		if n, ok := w.hoods[key]; ok {
 			v.Neighbourhoods[key] = n

@@ -56,6 +56,9 @@ func Clean(o keepwatch.Observation, now time.Time) (keepwatch.Observation, error
 	if err := checkWatch(&o, now); err != nil {
 		return o, err
 	}
+	if err := checkTraffic(&o, now); err != nil {
+		return o, err
+	}
 	o.Step = Text(o.Step, maxName)
 	o.Message, o.Hint = Text(o.Message, maxMessage), Text(o.Hint, maxMessage)
 	o.Evidence = Text(o.Evidence, maxEvidence)

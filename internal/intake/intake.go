@@ -76,3 +76,34 @@ func (r *Refused) Error() string {
 }
 
 func (r *Refused) Unwrap() error { return r.Err }
+
+// OnlyRefused reports whether an error of Record tells of nothing but observations that
+// were refused: the rest was recorded, and none of it is worth another try.
+func OnlyRefused(err error) bool {
+	n, others := tellApart(err)
+	return n > 0 && others == 0
+}
+
+// CountRefused counts the observations that an error of Record says were refused.
+func CountRefused(err error) int {
+	n, _ := tellApart(err)
+	return n
+}
+
+func tellApart(err error) (refused, others int) {
+	if err == nil {
+		return 0, 0
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			r, o := tellApart(e)
+			refused, others = refused+r, others+o
+		}
+		return refused, others
+	}
+	var r *Refused
+	if errors.As(err, &r) {
+		return 1, 0
+	}
+	return 0, 1
+}

@@ -15,8 +15,18 @@ type Snapshot struct {
 	// OutboxOldest is the age of the oldest message that is not delivered yet; 0
 	// when everything is.
 	OutboxOldest time.Duration
+	Traffic      TrafficSeen
 	Effects      []OpenEffects
 	Subjects     []WatchedSubjects
+}
+
+// TrafficSeen is what became of the calls that were reported.
+type TrafficSeen struct {
+	NoRoom       int64 // calls of known credentials that went by uncounted
+	Unattributed int64 // calls of which nobody knows the credential
+	Refused      int64 // windows that intake did not take
+	Repeats      int64 // reports that had come before
+	Waiting      int   // windows that the store has not taken yet
 }
 
 // OpenEffects counts the subjects of one kind that show one effect.
@@ -74,7 +84,7 @@ var states = []keepwatch.State{
 type Collector struct {
 	snapshot func() Snapshot
 
-	up, state, expiry, proven, ratio, incidents, outbox, effects, subjects *prometheus.Desc
+	up, state, expiry, proven, ratio, incidents, outbox, effects, subjects, uncounted, waiting *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*Collector)(nil)
@@ -104,6 +114,10 @@ func NewCollector(reg *prometheus.Registry, snapshot func() Snapshot) *Collector
 			"Subjects in SFMC that show an effect.", []string{"kind", "outcome"}, nil),
 		subjects: prometheus.NewDesc("keepwatch_subjects_watched",
 			"Subjects in SFMC that are watched.", []string{"tenant", "kind"}, nil),
+		uncounted: prometheus.NewDesc("keepwatch_traffic_uncounted_total",
+			"Calls of real clients, and windows of them, that were reported and are in no figure, by why.", []string{"reason"}, nil),
+		waiting: prometheus.NewDesc("keepwatch_traffic_waiting_windows",
+			"Windows of real traffic that the store has not taken yet.", nil, nil),
 	}
 	reg.MustRegister(c)
 	return c
@@ -111,7 +125,7 @@ func NewCollector(reg *prometheus.Registry, snapshot func() Snapshot) *Collector
 
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.state, c.expiry, c.proven, c.ratio, c.incidents, c.outbox, c.effects, c.subjects} {
+	for _, d := range []*prometheus.Desc{c.up, c.state, c.expiry, c.proven, c.ratio, c.incidents, c.outbox, c.effects, c.subjects, c.uncounted, c.waiting} {
 		out <- d
 	}
 }
@@ -126,6 +140,15 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 		gauge(out, c.incidents, float64(i.Count), string(i.Category), string(i.Severity))
 	}
 	gauge(out, c.outbox, max(0, s.OutboxOldest.Seconds()))
+	for _, u := range []struct {
+		reason string
+		count  int64
+	}{{"no_room", s.Traffic.NoRoom}, {"unattributed", s.Traffic.Unattributed}, {"refused", s.Traffic.Refused}, {"repeat", s.Traffic.Repeats}} {
+		if m, err := prometheus.NewConstMetric(c.uncounted, prometheus.CounterValue, float64(u.count), u.reason); err == nil {
+			out <- m
+		}
+	}
+	gauge(out, c.waiting, float64(s.Traffic.Waiting))
 	for _, e := range s.Effects {
 		gauge(out, c.effects, float64(e.Count), string(e.Kind), string(e.Outcome))
 	}

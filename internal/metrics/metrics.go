@@ -28,6 +28,7 @@ type Metrics struct {
 	notifications *prometheus.CounterVec
 	scheduleLag   prometheus.Histogram
 	collectCalls  *prometheus.CounterVec
+	apiCalls      *prometheus.CounterVec
 	reload        prometheus.Gauge
 	beats         *prometheus.CounterVec
 	lastBeat      *prometheus.GaugeVec
@@ -35,7 +36,9 @@ type Metrics struct {
 
 	mu    sync.RWMutex
 	known map[string]bool // step labels in use
-	seen  map[stepKey]stepCounter
+	// families are the API families in use as labels.
+	families map[string]bool
+	seen     map[stepKey]stepCounter
 }
 
 // stepKey is what StepObserved counts under.
@@ -79,6 +82,9 @@ func New(reg *prometheus.Registry) *Metrics {
 		collectCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keepwatch_collect_calls_total", Help: "Calls of SFMC made to look at counters, by how the look went.",
 		}, []string{"tenant", "family", "outcome"}),
+		apiCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keepwatch_api_calls_total", Help: "Calls of SFMC's APIs by real clients, as far as they are seen.",
+		}, []string{"credential", "kind", "family", "class"}),
 		reload: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "keepwatch_config_last_reload_successful", Help: "Whether the configuration on disk is the one in force.",
 		}),
@@ -91,9 +97,9 @@ func New(reg *prometheus.Registry) *Metrics {
 		buildInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keepwatch_build_info", Help: "Always 1; the labels say what runs.",
 		}, []string{"version", "revision", "goversion"}),
-		known: map[string]bool{}, seen: map[stepKey]stepCounter{},
+		known: map[string]bool{}, families: map[string]bool{}, seen: map[stepKey]stepCounter{},
 	}
-	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.reload, m.beats, m.lastBeat, m.buildInfo)
+	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.apiCalls, m.reload, m.beats, m.lastBeat, m.buildInfo)
 	return m
 }
 

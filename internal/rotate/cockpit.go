@@ -69,6 +69,9 @@ type Options struct {
 	Link func(token string) string
 	Zone func(keepwatch.CredentialID) *time.Location // of the record's calendar; nil: UTC
 	Now  func() time.Time                            // of what people do; nil: time.Now
+	// Uses says which of a rotation's secrets its holders show in real traffic; nil: nobody
+	// watches.
+	Uses func(ctx context.Context, r keepwatch.Rotation) ([]Use, error)
 	// Changed is called after a rotation came into another state: the overrides and
 	// the rows of the schedule are then to be worked out anew. nil: nobody is told.
 	Changed func(keepwatch.Rotation)

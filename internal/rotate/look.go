@@ -65,6 +65,7 @@ func (c *Cockpit) Look(ctx context.Context, s keepwatch.Slot, now time.Time) []k
 		}
 		return []keepwatch.Observation{o}
 	}
+	r = c.seen(ctx, r, now)
 	c.tidy(ctx, r, now)
 	o.Message = "Rotation " + string(r.ID) + " is " + string(r.State) + ". It waits for: " + rotation.Waiting(r)
 	return []keepwatch.Observation{o, c.alarm(o, r, now)}

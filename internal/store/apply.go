@@ -143,6 +143,9 @@ func storableObservation(o *keepwatch.Observation) error {
 	if err == nil {
 		err = storableWatch(what, o.Watch)
 	}
+	if err == nil && o.Traffic != nil {
+		err = storableTally(what, o.Traffic)
+	}
 	return err
 }
 

@@ -111,6 +111,7 @@ type observationDoc struct {
 	Seen         []factDoc              `json:"sn,omitempty"`
 	Watch        *keepwatch.Watch       `json:"wa,omitempty"`
 	Severity     keepwatch.Severity     `json:"sv,omitempty"`
+	Traffic      *keepwatch.Tally       `json:"tr,omitempty"`
 }
 
 func observationDocOf(o *keepwatch.Observation) observationDoc {
@@ -122,7 +123,7 @@ func observationDocOf(o *keepwatch.Observation) observationDoc {
 		Outcome: o.Outcome, Step: o.Step, Message: o.Message, Hint: o.Hint, Evidence: o.Evidence, Steps: stepDocs(o.Steps),
 		Connectivity: o.Connectivity, RetryAfter: micros(o.RetryAfter), ChangedAt: millis(o.ChangedAt),
 		Stack: o.Stack, Scopes: o.Scopes, Findings: o.Findings, Count: o.Count, Window: micros(o.Window),
-		Due: dueDocOf(o.Due), Seen: convert(o.Seen, factDocOf), Watch: o.Watch, Severity: o.Severity,
+		Due: dueDocOf(o.Due), Seen: convert(o.Seen, factDocOf), Watch: o.Watch, Severity: o.Severity, Traffic: o.Traffic,
 	}
 }
 
@@ -164,7 +165,7 @@ func (d *observationDoc) observation() keepwatch.Observation {
 		Outcome: d.Outcome, Step: d.Step, Message: d.Message, Hint: d.Hint, Evidence: d.Evidence,
 		Connectivity: d.Connectivity, RetryAfter: span(d.RetryAfter), ChangedAt: instant(d.ChangedAt),
 		Stack: d.Stack, Scopes: d.Scopes, Findings: d.Findings, Count: d.Count, Window: span(d.Window),
-		Due: d.Due.due(), Seen: convert(d.Seen, factDoc.fact), Watch: d.Watch, Severity: d.Severity,
+		Due: d.Due.due(), Seen: convert(d.Seen, factDoc.fact), Watch: d.Watch, Severity: d.Severity, Traffic: d.Traffic,
 	}
 	if o.Key = or(d.Key, ""); d.Key == nil {
 		o.Key = keepwatch.SlotKey(o.Check, o.Slot)
@@ -209,23 +210,26 @@ type seriesDoc struct {
 	Gap       int64             `json:"g,omitempty"`
 	NextProof int64             `json:"np,omitempty"`
 
-	Last         *observationDoc     `json:"l,omitempty"`
-	SoftRuns     int                 `json:"sr,omitempty"`
-	Confirming   keepwatch.Outcome   `json:"cf,omitempty"`
-	BurstSince   int64               `json:"bs,omitempty"`
-	Failures     []failureDoc        `json:"f,omitempty"`
-	Refusals     int                 `json:"r,omitempty"`
-	RefusalTries []int64             `json:"rt,omitempty"`
-	Flips        []int64             `json:"fl,omitempty"`
-	OKStreak     int                 `json:"ok,omitempty"`
-	Latencies    []int64             `json:"lt,omitempty"`
-	SlowStreak   int                 `json:"ss,omitempty"`
-	Findings     []keepwatch.Outcome `json:"fi,omitempty"`
-	Stack        string              `json:"sk,omitempty"`
-	Scopes       []string            `json:"sc,omitempty"`
-	Warned       *warnedDoc          `json:"w,omitempty"`
-	Seen         []factDoc           `json:"sn,omitempty"`
-	Watch        *keepwatch.Watch    `json:"wa,omitempty"`
+	Last         *observationDoc         `json:"l,omitempty"`
+	SoftRuns     int                     `json:"sr,omitempty"`
+	Confirming   keepwatch.Outcome       `json:"cf,omitempty"`
+	BurstSince   int64                   `json:"bs,omitempty"`
+	Failures     []failureDoc            `json:"f,omitempty"`
+	Refusals     int                     `json:"r,omitempty"`
+	RefusalTries []int64                 `json:"rt,omitempty"`
+	Flips        []int64                 `json:"fl,omitempty"`
+	OKStreak     int                     `json:"ok,omitempty"`
+	Latencies    []int64                 `json:"lt,omitempty"`
+	SlowStreak   int                     `json:"ss,omitempty"`
+	Findings     []keepwatch.Outcome     `json:"fi,omitempty"`
+	Stack        string                  `json:"sk,omitempty"`
+	Scopes       []string                `json:"sc,omitempty"`
+	Warned       *warnedDoc              `json:"w,omitempty"`
+	Seen         []factDoc               `json:"sn,omitempty"`
+	Watch        *keepwatch.Watch        `json:"wa,omitempty"`
+	Traffic      *keepwatch.Lived        `json:"tf,omitempty"`
+	ProvenBy     *keepwatch.TrafficProof `json:"pb,omitempty"`
+	Asked        []int64                 `json:"as,omitempty"`
 }
 
 func encodeSeries(s *keepwatch.Series) ([]byte, error) {
@@ -235,6 +239,7 @@ func encodeSeries(s *keepwatch.Series) ([]byte, error) {
 		SoftRuns: s.SoftRuns, Confirming: s.Confirming, BurstSince: millis(s.BurstSince), Refusals: s.Refusals,
 		RefusalTries: millisOf(s.RefusalTries), Flips: millisOf(s.Flips), OKStreak: s.OKStreak, SlowStreak: s.SlowStreak,
 		Findings: s.Findings, Stack: s.Stack, Scopes: s.Scopes, Warned: warnedDocOf(s.Warned), Seen: convert(s.Seen, factDocOf), Watch: s.Watch,
+		Traffic: s.Traffic, ProvenBy: s.ProvenBy, Asked: millisOf(s.Asked),
 	}
 	if s.Last.Key != "" || s.Last.Outcome != "" {
 		last := observationDocOf(&s.Last)
@@ -264,6 +269,7 @@ func decodeSeries(doc []byte, s *keepwatch.Series) error {
 	s.RefusalTries, s.Flips, s.OKStreak, s.SlowStreak = instants(d.RefusalTries), instants(d.Flips), d.OKStreak, d.SlowStreak
 	s.Findings, s.Stack, s.Scopes = d.Findings, d.Stack, d.Scopes
 	s.Warned, s.Seen, s.Watch = d.Warned.warned(), convert(d.Seen, factDoc.fact), d.Watch
+	s.Traffic, s.ProvenBy, s.Asked = d.Traffic, d.ProvenBy, instants(d.Asked)
 	if d.Last != nil {
 		s.Last = d.Last.observation()
 	}

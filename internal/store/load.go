@@ -163,6 +163,7 @@ func (a *application) loadSeries(ctx context.Context, t *tx) error {
 		a.view.Series[o.Series] = newSeries(o)
 		missing = append(missing, string(o.Series))
 	}
+	missing = append(missing, a.proven(missing)...)
 	shape := selectSeries
 	if a.db.forUpdate != "" {
 		shape = lockSeries
@@ -178,6 +179,27 @@ func (a *application) loadSeries(ctx context.Context, t *tx) error {
 			return err
 		})
 	})
+}
+
+// proven names the series of the credentials' own tests that windows of traffic may
+// prove, as far as they are not there.
+func (a *application) proven(asked []any) (more []any) {
+	for i := range a.inserted {
+		o := &a.inserted[i].Observation
+		if o.Traffic == nil {
+			continue
+		}
+		id := keepwatch.SeriesOf(keepwatch.CheckOf(keepwatch.CheckCredential, o.Credential), "")
+		if _, there := a.view.Series[id]; there || slices.Contains(asked, any(string(id))) || slices.Contains(more, any(string(id))) {
+			continue
+		}
+		if s, ok := a.db.mirror.get(id); ok {
+			a.view.Series[id], a.known[id] = s.Series, s.pos
+			continue
+		}
+		more = append(more, string(id))
+	}
+	return more
 }
 
 // newSeries has its identity and nothing else.

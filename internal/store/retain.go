@@ -42,6 +42,9 @@ func (db *DB) Retain(ctx context.Context, now time.Time) error {
 				return err
 			}
 		}
+		if err := db.expireCalls(ctx, now); err != nil {
+			return err
+		}
 		if err := db.expireUnread(ctx, now); err != nil {
 			return err
 		}

@@ -99,6 +99,7 @@ func normalRotation(r keepwatch.Rotation) keepwatch.Rotation {
 	r.Holders, r.Evidence = slices.Clone(r.Holders), slices.Clone(r.Evidence)
 	for i := range r.Holders {
 		r.Holders[i].SwitchedAt = normal(r.Holders[i].SwitchedAt)
+		r.Holders[i].SeenNewAt, r.Holders[i].SeenOldAt = normal(r.Holders[i].SeenNewAt), normal(r.Holders[i].SeenOldAt)
 	}
 	for i := range r.Evidence {
 		r.Evidence[i].At = normal(r.Evidence[i].At)

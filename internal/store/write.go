@@ -20,6 +20,9 @@ func (a *application) write(ctx context.Context, t *tx) error {
 	if err := a.writeNeighbourhoods(ctx, t); err != nil {
 		return err
 	}
+	if err := a.writeCalls(ctx, t); err != nil {
+		return err
+	}
 	if err := a.db.writeIncidents(ctx, t, &a.changes); err != nil {
 		return err
 	}

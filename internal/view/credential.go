@@ -184,6 +184,11 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 	var t tally
 	t.add(e.proofs(c.ID), lastDay(e.now))
 	item.SuccessRate = t.rate()
+	if worst, troubled := lived(s, e.lived[c.ID], e.now); troubled {
+		item.State, item.Outcome, item.Since = string(keepwatch.StateDegraded), string(worst.Outcome), timeOf(worst.Since)
+		item.Category = string(worst.Outcome.Info().Category)
+		s.Outcome, s.Last = worst.Outcome, keepwatch.Observation{}
+	}
 	e.explain(&item, s)
 	item.Verdict = verdict(item, e.now)
 	if e.dated[c.ID] {

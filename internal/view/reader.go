@@ -53,11 +53,12 @@ type Sources struct {
 	Deliveries DeliverySource
 	Watches    WatchSource
 	Impacts    ImpactSource
+	Traffic    TrafficSource
 }
 
 // From takes all sources from one store.
 func From(db *store.DB) Sources {
-	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db, Watches: db, Impacts: db}
+	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db, Watches: db, Impacts: db, Traffic: db}
 }
 
 // Snapshot is the configuration in force, as far as it is shown. It is shared
@@ -68,6 +69,7 @@ type Snapshot struct {
 	Plans       map[keepwatch.CredentialID]Plan
 	Zone        func(keepwatch.CredentialID) *time.Location  // of its calendar; nil: UTC
 	Ladder      func(keepwatch.CredentialID) []time.Duration // of warnings before the end; nil: none
+	Objective   func(keepwatch.CredentialID) float64         // share of token requests that are to be granted; nil, or 0 from it: the default
 	Effects     func(keepwatch.TenantID) EffectsCost         // nil: nothing is looked at
 	Watched     []Named                                      // subjects that are looked at because somebody named them
 	// Depends are the subjects that the credentials of a tenant name, with the ways on
@@ -111,6 +113,7 @@ type estate struct {
 	clocks map[keepwatch.CredentialID][]keepwatch.Clock
 	dated  map[keepwatch.CredentialID]bool // it stands as its dates do
 	hours  map[keepwatch.SeriesID][]keepwatch.Rollup
+	lived  map[keepwatch.CredentialID][]keepwatch.Series // of its holders' traffic
 	open   []keepwatch.Incident
 	units  map[unitKey]string
 	// incidentOf names the open incident that a credential belongs to.
@@ -144,6 +147,12 @@ func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
 		incidentOf: map[keepwatch.CredentialID]*keepwatch.Incident{},
 	}
 	e.units = unitNames(e.snap)
+	e.lived = map[keepwatch.CredentialID][]keepwatch.Series{}
+	for _, s := range series {
+		if s.Traffic != nil {
+			e.lived[s.Credential] = append(e.lived[s.Credential], s)
+		}
+	}
 	own, seen := ownSeries(series), dateLooks(series)
 	for _, c := range e.snap.Credentials {
 		e.clocks[c.ID] = clocks(c, seen[c.ID], e.snap.zoneOf(c.ID))

@@ -49,7 +49,7 @@ func RotationOf(r keepwatch.Rotation) client.Rotation {
 		Holders: []client.RotationHolder{}, Evidence: []client.RotationEvidence{},
 	}
 	for _, h := range r.Holders {
-		out.Holders = append(out.Holders, client.RotationHolder{Name: h.Name, Contact: h.Contact, SwitchedAt: timeOf(h.SwitchedAt), SwitchedBy: h.SwitchedBy})
+		out.Holders = append(out.Holders, client.RotationHolder{Name: h.Name, Contact: h.Contact, SwitchedAt: timeOf(h.SwitchedAt), SwitchedBy: h.SwitchedBy, SeenNewAt: timeOf(h.SeenNewAt), SeenOldAt: timeOf(h.SeenOldAt)})
 	}
 	for _, e := range r.Evidence {
 		out.Evidence = append(out.Evidence, client.RotationEvidence{At: e.At.UTC(), Step: e.Step, By: e.By, Outcome: string(e.Outcome), Detail: e.Detail})

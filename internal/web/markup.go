@@ -53,8 +53,15 @@ func functions(a *assets) template.FuncMap {
 		"web":        func(u string) bool { return strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://") },
 		"pair":       func(a, b any) [2]any { return [2]any{a, b} },
 		// The title names the credential already; a message for elsewhere names it again.
-		"without":   func(message string, id *string) string { return strings.TrimPrefix(message, *id+": ") },
-		"triple":    func(a, b, c any) [3]any { return [3]any{a, b, c} },
+		"without": func(message string, id *string) string { return strings.TrimPrefix(message, *id+": ") },
+		"triple":  func(a, b, c any) [3]any { return [3]any{a, b, c} },
+		// A figure with one decimal; nil says nothing.
+		"tenths": func(v *float64) string {
+			if v == nil {
+				return "–"
+			}
+			return strconv.FormatFloat(*v, 'f', 1, 64)
+		},
 		"thousands": thousands, "calls": calls,
 		"scantone": scanTone, "scantitle": scan.Title, "scanevidence": scan.EvidenceLines,
 		"matched": matched, "delivered": delivered,

@@ -50,6 +50,7 @@ type credentialBody struct {
 	Gone    bool           // it was asked for and is not kept any more
 	Slowest float64        // of its steps, for the bars
 	Runs    []client.Result
+	Traffic client.Traffic
 	More    bool
 	Changes []client.Change // newest first
 }
@@ -67,6 +68,9 @@ func (s *site) credential(_ http.ResponseWriter, r *http.Request) (*page, error)
 	}
 	b := credentialBody{CredentialDetail: d, Run: d.Last, Runs: runs.Items, More: runs.Next != nil}
 	if b.Changes, err = s.changes(r.Context(), id); err != nil {
+		return nil, err
+	}
+	if b.Traffic, err = s.Reader.Traffic(r.Context(), now, id); err != nil {
 		return nil, err
 	}
 	if err := s.chooseRun(r, id, &b); err != nil {
