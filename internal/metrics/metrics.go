@@ -28,6 +28,7 @@ type Metrics struct {
 	notifications *prometheus.CounterVec
 	scheduleLag   prometheus.Histogram
 	collectCalls  *prometheus.CounterVec
+	gateway       gatewayMetrics
 	reload        prometheus.Gauge
 	buildInfo     *prometheus.GaugeVec
 
@@ -83,9 +84,11 @@ func New(reg *prometheus.Registry) *Metrics {
 		buildInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keepwatch_build_info", Help: "Always 1; the labels say what runs.",
 		}, []string{"version", "revision", "goversion"}),
-		known: map[string]bool{}, seen: map[stepKey]stepCounter{},
+		gateway: newGatewayMetrics(),
+		known:   map[string]bool{}, seen: map[stepKey]stepCounter{},
 	}
 	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.reload, m.buildInfo)
+	m.gateway.register(reg)
 	return m
 }
 
