@@ -25,6 +25,7 @@ import (
 	"keepwatch/internal/config"
 	"keepwatch/internal/discovery"
 	"keepwatch/internal/egress"
+	"keepwatch/internal/gateway"
 	"keepwatch/internal/incident"
 	"keepwatch/internal/intake"
 	"keepwatch/internal/metrics"
@@ -57,6 +58,8 @@ type Options struct {
 	Network egress.Network
 	// Listener replaces the one that server.listen names.
 	Listener net.Listener
+	// Witness is told of the calls that go through the gateway; nil tells nobody.
+	Witness gateway.Witness
 	// Store is opened by the caller and not closed here; nil opens store.url.
 	Store *store.DB
 	// Random replaces the chance, in [0,1), that spreads the retries of messages.
@@ -83,6 +86,7 @@ type App struct {
 	cockpit    *rotate.Cockpit
 	discoverer *discovery.Discoverer
 	effects    *effects
+	gateway    *gateway.Gateway
 	scans      *scans
 	revision   atomic.Pointer[string] // of the records in force
 
@@ -175,6 +179,9 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	}
 	a.dispatcher = a.newDispatcher()
 	a.duties = newDuties(a)
+	if err := a.newGateway(ctx, e.whole); err != nil {
+		return nil, err
+	}
 	if err := a.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -260,6 +267,7 @@ func revision() string {
 func (a *App) Start(ctx context.Context) error {
 	a.started = time.Now()
 	a.newRoutes(a.started)
+	a.gateway.Start() // before the store is asked for anything: holders do not wait for us
 	a.serve()
 	cfg := a.config.Load()
 	if err := a.db.SyncChecks(ctx, a.started, a.estate.Load().checks()); err != nil {

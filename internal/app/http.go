@@ -90,6 +90,9 @@ func (a *App) health(ctx context.Context) client.Health {
 	add("store", a.storeHealth(ctx))
 	add("schedule", a.scheduleHealth(ctx, now))
 	add("proof", a.proofHealth(ctx, now))
+	if len(a.config.Load().Gateway.Listeners) > 0 {
+		add("gateway", a.gateway.Health(now))
+	}
 	return h
 }
 

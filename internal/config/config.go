@@ -14,6 +14,7 @@ import (
 	"keepwatch"
 	"keepwatch/internal/calendar"
 	"keepwatch/internal/digest"
+	"keepwatch/internal/gateway"
 	"keepwatch/internal/notify"
 )
 
@@ -37,6 +38,7 @@ type Config struct {
 	Routes      notify.Routes
 	Mutes       []notify.Mute // silences and maintenance
 	Digest      digest.Plan
+	Gateway     gateway.Config
 	Files       []string  // that it was read from
 	Warnings    []Warning // what is allowed and unwise
 
