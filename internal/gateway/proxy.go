@@ -64,6 +64,7 @@ func (g *Gateway) serve(f *face, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{g: g, f: f, w: w, r: r, rt: rt, began: began, what: sfmc.PassingOf(rt.host, r.Method, rt.path())}
+	x.upload.conn = conn
 	x.seen = newSeen(x, state)
 	defer x.over()
 	proxy := httputil.ReverseProxy{
@@ -255,6 +256,7 @@ func ownAnswer(w http.ResponseWriter, status int, why, text string) {
 // after it: SFMC may answer before the body is out.
 type upload struct {
 	io.ReadCloser
+	conn *filter // nil over HTTP/2
 
 	mu      sync.Mutex
 	left    int64
@@ -279,8 +281,10 @@ func (u *upload) Read(p []byte) (int, error) {
 	if err == nil || errors.Is(err, io.EOF) {
 		return n, err
 	}
+	u.broken = true
 	var bad *refused
-	if u.broken = true; errors.As(err, &bad) {
+	// net/http does not always hand the filter's error on as it is.
+	if errors.As(err, &bad) || u.conn != nil && errors.As(u.conn.over, &bad) {
 		u.refused = bad.why
 	}
 	return n, &senderFault{err}
