@@ -333,6 +333,9 @@ type flusher struct {
 }
 
 func (f *flusher) WriteHeader(status int) {
+	if status == http.StatusNotModified {
+		keepOn304(f.Header())
+	}
 	f.ResponseWriter.WriteHeader(status)
 	if body := f.x.early; status >= 200 && body != nil && !body.done && !body.ready() {
 		_ = http.NewResponseController(f.ResponseWriter).Flush() // a failure shows with the next write
@@ -349,6 +352,17 @@ func (f *flusher) Write(p []byte) (int, error) {
 	}
 	f.x.done()
 	return n, err
+}
+
+// keepOn304 spells two names so that net/http does not know them: it takes them off
+// answers without a body, where SFMC may well send them.
+func keepOn304(h http.Header) {
+	for _, name := range []string{"Content-Type", "Content-Length"} {
+		if values := h[name]; values != nil {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
+	}
 }
 
 // done counts what we have added, once the head is on its way.
