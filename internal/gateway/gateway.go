@@ -160,8 +160,8 @@ func (c *Change) Apply() {
 			continue
 		}
 		delete(g.ports, address)
+		_ = p.socket.Close() // at once: its address may be bound again
 		if !g.running {
-			_ = p.socket.Close()
 			continue
 		}
 		g.draining.Go(func() {

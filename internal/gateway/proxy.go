@@ -64,6 +64,10 @@ func (g *Gateway) serve(f *face, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{g: g, f: f, w: w, r: r, rt: rt, began: began, what: sfmc.PassingOf(rt.host, r.Method, rt.path())}
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
+		// net/http would else hold the answer back until it has the whole body.
+		_ = http.NewResponseController(w).EnableFullDuplex() // every server of HTTP/1 can
+	}
 	x.upload.conn = conn
 	x.seen = newSeen(x, state)
 	defer x.over()

@@ -68,6 +68,9 @@ func TestRandomExchanges(t *testing.T) {
 		})
 	}
 	all.Wait()
+	if t.Failed() {
+		return
+	}
 	t.Logf("%d exchanges alike, seed %d, %s", count, seed, time.Since(began).Round(time.Millisecond))
 }
 

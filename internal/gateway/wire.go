@@ -113,14 +113,15 @@ func (l *line) send(req *http.Request) <-chan error {
 		}
 		return nil
 	}
+	body := &source{ReadCloser: req.Body}
+	req.Body = body
 	sent := make(chan error, 1)
 	go func() {
 		err := write(l.w)
 		if err == nil {
 			err = l.w.Flush()
 		}
-		var own *senderFault
-		if errors.As(err, &own) {
+		if body.failed {
 			_ = l.conn.Close() // half a request must not stay: its sender is gone
 		}
 		sent <- err
@@ -211,6 +212,20 @@ func (g *gate) say(ok bool) {
 
 func expects(req *http.Request) bool {
 	return strings.EqualFold(req.Header.Get("Expect"), "100-continue")
+}
+
+// source notes that the client's side failed: net/http does not hand its error on in
+// a form that could be known again.
+type source struct {
+	io.ReadCloser
+	failed bool
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.ReadCloser.Read(p)
+	var own *senderFault
+	s.failed = s.failed || errors.As(err, &own)
+	return n, err
 }
 
 // senderFault is an error of reading what the client sends.
