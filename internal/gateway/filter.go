@@ -102,9 +102,13 @@ func (f *filter) next() (more bool) {
 }
 
 func (f *filter) nextHead() bool {
-	if f.scan == 0 && !f.blank && len(f.buf) > 1 && f.buf[0] == '\r' && f.buf[1] == '\n' {
-		f.blank = true // some clients write one behind a body
-		f.drop(2)
+	if f.scan == 0 && !f.blank && len(f.buf) > 0 && f.buf[0] == '\r' {
+		if len(f.buf) == 1 {
+			return true
+		}
+		if f.blank = true; f.buf[1] == '\n' { // some clients write an empty line behind a body
+			f.drop(2)
+		}
 	}
 	end, why := f.findEnd(maxHead)
 	switch {
