@@ -164,3 +164,16 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// A client that has SFMC's own name in the address of the authentication host gets it
+// in the others, too: fuel-rest cuts addresses at ".com/", and does so again when it
+// tries again.
+func TestSFMCsNameInTheAddress(t *testing.T) {
+	_, address := mustSim(t, spec())
+	_, base := mustStart(t, estate(address), Options{})
+	name := "https://" + subdomain
+	status, token := askToken(t, base+"/emea/auth/"+name+".auth.marketingcloudapis.com/v2/token", secretText)
+	if status != 200 || token.REST != base+"/emea/rest/"+name+".rest.marketingcloudapis.com/" || token.SOAP != base+"/emea/soap/"+name+".soap.marketingcloudapis.com/" {
+		t.Errorf("%d %+v", status, token)
+	}
+}

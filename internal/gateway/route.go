@@ -72,6 +72,7 @@ type route struct {
 	prefix  string // of the client's path, before target: "/emea/shop/auth"; "" where the name alone tells
 	segment string // the holder as the path names it, not unescaped
 	holder  string // the same in the inventory's spelling
+	named   string // SFMC's own name for the host, where the client put it in the path
 }
 
 // route finds the way of a request. The host of an absolute target is net/http's
@@ -156,7 +157,7 @@ func (rt *route) stripOrigin() refusal {
 	if !sfmc.IsHost(rt.tenant.subdomain, rt.host, name) {
 		return refuseForeign
 	}
-	if rt.target = after; !strings.HasPrefix(after, "/") {
+	if rt.target, rt.named = after, name; !strings.HasPrefix(after, "/") {
 		rt.target = "/" + after
 	}
 	return ""
@@ -192,8 +193,16 @@ func (rt *route) path() string {
 }
 
 // base is the address under which the client reaches one host of its tenant, with a
-// slash at the end.
+// slash at the end. A client that needs to see SFMC's name in one needs it in all.
 func (f *face) base(r *http.Request, rt route, h sfmc.Host) string {
+	at := f.place(r, rt, h)
+	if rt.named != "" {
+		at += "https://" + sfmc.SiblingHost(rt.named, h) + "/"
+	}
+	return at
+}
+
+func (f *face) place(r *http.Request, rt route, h sfmc.Host) string {
 	origin := f.origin(r)
 	for _, n := range f.Hosts {
 		if rt.prefix == "" && n.Tenant == rt.tenant.id && n.Host == h {

@@ -147,11 +147,14 @@ func (l *line) answer(req *http.Request, proceed *gate) (*http.Response, error) 
 		case res.StatusCode >= 200:
 			l.in.N = math.MaxInt64
 			return res, l.conn.SetReadDeadline(time.Time{})
-		case res.StatusCode == http.StatusContinue:
-			proceed.open()
+		case res.StatusCode == http.StatusContinue && !proceed.claim():
+			continue // the client was told so already
 		}
 		if err := interim(req.Context(), res); err != nil {
 			return nil, err
+		}
+		if res.StatusCode == http.StatusContinue {
+			proceed.open() // after the client has ours: net/http would send one of its own
 		}
 	}
 	return nil, errors.New("malformed HTTP response: too many interim answers")
@@ -169,6 +172,9 @@ type gate struct {
 	io.ReadCloser
 	way  chan bool
 	once sync.Once
+
+	mu     sync.Mutex
+	passed bool // the client is told to go on, by SFMC or for want of it
 }
 
 // newGate is nil where the client does not wait.
@@ -192,9 +198,22 @@ func (g *gate) Read(p []byte) (int, error) {
 				g.ReadCloser = failed{errAnswered}
 			}
 		case <-timer.C:
+			g.claim()
 		}
 	})
 	return g.ReadCloser.Read(p)
+}
+
+// claim is true for the first who tells the client to go on.
+func (g *gate) claim() bool {
+	if g == nil {
+		return true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	first := !g.passed
+	g.passed = true
+	return first
 }
 
 func (g *gate) open()   { g.say(true) }

@@ -36,6 +36,12 @@ func IsHost(subdomain string, h Host, name string) bool {
 	return sub == strings.ToLower(subdomain)
 }
 
+// SiblingHost is the name of another host of the tenant that name belongs to.
+func SiblingHost(name string, h Host) string {
+	sub, _, _ := strings.Cut(name, ".")
+	return sub + "." + string(h) + domain
+}
+
 // Passing is what somebody else's request is, as host, method and path tell.
 type Passing struct {
 	Kind   keepwatch.CallKind
