@@ -229,6 +229,9 @@ func (w *watcher) tokenCall(c *keepwatch.Call, s *seen) {
 		s.reply.Hide = append(s.reply.Hide, ask.Secret, ask.Refresh)
 	}
 	w.judge(c, s)
+	if !ok {
+		withhold(c)
+	}
 	if c.Outcome != keepwatch.OK {
 		return
 	}
@@ -271,8 +274,17 @@ func (w *watcher) soapCall(c *keepwatch.Call, s *seen) {
 		w.tie(c, ask.Token, s)
 	default:
 		w.tie(c, []byte(s.bearer), s)
+		defer withhold(c)
 	}
 	w.judge(c, s)
+}
+
+// withhold takes SFMC's words off a call whose secrets could not be found in its
+// request: they might be among the words.
+func withhold(c *keepwatch.Call) {
+	if c.Evidence != "" && c.Status > 0 {
+		c.Evidence = fmt.Sprintf("HTTP %d; the request could not be read", c.Status)
+	}
 }
 
 // tie finds whose token a call carries.
