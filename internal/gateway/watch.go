@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -332,9 +333,13 @@ func (w *watcher) judge(c *keepwatch.Call, s *seen) {
 	v := sfmc.ClassifyPart(s.reply, s.what, whole)
 	c.Outcome, c.RetryAfter = v.Outcome, v.RetryAfter
 	if !v.OK() {
-		c.Evidence = v.Evidence
+		c.Evidence = longWord.ReplaceAllString(v.Evidence, "[…]")
 	}
 }
+
+// longWord may be a piece of the request's body, which was not kept and so cannot be
+// looked for. SFMC's own words are shorter.
+var longWord = regexp.MustCompile(`[A-Za-z0-9+/=_%-]{21,}`)
 
 // failureText is what may be shown of an error of the network: it holds addresses
 // and no bytes of the exchange.
