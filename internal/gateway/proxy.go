@@ -161,7 +161,9 @@ func (x *exchange) pace() {
 func (x *exchange) modify(res *http.Response) error {
 	x.status = res.StatusCode
 	x.seen.header(res)
-	x.answer.limit, x.answer.tail = keptAnswer, 0
+	if res.StatusCode >= http.StatusMultipleChoices || x.what.Shaped {
+		x.answer.limit = keptAnswer // else the status says all
+	}
 	if x.what.Instances && res.StatusCode == http.StatusOK && !x.f.shared.KeepInstanceURLs && x.r.Method != http.MethodHead {
 		x.swapInstances(res)
 	}
