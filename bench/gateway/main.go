@@ -214,6 +214,7 @@ func exchange(conn net.Conn, r *bufio.Reader, ask []byte) error {
 		return err
 	}
 	_, err = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
 	if err == nil && res.StatusCode != http.StatusOK {
 		err = errors.New(res.Status)
 	}
@@ -267,9 +268,9 @@ func start(ctx context.Context, running *sync.WaitGroup, dir, name string, args 
 // startNginx makes one nginx with two plain proxies: as proxy_pass does it by itself,
 // with a new connection for each request, and with kept connections.
 func startNginx(ctx context.Context, running *sync.WaitGroup, dir, behind string) ([]*target, error) {
-	path, err := exec.LookPath("nginx")
-	if err != nil {
-		return nil, nil
+	path, _ := exec.LookPath("nginx")
+	if path == "" {
+		return nil, nil // not installed: left out
 	}
 	plain, err := port()
 	if err != nil {
@@ -299,8 +300,8 @@ http {
 }
 
 func startCaddy(ctx context.Context, running *sync.WaitGroup, dir, behind string) ([]*target, error) {
-	path, err := exec.LookPath("caddy")
-	if err != nil {
+	path, _ := exec.LookPath("caddy")
+	if path == "" {
 		return nil, nil
 	}
 	at, err := port()

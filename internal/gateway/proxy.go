@@ -255,7 +255,7 @@ func ownAnswer(w http.ResponseWriter, status int, why, text string) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set(OwnHeader, why)
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, "Keepwatch gateway: %s.\n", text) // nobody is left to tell
+	_, _ = fmt.Fprintf(w, "Keepwatch gateway: %s.\n", text) //nolint:gosec // a text of ours, and plain; a failure has nobody to be told to
 }
 
 // upload is the client's body on its way up. It may be read beside the handler, and
