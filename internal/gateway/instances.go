@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"keepwatch"
 	"keepwatch/internal/sfmc"
 )
 
@@ -20,10 +21,11 @@ const (
 	maxUnpacked = 64 << 10
 )
 
-// swapInstances makes the addresses of the REST and SOAP hosts in an answer ours, so
-// that the client stays with us. What is too long, no JSON, or names hosts that are
-// not the tenant's, passes as it is.
-func (x *exchange) swapInstances(res *http.Response) {
+// holdAnswer reads an answer before it goes on. A token is told of before the client
+// has it, and so before any call that carries it. With swap, the addresses of the REST
+// and SOAP hosts become ours, so that the client stays with us. What is too long, no
+// JSON, or names hosts that are not the tenant's, passes as it is.
+func (x *exchange) holdAnswer(res *http.Response, swap bool) {
 	if res.ContentLength > maxTokenAnswer {
 		return
 	}
@@ -32,11 +34,17 @@ func (x *exchange) swapInstances(res *http.Response) {
 		res.Body = joined{io.MultiReader(bytes.NewReader(body), failing{err}, res.Body), res.Body}
 		return
 	}
-	next, ok := x.swapped(res, body)
-	if !ok {
-		next = body
+	next := body
+	if swap {
+		if swapped, ok := x.swapped(res, body); ok {
+			next = swapped
+		}
 	}
-	x.seen.original(body) // the tap sees ours
+	x.seen.original(bytes.Clone(body)) // the tap sees ours
+	if x.what.Kind == keepwatch.CallToken {
+		x.told, x.answer.limit = true, 0
+		x.g.tell(x)
+	}
 	_ = res.Body.Close()
 	res.Body = io.NopCloser(bytes.NewReader(next))
 	if _, sized := res.Header["Content-Length"]; sized {

@@ -40,6 +40,7 @@ type exchange struct {
 	early    *rest     // the body of the answer
 	status   int
 	failure  error // of SFMC's side
+	told     bool
 }
 
 // serve is the handler of every listener.
@@ -164,11 +165,12 @@ func (x *exchange) modify(res *http.Response) error {
 	if res.StatusCode >= http.StatusMultipleChoices || x.what.Shaped {
 		x.answer.limit = keptAnswer // else the status says all
 	}
-	if x.what.Instances && res.StatusCode == http.StatusOK && !x.f.shared.KeepInstanceURLs && x.r.Method != http.MethodHead {
-		x.swapInstances(res)
-	}
 	if x.what.Kind == keepwatch.CallToken {
 		x.answer.limit = maxTokenAnswer
+	}
+	swap := x.what.Instances && !x.f.shared.KeepInstanceURLs
+	if res.StatusCode == http.StatusOK && x.r.Method != http.MethodHead && (swap || x.what.Kind == keepwatch.CallToken) {
+		x.holdAnswer(res, swap)
 	}
 	h := x.w.Header()
 	for _, name := range []string{"Date", "Content-Type"} { // net/http adds them where SFMC sends none
@@ -223,7 +225,9 @@ func (x *exchange) over() {
 	if x.status > 0 {
 		x.g.count(x, strconv.Itoa(x.status/100)+"xx")
 	}
-	x.g.tell(x)
+	if !x.told {
+		x.g.tell(x)
+	}
 }
 
 // refuse answers what is not forwarded. The body cannot be taken for one of SFMC's.
