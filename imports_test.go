@@ -43,6 +43,7 @@ var floors = map[string]int{
 	"keepwatch/internal/collect":        3,
 	"keepwatch/internal/report":         3,
 	"keepwatch/internal/scan":           3,
+	"keepwatch/internal/gateway":        3,
 
 	"keepwatch/internal/link":                4,
 	"keepwatch/internal/rotate":              4,

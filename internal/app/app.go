@@ -25,6 +25,7 @@ import (
 	"keepwatch/internal/config"
 	"keepwatch/internal/discovery"
 	"keepwatch/internal/egress"
+	"keepwatch/internal/gateway"
 	"keepwatch/internal/incident"
 	"keepwatch/internal/intake"
 	"keepwatch/internal/link"
@@ -60,6 +61,8 @@ type Options struct {
 	Network egress.Network
 	// Listener replaces the one that server.listen names.
 	Listener net.Listener
+	// Witness is told, besides the ledger, of the calls that go through the gateway.
+	Witness gateway.Witness
 	// Store is opened by the caller and not closed here; nil opens store.url.
 	Store *store.DB
 	// Random replaces the chance, in [0,1), that spreads the retries of messages.
@@ -86,6 +89,7 @@ type App struct {
 	cockpit    *rotate.Cockpit
 	discoverer *discovery.Discoverer
 	effects    *effects
+	gateway    *gateway.Gateway
 	scans      *scans
 	traffic    *traffic.Ledger
 	print      Printer                // nil: nobody watches which secrets holders show
@@ -192,6 +196,9 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	}
 	a.dispatcher = a.newDispatcher()
 	a.duties = newDuties(a)
+	if err := a.newGateway(ctx, e.whole); err != nil {
+		return nil, err
+	}
 	if err := a.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -277,6 +284,7 @@ func revision() string {
 func (a *App) Start(ctx context.Context) error {
 	a.started = time.Now()
 	a.newRoutes(a.started)
+	a.gateway.Start() // before the store is asked for anything: holders do not wait for us
 	a.serve()
 	cfg := a.config.Load()
 	if err := a.db.SyncChecks(ctx, a.started, a.estate.Load().checks(a.db.Node())); err != nil {
@@ -294,6 +302,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.tieTraffic(ctx)
 	a.traffic.Start()
 	a.lifecycle.onStop("traffic", a.traffic.Stop) // after whoever sees calls has stopped, and before the store
+	a.lifecycle.onStop("gateway", a.gateway.Stop)
 	a.dispatcher.Start()
 	a.lifecycle.onStop("schedule", a.dispatcher.Stop)
 	a.duties.start()

@@ -85,11 +85,18 @@ func (e estate) checks(node string) []keepwatch.Check {
 	return rows
 }
 
-// adopt brings an estate into force: the schedule first, because it may fail.
+// adopt brings an estate into force: the gateway's listeners and the schedule first,
+// because they may fail.
 func (a *App) adopt(ctx context.Context, e estate, now time.Time) error {
+	change, err := a.gateway.Prepare(ctx, gatewaySetup(e.whole))
+	if err != nil {
+		return err
+	}
 	if err := a.db.SyncChecks(ctx, now, e.checks(a.db.Node())); err != nil {
+		change.Drop()
 		return fmt.Errorf("schedule: %w", err)
 	}
+	change.Apply()
 	a.use(e)
 	a.tieTraffic(ctx)
 	return nil

@@ -93,6 +93,9 @@ func (a *App) health(ctx context.Context) client.Health {
 	if a.config.Load().Watchdog.On() {
 		add("watchdog", a.watchdogHealth(now))
 	}
+	if len(a.config.Load().Gateway.Listeners) > 0 {
+		add("gateway", a.gateway.Health(now))
+	}
 	return h
 }
 

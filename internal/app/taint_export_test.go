@@ -11,3 +11,6 @@ import (
 func (a *App) WriteDigests(ctx context.Context, week keepwatch.Date, now time.Time) error {
 	return a.writeDigests(ctx, week, now)
 }
+
+// CloseStore takes the store away from under a running daemon.
+func CloseStore(a *App) error { return a.db.Close() }

@@ -52,6 +52,7 @@ func (c doctorCmd) Run(e *env) error {
 	if c.SendTest {
 		findings = append(findings, c.testChannels(ctx, e)...)
 	}
+	findings = append(findings, lookAtGateway(ctx, client, cfg)...)
 	findings = append(findings, lookAtProxy(), lookAtEgress(ctx, client, cfg))
 	return e.printFindings(findings)
 }

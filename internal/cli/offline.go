@@ -15,6 +15,7 @@ import (
 	"keepwatch/internal/app"
 	"keepwatch/internal/auth"
 	"keepwatch/internal/config"
+	"keepwatch/internal/gateway"
 	"keepwatch/internal/store"
 	"keepwatch/internal/view"
 )
@@ -85,6 +86,7 @@ func (in Inventory) inProcess(e *env, db *store.DB) (*client.Client, func(), err
 			cfg, err := e.load()
 			if err == nil {
 				cfg.Server.Auth = config.AuthNone // nobody but this process asks
+				cfg.Gateway = gateway.Config{}    // and nothing goes through it
 			}
 			return cfg, err
 		},

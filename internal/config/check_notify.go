@@ -129,6 +129,7 @@ func (m *merger) receiverNames() []string {
 func (m *merger) warnings(c *Config) {
 	c.warnOfFiles()
 	c.Warnings = append(c.Warnings, m.notes...)
+	m.warnOfGateway(c)
 	if len(c.Credentials) == 0 {
 		c.warn(Fault{File: c.Files[0], Key: "credentials"}, "there is no credential to watch")
 		return

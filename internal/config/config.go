@@ -14,6 +14,7 @@ import (
 	"keepwatch"
 	"keepwatch/internal/calendar"
 	"keepwatch/internal/digest"
+	"keepwatch/internal/gateway"
 	"keepwatch/internal/notify"
 	"keepwatch/internal/watchdog"
 )
@@ -39,6 +40,7 @@ type Config struct {
 	Mutes       []notify.Mute // silences and maintenance
 	Digest      digest.Plan
 	Watchdog    watchdog.Config
+	Gateway     gateway.Config
 	Files       []string  // that it was read from
 	Warnings    []Warning // what is allowed and unwise
 

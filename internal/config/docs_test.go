@@ -103,6 +103,24 @@ func TestExamplesOfTheWatchdogLoad(t *testing.T) {
 	}
 }
 
+// So does every example of the page on the gateway, below a version where it has none.
+func TestExamplesOfTheGatewayLoad(t *testing.T) {
+	all := blocks(t, filepath.Join("..", "..", "docs", "gateway.md"))
+	for i, block := range all {
+		path := filepath.Join(t.TempDir(), "keepwatch.yaml")
+		if !strings.HasPrefix(block, "version:") {
+			block = "version: 1\n" + block
+		}
+		writeFile(t, path, block)
+		if _, err := Load(path, goodEnv(t)); err != nil {
+			t.Errorf("example %d of the page:\n%v", i+1, err)
+		}
+	}
+	if len(all) < 3 {
+		t.Errorf("%d examples", len(all))
+	}
+}
+
 // The page's sample is the published one, which is kept as a fixture for ever.
 func TestDocumentedSampleIsTheFixture(t *testing.T) {
 	fixture, err := os.ReadFile(filepath.Join("testdata", "config", "v1.yaml"))

@@ -22,6 +22,7 @@ func (m *merger) add(d draft) {
 	once(&m.all.store, d.store, "the store section")
 	once(&m.all.digest, d.digest, "the digest section")
 	once(&m.all.watchdog, d.watchdog, "the watchdog section")
+	once(&m.all.gateway, d.gateway, "the gateway section")
 	m.all.calendars = append(m.all.calendars, d.calendars...)
 	m.all.tiers = append(m.all.tiers, d.tiers...)
 	m.all.tenants = append(m.all.tenants, d.tenants...)
@@ -73,6 +74,7 @@ func (m *merger) config(path string, files []string) *Config {
 	m.receivers(c)
 	m.routes(c)
 	m.silences(c)
+	m.gateway(c)
 	if len(m.faults.List) == 0 {
 		m.warnings(c)
 		c.planEffects()

@@ -26,6 +26,7 @@ type draft struct {
 	silences    []at[silenceDraft]
 	maintenance []at[silenceDraft]
 	watchdog    at[watchdogDraft]
+	gateway     at[gatewayDraft]
 }
 
 func fileKind() kind[draft] {
@@ -47,6 +48,7 @@ func fileKind() kind[draft] {
 		key("routes", "who is told of what: the first that matches, unless it says continue", list(located(routeKind()), 0), func(d *draft) *[]at[routeDraft] { return &d.routes }),
 		key("silences", "times in which nobody is told of some incidents: owner, reason and end", list(located(silenceKind()), 1000), func(d *draft) *[]at[silenceDraft] { return &d.silences }),
 		key("maintenance", "announced work, once or at the same hours each week: what is found then is kept and not told", list(located(maintenanceKind()), 1000), func(d *draft) *[]at[silenceDraft] { return &d.maintenance }),
+		key("gateway", "the reverse proxy that holders put before the tenants' hosts", located(gatewayKind()), func(d *draft) *at[gatewayDraft] { return &d.gateway }),
 		key("digest", "the weekly letter to each owner: what ends, what is overdue, what is to be decided", located(digestKind()), func(d *draft) *at[digestDraft] { return &d.digest }),
 		key("watchdog", "who outside is told that Keepwatch still proves things", located(watchdogKind()), func(d *draft) *at[watchdogDraft] { return &d.watchdog }),
 	)

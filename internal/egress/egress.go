@@ -136,6 +136,15 @@ func (c *Client) Proxied(u *url.URL) bool {
 	return err != nil || via != nil
 }
 
+// Via is the proxy that a request to u goes through, nil for none. It is for those
+// who make the connection themselves.
+func (c *Client) Via(u *url.URL) (*url.URL, error) {
+	if c.proxy == nil {
+		return nil, nil
+	}
+	return c.proxy(&http.Request{URL: u})
+}
+
 // Lookup resolves a host under the policy.
 func (c *Client) Lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)

@@ -29,6 +29,7 @@ type Metrics struct {
 	scheduleLag   prometheus.Histogram
 	collectCalls  *prometheus.CounterVec
 	apiCalls      *prometheus.CounterVec
+	gateway       gatewayMetrics
 	reload        prometheus.Gauge
 	beats         *prometheus.CounterVec
 	lastBeat      *prometheus.GaugeVec
@@ -97,9 +98,11 @@ func New(reg *prometheus.Registry) *Metrics {
 		buildInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "keepwatch_build_info", Help: "Always 1; the labels say what runs.",
 		}, []string{"version", "revision", "goversion"}),
-		known: map[string]bool{}, families: map[string]bool{}, seen: map[stepKey]stepCounter{},
+		gateway: newGatewayMetrics(),
+		known:   map[string]bool{}, families: map[string]bool{}, seen: map[stepKey]stepCounter{},
 	}
 	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.apiCalls, m.reload, m.beats, m.lastBeat, m.buildInfo)
+	m.gateway.register(reg)
 	return m
 }
 
