@@ -55,7 +55,7 @@ func (g *Gate) Token(ctx context.Context, token string, now time.Time) (Principa
 		return Principal{}, err
 	}
 	ended := !rec.Expires.IsZero() && !now.Before(rec.Expires)
-	if unknown || rec.Revoked || ended || rec.Role.rank() == 0 {
+	if unknown || rec.Revoked || ended || !rec.Role.known() {
 		return Principal{}, refused("the token is unknown or no longer valid", "make a new one with `keepwatch token create`")
 	}
 	return Principal{Name: rec.Name, Role: rec.Role, Via: ViaToken}, nil
