@@ -243,16 +243,26 @@ func TestWhatCannotBeReadIsRejected(t *testing.T) {
 		change func(*tracepb.Span)
 		want   otlp.Result
 	}{
-		"no id":            {func(s *tracepb.Span) { s.SpanId = nil }, otlp.Unreadable},
-		"the future":       {func(s *tracepb.Span) { s.StartTimeUnixNano += uint64(time.Hour); s.EndTimeUnixNano += uint64(time.Hour) }, otlp.Unreadable},
-		"the past":         {func(s *tracepb.Span) { s.StartTimeUnixNano -= uint64(30 * time.Hour); s.EndTimeUnixNano -= uint64(30 * time.Hour) }, otlp.Unreadable},
-		"ends before":      {func(s *tracepb.Span) { s.EndTimeUnixNano = 1 }, otlp.Unreadable},
-		"no time":          {func(s *tracepb.Span) { s.StartTimeUnixNano, s.EndTimeUnixNano = 1<<63, 1<<63 }, otlp.Unreadable},
-		"a server's":       {func(s *tracepb.Span) { s.Kind = tracepb.Span_SPAN_KIND_SERVER }, otlp.Foreign},
-		"another host":     {func(s *tracepb.Span) { s.Attributes[1] = str("url.full", "https://api.example.com/v2/token") }, otlp.Foreign},
-		"another tenant":   {func(s *tracepb.Span) { s.Attributes[1] = str("url.full", "https://x.auth.marketingcloudapis.com/v2/token") }, otlp.UnknownTenant},
-		"a strange url":    {func(s *tracepb.Span) { s.Attributes[1] = str("url.full", "https://%zz") }, otlp.Foreign},
-		"an endless value": {func(s *tracepb.Span) { s.Attributes[1] = str("url.full", "https://"+auth+"/"+strings.Repeat("x", 5000)) }, otlp.Foreign},
+		"no id": {func(s *tracepb.Span) { s.SpanId = nil }, otlp.Unreadable},
+		"the future": {func(s *tracepb.Span) {
+			s.StartTimeUnixNano += uint64(time.Hour)
+			s.EndTimeUnixNano += uint64(time.Hour)
+		}, otlp.Unreadable},
+		"the past": {func(s *tracepb.Span) {
+			s.StartTimeUnixNano -= uint64(30 * time.Hour)
+			s.EndTimeUnixNano -= uint64(30 * time.Hour)
+		}, otlp.Unreadable},
+		"ends before":  {func(s *tracepb.Span) { s.EndTimeUnixNano = 1 }, otlp.Unreadable},
+		"no time":      {func(s *tracepb.Span) { s.StartTimeUnixNano, s.EndTimeUnixNano = 1<<63, 1<<63 }, otlp.Unreadable},
+		"a server's":   {func(s *tracepb.Span) { s.Kind = tracepb.Span_SPAN_KIND_SERVER }, otlp.Foreign},
+		"another host": {func(s *tracepb.Span) { s.Attributes[1] = str("url.full", "https://api.example.com/v2/token") }, otlp.Foreign},
+		"another tenant": {func(s *tracepb.Span) {
+			s.Attributes[1] = str("url.full", "https://x.auth.marketingcloudapis.com/v2/token")
+		}, otlp.UnknownTenant},
+		"a strange url": {func(s *tracepb.Span) { s.Attributes[1] = str("url.full", "https://%zz") }, otlp.Foreign},
+		"an endless value": {func(s *tracepb.Span) {
+			s.Attributes[1] = str("url.full", "https://"+auth+"/"+strings.Repeat("x", 5000))
+		}, otlp.Foreign},
 	} {
 		r, s := newRig(), span(1, now, auth)
 		tt.change(s)
