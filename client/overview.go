@@ -68,7 +68,7 @@ type Expiry struct {
 type Token struct {
 	ID         string     `json:"id"`
 	Name       string     `json:"name"`
-	Role       string     `json:"role" enum:"viewer,operator,admin"`
+	Role       string     `json:"role" enum:"pusher,viewer,operator,admin"`
 	CreatedAt  *time.Time `json:"created_at"`
 	CreatedBy  string     `json:"created_by"`
 	ExpiresAt  *time.Time `json:"expires_at"`
@@ -78,7 +78,7 @@ type Token struct {
 // NewToken asks for an API token.
 type NewToken struct {
 	Name      string     `json:"name" minLength:"1" maxLength:"100" doc:"what it is for"`
-	Role      string     `json:"role" enum:"viewer,operator,admin" doc:"viewer reads; operator also keeps the inventory and rotates; admin also checks, acknowledges, reloads and manages tokens"`
+	Role      string     `json:"role" enum:"pusher,viewer,operator,admin" doc:"pusher only hands evidence in; viewer reads; operator also keeps the inventory and rotates; admin also checks, acknowledges, reloads and manages tokens"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"null: it does not end"`
 }
 

@@ -84,6 +84,7 @@ type App struct {
 	discoverer *discovery.Discoverer
 	effects    *effects
 	scans      *scans
+	ingest     *ingest
 	revision   atomic.Pointer[string] // of the records in force
 
 	registry   *prometheus.Registry
@@ -157,6 +158,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	a.discoverer = discovery.New(discovery.Options{Secrets: a.secrets, Egress: a.egress, Logger: opts.Logger})
 	a.effects = a.newEffects()
 	a.scans = newScans(a)
+	a.ingest = newIngest(a)
 	a.cockpit = a.newCockpit(cfg)
 	e, err := a.compose(ctx, cfg, time.Now())
 	if err != nil {
@@ -176,6 +178,9 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	a.dispatcher = a.newDispatcher()
 	a.duties = newDuties(a)
 	if err := a.listen(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := a.ingest.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -261,6 +266,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.started = time.Now()
 	a.newRoutes(a.started)
 	a.serve()
+	a.ingest.serve()
 	cfg := a.config.Load()
 	if err := a.db.SyncChecks(ctx, a.started, a.estate.Load().checks()); err != nil {
 		return fmt.Errorf("schedule: %w", err)

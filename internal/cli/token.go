@@ -20,7 +20,7 @@ type tokenCmd struct {
 type tokenCreateCmd struct {
 	Remote
 	Name    string `arg:"" help:"What the token is for."`
-	Role    string `enum:"viewer,operator,admin" default:"viewer" help:"viewer reads; operator also keeps the inventory and rotates; admin also checks, acknowledges, reloads and manages tokens."`
+	Role    string `enum:"pusher,viewer,operator,admin" default:"viewer" help:"pusher only hands evidence in; viewer reads; operator also keeps the inventory and rotates; admin also checks, acknowledges, reloads and manages tokens."`
 	Expires string `placeholder:"90d" help:"End after this long; without it the token does not end."`
 }
 

@@ -14,6 +14,7 @@ import (
 	"keepwatch"
 	"keepwatch/internal/calendar"
 	"keepwatch/internal/digest"
+	"keepwatch/internal/logs"
 	"keepwatch/internal/notify"
 )
 
@@ -31,6 +32,8 @@ type Config struct {
 	Credentials []keepwatch.Credential // of the files in their order, then those of With
 	Points      []keepwatch.IntegrationPoint
 	Scans       []Scan
+	OTLP        OTLP
+	Logs        []logs.Source
 	Tiers       map[keepwatch.Criticality]Tier
 	Calendars   map[string]*calendar.Calendar
 	Receivers   []Receiver

@@ -61,6 +61,8 @@ type Options struct {
 	Discover  Discoverer
 	Backtest  Backtester
 	Scans     Scans
+	Pushed    Pushed
+	Traces    Traces
 	BaseURL   string // for addresses in answers; "" where nobody set it
 	Reload    func(ctx context.Context) (client.Reloaded, error)
 	Health    func(ctx context.Context) client.Health
@@ -103,6 +105,7 @@ func New(o Options) http.Handler {
 	a.rotationRoutes()
 	a.scanRoutes()
 	a.alertRoutes()
+	a.ingestRoutes()
 	a.healthRoutes()
 	a.mux.Handle("GET /metrics", a.Metrics)
 	a.openAPIRoute()
@@ -146,7 +149,7 @@ func (a *api) notFound(w http.ResponseWriter, _ *http.Request) {
 // ours reports whether the API answers a path, rather than a page.
 func ours(r *http.Request) bool {
 	switch p := r.URL.Path; p {
-	case "/healthz", "/readyz", "/metrics":
+	case "/healthz", "/readyz", "/metrics", tracesPath:
 		return true
 	case "/sign-in", "/sign-out":
 		return r.Method == http.MethodPost

@@ -28,6 +28,7 @@ type Metrics struct {
 	notifications *prometheus.CounterVec
 	scheduleLag   prometheus.Histogram
 	collectCalls  *prometheus.CounterVec
+	ingested      *prometheus.CounterVec
 	reload        prometheus.Gauge
 	buildInfo     *prometheus.GaugeVec
 
@@ -77,6 +78,9 @@ func New(reg *prometheus.Registry) *Metrics {
 		collectCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keepwatch_collect_calls_total", Help: "Calls of SFMC made to look at counters, by how the look went.",
 		}, []string{"tenant", "family", "outcome"}),
+		ingested: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keepwatch_ingest_total", Help: "Spans, events and log lines that were pushed in, by the way and by what became of them.",
+		}, []string{"via", "result"}),
 		reload: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "keepwatch_config_last_reload_successful", Help: "Whether the configuration on disk is the one in force.",
 		}),
@@ -85,7 +89,7 @@ func New(reg *prometheus.Registry) *Metrics {
 		}, []string{"version", "revision", "goversion"}),
 		known: map[string]bool{}, seen: map[stepKey]stepCounter{},
 	}
-	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.reload, m.buildInfo)
+	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.ingested, m.reload, m.buildInfo)
 	return m
 }
 
@@ -145,6 +149,14 @@ func (m *Metrics) TokenRequested(credential keepwatch.CredentialID, source keepw
 		return
 	}
 	m.tokenRequests.WithLabelValues(clean(string(credential)), clean(string(source)), clean(string(outcome))).Inc()
+}
+
+// Ingested counts what was pushed in. Both labels are of fixed sets.
+func (m *Metrics) Ingested(via, result string, n int) {
+	if m == nil || n <= 0 {
+		return
+	}
+	m.ingested.WithLabelValues(via, result).Add(float64(n))
 }
 
 // ForgetCredential drops the counters of a credential that is no more.

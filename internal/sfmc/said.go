@@ -26,6 +26,9 @@ func (s Said) Verdict() Verdict {
 	s.Text, s.Error = s.Text[:min(len(s.Text), mostSaid)], s.Error[:min(len(s.Error), 200)]
 	f := failure{status: s.Status, text: s.Text, code: s.Code, oauth: oauthWord(s.Error + " " + s.Text), parsed: true}
 	on := s.surface()
+	if lower := strings.ToLower(s.Text); f.oauth == "" && (strings.Contains(lower, "client authentication failed") || strings.Contains(lower, "invalid client id")) {
+		f.oauth = "invalid_client" // clients log the description without the error that it goes with
+	}
 	if said := s.Text != "" || s.Code != "" || f.oauth != ""; said {
 		if c := find(on, f); c != nil && !c.Match.fallback() {
 			return c.verdict(s.Status, saidEvidence(f, c))
