@@ -55,8 +55,10 @@ type pushInput struct {
 }
 
 type linesInput struct {
-	pushInput
-	Source string `query:"source" required:"true" maxLength:"64" doc:"a name under logs in the configuration"`
+	ContentType     string `header:"Content-Type"`
+	ContentEncoding string `header:"Content-Encoding" doc:"gzip, or left out"`
+	RawBody         []byte
+	Source          string `query:"source" required:"true" maxLength:"64" doc:"a name under logs in the configuration"`
 }
 
 // eventsAnswer has a status of its own: 400 where every event was refused.
@@ -69,7 +71,7 @@ func (a *api) ingestRoutes() {
 	slots := make(chan struct{}, pushParallel)
 	op := huma.Operation{
 		OperationID: "push-events", Method: http.MethodPost, Path: eventsPath, Tags: []string{"push"},
-		Summary: "Push what was seen elsewhere: calls, queues, verdicts", MaxBodyBytes: maxPush,
+		Summary: "Push what was seen elsewhere: calls, queues, verdicts", MaxBodyBytes: maxPush, SkipValidateBody: true,
 		Description: "The body is one event, a list of events, or one on each line (NDJSON). Each counts once by its key. The answer has a result for each: 200 where any was accepted or is a repeat, 400 with the same body where all were refused.",
 	}
 	a.describe(&op, auth.Pusher)
@@ -93,7 +95,7 @@ func (a *api) ingestRoutes() {
 	})
 	lines := huma.Operation{
 		OperationID: "push-logs", Method: http.MethodPost, Path: logsPath, Tags: []string{"push"},
-		Summary: "Push lines of a log", MaxBodyBytes: maxPush,
+		Summary: "Push lines of a log", MaxBodyBytes: maxPush, SkipValidateBody: true,
 		Description: "The body is lines of text, or what Loki takes as JSON. Lines that say nothing of SFMC are dropped; no line is kept.",
 	}
 	a.describe(&lines, auth.Pusher)
@@ -101,7 +103,7 @@ func (a *api) ingestRoutes() {
 	a.pushBody(&lines, "text/plain", "application/json")
 	huma.Register(a.huma, lines, func(ctx context.Context, in *linesInput) (*answer[client.LinesTaken], error) {
 		out := &answer[client.LinesTaken]{}
-		err := a.push(ctx, slots, &in.pushInput, func(body []byte) (err error) {
+		err := a.push(ctx, slots, &pushInput{in.ContentType, in.ContentEncoding, in.RawBody}, func(body []byte) (err error) {
 			media, _, _ := mime.ParseMediaType(in.ContentType)
 			out.Body, err = a.Pushed.Lines(in.Source, body, media == "application/json", time.Now())
 			return err
