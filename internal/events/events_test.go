@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -207,4 +208,27 @@ func FuzzEvents(f *testing.F) {
 			t.Errorf("%+v: %d calls, %d observations", out, len(r.calls), len(r.obs))
 		}
 	})
+}
+
+// Every event in the page is taken as it stands.
+func TestDocumentedEventsAreTaken(t *testing.T) {
+	page, err := os.ReadFile("../../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for i, part := range strings.Split(string(page), "```") {
+		body, ok := strings.CutPrefix(part, "json\n")
+		if !ok || i%2 == 0 {
+			continue
+		}
+		n++
+		e, _ := open()
+		if out, err := e.Take(t.Context(), []byte(body), now); err != nil || out.Accepted != 1 {
+			t.Errorf("%s: %+v %v", body, out, err)
+		}
+	}
+	if n != 4 {
+		t.Errorf("%d events were found", n)
+	}
 }
