@@ -54,14 +54,14 @@ func list(body []byte) ([]item, error) {
 	var out []item
 	for d.More() {
 		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
+		if d.Decode(&raw) != nil {
 			return append(out, item{err: &fault{"", "from here on the body is not JSON", "send a list of events"}}), nil
 		}
 		if out = append(out, one(raw)); len(out) > MaxEvents {
 			return nil, errTooMany
 		}
 	}
-	if _, err := d.Token(); err != nil {
+	if end, _ := d.Token(); end != json.Delim(']') {
 		return append(out, item{err: &fault{"", "the list does not end", "send a list of events"}}), nil
 	}
 	return out, nil

@@ -23,8 +23,10 @@ func TestAKeyCountsOnceWithinTheWindow(t *testing.T) {
 			t.Errorf("at %s: first %v, want %v", step.at, got, step.want)
 		}
 	}
-	if !r.First("", start) || !r.First("", start) {
-		t.Error("no key is a repeat")
+	for range 2 {
+		if !r.First("", start) {
+			t.Error("no key is a repeat")
+		}
 	}
 }
 
