@@ -20,7 +20,7 @@ func (s *sight) record(found []keepwatch.Observation) {
 	defer s.mu.Unlock()
 	for i := range found {
 		o := &found[i]
-		if o.Credential == "" || o.Check != keepwatch.CheckID(o.Credential) || o.Place != keepwatch.Local {
+		if o.Credential == "" || o.Check != keepwatch.CheckID(o.Credential) || (o.Place != "" && o.Place != keepwatch.Local) {
 			continue // a look at a date always succeeds, and a pushed verdict comes, also on a machine that sees nothing
 		}
 		if o.Reason == keepwatch.ReasonScheduled { // the first run of a new check may be seconds before the next one
