@@ -55,6 +55,12 @@ func EffectsCheck(tenant TenantID, unit MID, family Family) CheckID {
 	return CheckID(string(CheckEffects) + ":" + string(tenant) + ":" + unit.String() + ":" + string(family))
 }
 
+// BacklogCheck names the line of what one holder says of what it holds back. Nothing is
+// due for it: the holder pushes.
+func BacklogCheck(credential CredentialID, holder string) CheckID {
+	return CheckID("backlog:" + string(credential) + ":" + Digest(holder))
+}
+
 // ScanCheck names the check that scans a target. A long address is told by its
 // beginning and a digest.
 func ScanCheck(target string) CheckID {

@@ -65,7 +65,9 @@ type Credential struct {
 	Discover        bool     // may be used to look at the account itself
 	Tests           []string // as configured, in order; "identity" first
 	Scopes          []string // asked for in the token request; nil asks for all
-	File            string   // the file and line that define it; "" when it belongs to the interface
+	// Pushed is how often somebody else is expected to push a verdict; 0: it is tested here.
+	Pushed time.Duration
+	File   string // the file and line that define it; "" when it belongs to the interface
 }
 
 // CertificateSource is where a certificate is read.

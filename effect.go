@@ -52,6 +52,7 @@ const (
 	AspectImports    Aspect = "imports"    // its imports bring rows
 	AspectQueue      Aspect = "queue"      // what waits to be sent
 	AspectVolume     Aspect = "volume"     // what is sent
+	AspectBacklog    Aspect = "backlog"    // what a caller holds back, as it says itself
 )
 
 // SubjectSeries is the part of a series' id that names a subject's aspect.
@@ -194,6 +195,7 @@ type SendReading struct {
 	Sent     *int64         `json:"sent,omitempty"`     // cumulative
 	NotSent  *int64         `json:"not_sent,omitempty"` // cumulative, for reasons that are not the contact's
 	TopError string         `json:"top_error,omitzero"` // the most frequent of those reasons
+	Holder   string         `json:"holder,omitzero"`    // of a backlog: who holds it
 }
 
 // Watch is what is known of one aspect of one subject: the newest reading, what the

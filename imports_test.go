@@ -19,6 +19,7 @@ var floors = map[string]int{
 	"keepwatch/internal/calendar": 1,
 	"keepwatch/internal/egress":   1,
 	"keepwatch/internal/metrics":  1,
+	"keepwatch/internal/repeats":  1,
 
 	"keepwatch/internal/sfmc":     2,
 	"keepwatch/internal/certs":    2,
@@ -44,6 +45,9 @@ var floors = map[string]int{
 	"keepwatch/internal/report":         3,
 	"keepwatch/internal/scan":           3,
 	"keepwatch/internal/gateway":        3,
+	"keepwatch/internal/otlp":           3,
+	"keepwatch/internal/events":         3,
+	"keepwatch/internal/logs":           3,
 
 	"keepwatch/internal/link":                4,
 	"keepwatch/internal/rotate":              4,

@@ -32,6 +32,7 @@ type Record struct {
 	Renewal         *Renewal           `json:"renewal,omitempty"`
 	ExpiryLadder    []string           `json:"expiry_ladder,omitempty" maxItems:"20" doc:"own warnings before the end, such as 30d"`
 	RunbookURL      string             `json:"runbook_url,omitempty" maxLength:"2000"`
+	PushedEvery     string             `json:"pushed_every,omitempty" maxLength:"40" doc:"how often somebody else pushes a verdict; it is then not tested here"`
 	Discover        bool               `json:"discover,omitempty" doc:"may be used to look at the account itself"`
 	Tests           []string           `json:"tests,omitempty" maxItems:"50"`
 	Scopes          []string           `json:"scopes,omitempty" maxItems:"200"`

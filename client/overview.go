@@ -68,7 +68,7 @@ type Expiry struct {
 type Token struct {
 	ID         string     `json:"id"`
 	Name       string     `json:"name"`
-	Role       string     `json:"role" doc:"viewer, operator or admin, and where: operator@emea/crm-platform"`
+	Role       string     `json:"role" doc:"pusher, viewer, operator or admin, and where: operator@emea/crm-platform"`
 	CreatedAt  *time.Time `json:"created_at"`
 	CreatedBy  string     `json:"created_by"`
 	ExpiresAt  *time.Time `json:"expires_at"`
@@ -78,7 +78,7 @@ type Token struct {
 // NewToken asks for an API token.
 type NewToken struct {
 	Name      string     `json:"name" minLength:"1" maxLength:"100" doc:"what it is for"`
-	Role      string     `json:"role" minLength:"1" maxLength:"1000" doc:"viewer reads; operator also checks, acknowledges, silences, keeps the inventory and rotates; admin also reloads and manages tokens and accounts; a part of the estate as operator@TENANT or operator@TENANT/TEAM"`
+	Role      string     `json:"role" minLength:"1" maxLength:"1000" doc:"pusher only hands evidence in; viewer reads; operator also checks, acknowledges, silences, keeps the inventory and rotates; admin also reloads and manages tokens and accounts; a part of the estate as operator@TENANT or operator@TENANT/TEAM"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"null: it does not end"`
 }
 

@@ -92,7 +92,8 @@ type App struct {
 	gateway    *gateway.Gateway
 	scans      *scans
 	traffic    *traffic.Ledger
-	print      Printer                // nil: nobody watches which secrets holders show
+	print      Printer // nil: nobody watches which secrets holders show
+	ingest     *ingest
 	revision   atomic.Pointer[string] // of the records in force
 
 	registry   *prometheus.Registry
@@ -174,6 +175,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	a.effects = a.newEffects()
 	a.scans = newScans(a)
 	a.traffic = a.newTraffic()
+	a.ingest = newIngest(a)
 	a.cockpit = a.newCockpit(cfg)
 	e, err := a.compose(ctx, cfg, time.Now())
 	if err != nil {
@@ -200,6 +202,9 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 		return nil, err
 	}
 	if err := a.listen(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := a.ingest.listen(ctx, cfg); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -286,6 +291,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.newRoutes(a.started)
 	a.gateway.Start() // before the store is asked for anything: holders do not wait for us
 	a.serve()
+	a.ingest.serve()
 	cfg := a.config.Load()
 	if err := a.db.SyncChecks(ctx, a.started, a.estate.Load().checks(a.db.Node())); err != nil {
 		return fmt.Errorf("schedule: %w", err)

@@ -55,6 +55,7 @@ func (d *duties) start() {
 		d.allowed[long] = longDuty
 	}
 	d.every(ctx, watchEvery, "watch", d.watch)
+	d.every(ctx, watchEvery, "pushed verdicts", d.app.ingest.silences)
 	d.every(ctx, watchEvery, "messages", d.app.messagesAgain)
 	d.every(ctx, foldEvery, "fold", func(ctx context.Context, now time.Time) error { return d.app.db.Fold(ctx, now) })
 	d.every(ctx, retainEvery, "retain", func(ctx context.Context, now time.Time) error { return d.app.db.Retain(ctx, now) })
@@ -148,10 +149,10 @@ func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Ti
 	return looked && now.After(sight.Add(2*gap)), since
 }
 
-// proves reports whether a series is of a credential's own proofs. A look at a date
-// always succeeds, also on a machine that sees nothing.
+// proves reports whether a series is of a credential's own proofs, made here. A look at a
+// date always succeeds, also on a machine that sees nothing.
 func proves(s keepwatch.Series) bool {
-	return s.Credential != "" && s.Traffic == nil && (s.Check == "" || s.Check == keepwatch.CheckID(s.Credential))
+	return s.Credential != "" && s.Traffic == nil && (s.Place == "" || s.Place == keepwatch.Local) && (s.Check == "" || s.Check == keepwatch.CheckID(s.Credential))
 }
 
 // lastSight is when a series last had an answer, whatever it said.

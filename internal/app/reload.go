@@ -63,6 +63,7 @@ func (a *App) fixed(next *config.Config) error {
 		{"server.auth", now.Server.Auth, next.Server.Auth},
 		{"server.seal_key", now.Server.SealKey, next.Server.SealKey},
 		{"store.url", now.Store.URL, next.Store.URL},
+		{"otlp.grpc", now.OTLP.Listener(), next.OTLP.Listener()},
 	} {
 		if f.old != f.new {
 			return keepwatch.WithHint(fmt.Errorf("%s cannot change while the daemon runs: %w", f.key, keepwatch.ErrInvalid), "restart the daemon to change it")

@@ -20,8 +20,8 @@ func (s *sight) record(found []keepwatch.Observation) {
 	defer s.mu.Unlock()
 	for i := range found {
 		o := &found[i]
-		if o.Credential == "" || o.Check != keepwatch.CheckID(o.Credential) {
-			continue // a look at a date always succeeds, also on a machine that sees nothing
+		if o.Credential == "" || o.Check != keepwatch.CheckID(o.Credential) || (o.Place != "" && o.Place != keepwatch.Local) {
+			continue // a look at a date always succeeds, and a pushed verdict comes, also on a machine that sees nothing
 		}
 		if o.Reason == keepwatch.ReasonScheduled { // the first run of a new check may be seconds before the next one
 			s.gap = shorter(s.gap, o.Gap)

@@ -57,7 +57,7 @@ func (g *Gate) Token(ctx context.Context, token string, now time.Time) (Principa
 		return Principal{}, err
 	}
 	ended := !rec.Expires.IsZero() && !now.Before(rec.Expires)
-	if unknown || rec.Revoked || ended || highest(rec.Grants).rank() == 0 {
+	if unknown || rec.Revoked || ended || !highest(rec.Grants).known() {
 		return Principal{}, refused("the token is unknown or no longer valid", "make a new one with `keepwatch token create`")
 	}
 	return PrincipalOf(rec.Name, rec.Grants, ViaToken), nil

@@ -37,7 +37,7 @@ func orStar(s string) string {
 
 // covers reports whether the grant gives role over what a team owns in a tenant.
 func (g Grant) covers(role Role, tenant keepwatch.TenantID, team string) bool {
-	return role.rank() > 0 && g.Role.rank() >= role.rank() && (g.Tenant == "" || g.Tenant == tenant) && (g.Team == "" || g.Team == team)
+	return g.Role.may(role) && (g.Tenant == "" || g.Tenant == tenant) && (g.Team == "" || g.Team == team)
 }
 
 // ParseGrants reads grants separated by commas.
@@ -90,7 +90,7 @@ func parseGrant(s string) (Grant, error) {
 func highest(grants []Grant) Role {
 	var top Role
 	for _, g := range grants {
-		if g.Role.rank() > top.rank() {
+		if g.Role.rank() > top.rank() || top == "" {
 			top = g.Role
 		}
 	}

@@ -11,10 +11,14 @@ import (
 	"keepwatch"
 )
 
-// Role is what somebody may do. Each role includes the ones before it.
+// Role is what somebody may do. From Viewer on, each role includes the ones before it.
 type Role string
 
 const (
+	// Pusher may hand evidence in and read nothing: its token stands in the settings of
+	// collectors and of other people's programs. Operators may push as well; viewers, who
+	// are promised to change nothing, may not.
+	Pusher Role = "pusher"
 	// Viewer may read everything that is shown.
 	Viewer Role = "viewer"
 	// Operator may also act: run a test, acknowledge, silence, change records, import,
@@ -27,14 +31,17 @@ const (
 // Roles lists the roles in rising order.
 var Roles = []Role{Viewer, Operator, Admin}
 
+// TokenRoles are those that a token may have.
+var TokenRoles = append([]Role{Pusher}, Roles...)
+
 // ParseRole reads a role's name.
 func ParseRole(s string) (Role, error) {
-	for _, r := range Roles {
+	for _, r := range TokenRoles {
 		if string(r) == s {
 			return r, nil
 		}
 	}
-	return "", keepwatch.WithHint(fmt.Errorf("%q is not a role: %w", s, keepwatch.ErrInvalid), "allowed: viewer, operator, admin")
+	return "", keepwatch.WithHint(fmt.Errorf("%q is not a role: %w", s, keepwatch.ErrInvalid), "allowed: pusher, viewer, operator, admin")
 }
 
 // rank orders roles; an unknown role ranks below all of them, so that a damaged
@@ -46,6 +53,17 @@ func (r Role) rank() int {
 		}
 	}
 	return 0
+}
+
+// known reports whether a role is one at all: a damaged row gives no rights.
+func (r Role) known() bool { return r == Pusher || r.rank() > 0 }
+
+// may reports whether the role includes what another one may.
+func (r Role) may(needs Role) bool {
+	if needs == Pusher {
+		return r == Pusher || r.rank() >= Operator.rank()
+	}
+	return needs.rank() > 0 && r.rank() >= needs.rank()
 }
 
 // Via is how a principal proved itself.
@@ -90,7 +108,7 @@ func (p Principal) Everywhere(role Role) bool { return p.May(role, "", "") }
 func Everybody() Principal { return Principal{Name: "local", Role: Admin, Via: ViaOpen} }
 
 // Known reports whether the principal proved itself at all.
-func (p Principal) Known() bool { return p.Via != "" && p.Role.rank() > 0 }
+func (p Principal) Known() bool { return p.Via != "" && p.Role.known() }
 
 // Require reports why p may not do what needs role: nil when it may.
 func Require(p Principal, role Role) error {
@@ -98,7 +116,7 @@ func Require(p Principal, role Role) error {
 	case !p.Known():
 		return keepwatch.WithHint(fmt.Errorf("sign-in is needed: %w", keepwatch.ErrUnauthorized),
 			"send Authorization: Bearer kw_… or sign in")
-	case role.rank() == 0 || p.Role.rank() < role.rank():
+	case !p.Role.may(role):
 		return keepwatch.WithHint(fmt.Errorf("%s has the role %s, this needs %s: %w", p.Name, p.Role, role, keepwatch.ErrForbidden),
 			"ask an administrator for that role")
 	}

@@ -24,7 +24,10 @@ import (
 const checkParallel = 8
 
 type checkCmd struct {
-	IDs []string `arg:"" optional:"" name:"id" help:"Credentials to prove; all when none is named."`
+	Remote
+	IDs   []string `arg:"" optional:"" name:"id" help:"Credentials to prove; all when none is named."`
+	Push  bool     `help:"Push the verdicts to the daemon, never a secret; for credentials that it knows with pushed_every."`
+	Place string   `default:"ci" help:"With --push: the name of where this runs."`
 }
 
 // checkedStep and checkedCredential are the shape that interface promises.
@@ -49,6 +52,10 @@ type checkedCredential struct {
 	CheckedAt    time.Time              `json:"checked_at"`
 	Findings     []keepwatch.Outcome    `json:"findings,omitempty"`
 	Steps        []checkedStep          `json:"steps"`
+
+	connectivity keepwatch.Connectivity
+	took         time.Duration
+	step         string
 }
 
 func (c checkCmd) Run(e *env) error {
@@ -57,6 +64,10 @@ func (c checkCmd) Run(e *env) error {
 		return err
 	}
 	chosen, err := choose(cfg, c.IDs)
+	if err != nil {
+		return err
+	}
+	push, err := c.pusher(e)
 	if err != nil {
 		return err
 	}
@@ -70,6 +81,11 @@ func (c checkCmd) Run(e *env) error {
 	if len(results) == 0 {
 		// Not fine: whoever reads only the exit code would trust an empty file.
 		return keepwatch.WithHint(errors.New("nothing was proven: the configuration has no credential"), "add one under credentials, or name another file with -c")
+	}
+	if push != nil {
+		if err := push.push(cfg, results); err != nil {
+			return err
+		}
 	}
 	return worst(results)
 }
@@ -145,6 +161,7 @@ func proveOne(ctx context.Context, prober *probe.Prober, cfg *config.Config, c k
 	out := checkedCredential{
 		ID: c.ID, Tenant: c.Tenant, BusinessUnit: c.BusinessUnit, State: info.State, Outcome: o.Outcome, Category: info.Category,
 		Message: o.Message, Hint: o.Hint, CheckedAt: o.At.UTC().Truncate(time.Millisecond), Findings: o.Findings, Steps: []checkedStep{},
+		connectivity: o.Connectivity, took: o.Took, step: o.Step,
 	}
 	for _, s := range o.Steps {
 		out.Steps = append(out.Steps, checkedStep{s.Name, s.Outcome, s.HTTPStatus, float64(s.Took.Microseconds()) / 1000, s.Evidence, s.Shared})

@@ -20,7 +20,7 @@ type tokenCmd struct {
 type tokenCreateCmd struct {
 	Remote
 	Name    string `arg:"" help:"What the token is for."`
-	Role    string `default:"viewer" help:"viewer reads; operator also checks, acknowledges, silences, keeps the inventory and rotates; admin also reloads and manages tokens and accounts. A part of the estate: operator@TENANT, operator@TENANT/TEAM, operator@*/TEAM."`
+	Role    string `default:"viewer" help:"pusher only hands evidence in; viewer reads; operator also checks, acknowledges, silences, keeps the inventory and rotates; admin also reloads and manages tokens and accounts. A part of the estate: operator@TENANT, operator@TENANT/TEAM, operator@*/TEAM."`
 	Expires string `placeholder:"90d" help:"End after this long; without it the token does not end."`
 }
 

@@ -105,7 +105,7 @@ func (d *credentialDraft) credential(at spot) keepwatch.Credential {
 		ValidFor: d.validFor.v, IdleFor: d.idleFor.v, DatesConfirmed: d.confirmed, Criticality: d.criticality,
 		Owner: d.owner, Purpose: d.purpose, Environment: d.environment, Region: d.region, Area: d.area,
 		Holders: d.holders, RunbookURL: d.runbook, Renewal: d.renewal.v,
-		Discover: d.discover.v, Scopes: d.scopes.v, File: at.place(),
+		Pushed: d.pushed.v, Discover: d.discover.v, Scopes: d.scopes.v, File: at.place(),
 	}
 	if cred.Kind == "" {
 		cred.Kind = keepwatch.ServerToServer

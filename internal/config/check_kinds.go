@@ -51,7 +51,8 @@ func (m *merger) signIn(d *at[credentialDraft]) {
 		d.at.missing(needed, "what a credential of the kind "+string(kind)+" signs in with")
 	}
 	// A record of the interface may wait for its secret: its dates are watched.
-	if asked(kind) && !m.record && !d.at.has("secret") {
+	// Of one whose verdicts are pushed, the secret stays where they come from.
+	if asked(kind) && !m.record && !d.at.has("secret") && !d.at.has("pushed_every") {
 		d.at.missing("secret", secretDoc)
 	}
 	useless := func(at spot, meant bool, allowed string) {
@@ -67,6 +68,7 @@ func (m *merger) signIn(d *at[credentialDraft]) {
 	for _, t := range d.v.tests.v {
 		useless(t.at, asked(kind) || strings.HasPrefix(t.v, testHTTPS), "https:NAME of an integration point: SFMC is not asked with a credential of this kind")
 	}
+	useless(d.v.pushed.at, asked(kind), "a kind that can sign in by itself: server_to_server, legacy_package, api_user")
 	useless(d.v.discover.at, asked(kind) || !d.v.discover.v, "a kind that can sign in by itself: server_to_server, legacy_package, api_user")
 	if len(d.v.scopes.v) > 0 && kind.Proof() != keepwatch.ProofToken {
 		d.at.fault("no scopes", "scopes have no meaning for the kind %s", kind)

@@ -39,11 +39,11 @@ func (c *Config) Next(check keepwatch.Check, after time.Time) time.Time {
 }
 
 // Tested reports whether a credential has tests that can run: SFMC is asked with
-// it and its secret is named, or only integration points are asked; and nothing is
-// wrong with its record.
+// it and its secret is named, or only integration points are asked; nothing is wrong
+// with its record, and its verdicts are not pushed.
 func (c *Config) Tested(id keepwatch.CredentialID) bool {
 	cred, ok := c.Credential(id)
-	if !ok || c.untested[id] {
+	if !ok || c.untested[id] || cred.Pushed > 0 {
 		return false
 	}
 	if asked(cred.Kind) {

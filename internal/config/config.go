@@ -15,6 +15,7 @@ import (
 	"keepwatch/internal/calendar"
 	"keepwatch/internal/digest"
 	"keepwatch/internal/gateway"
+	"keepwatch/internal/logs"
 	"keepwatch/internal/notify"
 	"keepwatch/internal/watchdog"
 )
@@ -33,6 +34,8 @@ type Config struct {
 	Credentials []keepwatch.Credential // of the files in their order, then those of With
 	Points      []keepwatch.IntegrationPoint
 	Scans       []Scan
+	OTLP        OTLP
+	Logs        []logs.Source
 	Tiers       map[keepwatch.Criticality]Tier
 	Calendars   map[string]*calendar.Calendar
 	Receivers   []Receiver

@@ -45,6 +45,7 @@ func recordNode(c keepwatch.Credential) *yaml.Node {
 		n.list("expiry_ladder", nodes(c.Ladder, func(d time.Duration) *yaml.Node { return scalarNode(keepwatch.FormatDuration(d)) }))
 	}
 	n.text("runbook_url", c.RunbookURL)
+	n.span("pushed_every", c.Pushed)
 	n.flag("discover", c.Discover)
 	if asked(c.Kind) || len(c.Tests) > 1 {
 		n.node("tests", nodes(c.Tests, scalarNode))

@@ -19,6 +19,8 @@ type draft struct {
 	tenants     []at[tenantDraft]
 	points      []at[pointDraft]
 	scans       []at[scanDraft]
+	otlp        at[otlpDraft]
+	logs        []at[logDraft]
 	credentials []at[credentialDraft]
 	receivers   []at[receiverDraft]
 	routes      []at[routeDraft]
@@ -43,6 +45,8 @@ func fileKind() kind[draft] {
 		key("tenants", "the SFMC tenants", list(located(tenantKind()), 0), func(d *draft) *[]at[tenantDraft] { return &d.tenants }),
 		key("integration_points", "HTTPS addresses that are not SFMC's and that integrations depend on: middleware, webhooks", list(located(pointKind()), 1000), func(d *draft) *[]at[pointDraft] { return &d.points }),
 		key("scans", "what is looked at from outside, without a credential, on a schedule", list(located(scanKind()), 500), func(d *draft) *[]at[scanDraft] { return &d.scans }),
+		key("otlp", "spans of integrations that trace their calls", located(otlpKind()), func(d *draft) *at[otlpDraft] { return &d.otlp }),
+		key("logs", "where log lines are pushed from", list(located(logKind()), 500), func(d *draft) *[]at[logDraft] { return &d.logs }),
 		key("credentials", "the credentials to watch", list(located(credentialKind()), 0), func(d *draft) *[]at[credentialDraft] { return &d.credentials }),
 		key("receivers", "who can be told, each over one channel", list(located(receiverKind()), 0), func(d *draft) *[]at[receiverDraft] { return &d.receivers }),
 		key("routes", "who is told of what: the first that matches, unless it says continue", list(located(routeKind()), 0), func(d *draft) *[]at[routeDraft] { return &d.routes }),

@@ -30,6 +30,7 @@ type credentialDraft struct {
 	runbook            string
 	tests              at[[]at[string]]
 	scopes             at[[]string]
+	pushed             at[time.Duration]
 	discover           at[bool]
 	tier               tierDraft
 }
@@ -75,6 +76,7 @@ func credentialKind() kind[credentialDraft] {
 		key("runbook_url", "what to read when it fails", webURL(), func(c *draft) *string { return &c.runbook }),
 		key("tests", "what is asked in each run, after the token", located(list(located(testKind()), 20)), func(c *draft) *at[[]at[string]] { return &c.tests }),
 		key("scopes", "scopes to ask for in the token request; without it all that were granted", located(list(scope(), 200)), func(c *draft) *at[[]string] { return &c.scopes }),
+		key("pushed_every", "how often somebody else pushes a verdict of it; it is then not tested here, and needs no secret", located(duration(time.Minute, 31*day)), func(c *draft) *at[time.Duration] { return &c.pushed }),
 		key("discover", "whether it may be used to look at the account itself: business units, packages, users", located(boolean()), func(c *draft) *at[bool] { return &c.discover }),
 		key("dependents", "what stops when it does", list(located(dependentKind()), 1000), func(c *draft) *[]at[keepwatch.Dependent] { return &c.dependents }),
 	}, tierFields(func(c *draft) *tierDraft { return &c.tier })...)...)

@@ -68,7 +68,10 @@ func TestRecordGoesThroughWhole(t *testing.T) {
 	user.ID, user.Kind, user.ClientID, user.Package, user.Username = "user", keepwatch.APIUser, "", "", "robot"
 	user.Tests, user.Scopes = []string{"identity", "soap:Account"}, nil
 
-	records := []keepwatch.Credential{full, certificate, keystore, user}
+	pushed := user
+	pushed.ID, pushed.SecretRef, pushed.Pushed = "agent", "", time.Hour
+
+	records := []keepwatch.Credential{full, certificate, keystore, user, pushed}
 	allSet := map[string]bool{}
 	for _, r := range records {
 		for v, i := reflect.ValueOf(r), 0; i < v.NumField(); i++ {
@@ -93,7 +96,7 @@ func TestRecordGoesThroughWhole(t *testing.T) {
 	if got[0].Deadline.Source != keepwatch.DateTyped || len(got[0].Clocks) == 0 || !slices.Equal(c.Ladder("shop"), full.Ladder) {
 		t.Errorf("deadline %+v, clocks %+v", got[0].Deadline, got[0].Clocks)
 	}
-	if !c.Tested("shop") || c.Tested("tls") || !c.Tested("user") {
+	if !c.Tested("shop") || c.Tested("tls") || !c.Tested("user") || c.Tested("agent") {
 		t.Error("what is tested")
 	}
 }

@@ -21,7 +21,8 @@ const (
 	queueDrained = time.Minute     // a queue with no message older than this moves
 )
 
-// queue judges whether what waits to be sent is sent.
+// queue judges whether what waits to be sent is sent, and whether what a caller holds
+// back gets through: either is told by the age of the oldest.
 func (j *judge) queue() {
 	r := j.w.Reading.Send
 	if r == nil || r.Queued == nil {
@@ -79,8 +80,12 @@ func (j *judge) waitingVerdict(r *keepwatch.SendReading, waiting int64, age, lim
 		if j.was.Outcome == v.Outcome {
 			v.Since = j.was.Since
 		}
-		v.Evidence = queueEvidence(waiting, age, limit, rising, m.Depths)
+		v.Evidence = queueEvidence(r.Holder, waiting, age, limit, rising, m.Depths)
 		v.Hint = "Look at the definition and its from-address first; then at SFMC's status page."
+		if r.Holder != "" {
+			v.Hint = "Look at what its calls are answered, and whether it still makes them; then let it work off what it holds back."
+			break
+		}
 		if inactive {
 			v.Evidence += fmt.Sprintf(" The definition is %s: SFMC accepts messages for it and keeps them.", r.Status)
 			v.Hint = fmt.Sprintf("Make the definition active again before %s: what has waited for 72 h is dropped. If the pause was meant, let the senders know that they are still accepted.", stamp(j.now.Add(max(queueKept-age, 0))))
@@ -91,7 +96,7 @@ func (j *judge) waitingVerdict(r *keepwatch.SendReading, waiting int64, age, lim
 	default:
 		m.Alarm = ""
 		v.Outcome = keepwatch.OK
-		v.Evidence = fmt.Sprintf("%s messages wait, the oldest for %s.", figure(float64(waiting)), spoken(age))
+		v.Evidence = waitingText(r.Holder, waiting, age) + "."
 		if waiting == 0 {
 			v.Evidence = "Nothing waits."
 		}
@@ -101,8 +106,16 @@ func (j *judge) waitingVerdict(r *keepwatch.SendReading, waiting int64, age, lim
 	}
 }
 
-func queueEvidence(waiting int64, age, limit time.Duration, rising bool, depths []int64) string {
-	text := fmt.Sprintf("%s messages wait, the oldest for %s; up to %s would be usual.", figure(float64(waiting)), spoken(age), spoken(limit))
+func waitingText(holder string, waiting int64, age time.Duration) string {
+	what := "messages wait"
+	if holder != "" {
+		what = "events wait at " + holder
+	}
+	return fmt.Sprintf("%s %s, the oldest for %s", figure(float64(waiting)), what, spoken(age))
+}
+
+func queueEvidence(holder string, waiting int64, age, limit time.Duration, rising bool, depths []int64) string {
+	text := fmt.Sprintf("%s; up to %s would be usual.", waitingText(holder, waiting, age), spoken(limit))
 	if rising {
 		text += fmt.Sprintf(" The queue grew from %s to %s within two looks.", figure(float64(depths[0])), figure(float64(waiting)))
 	}

@@ -45,7 +45,7 @@ func Judge(prev *keepwatch.Watch, model *keepwatch.Model, next keepwatch.Watch) 
 		j.runs()
 	case keepwatch.AspectImports:
 		j.imports()
-	case keepwatch.AspectQueue:
+	case keepwatch.AspectQueue, keepwatch.AspectBacklog:
 		j.queue()
 	case keepwatch.AspectVolume:
 		j.volume()

@@ -40,6 +40,10 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if f.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="keepwatch"`)
 	}
+	if r.URL.Path == tracesPath && a.Traces != nil {
+		a.Traces.Refuse(w, r, f.status, f.Body.Message)
+		return
+	}
 	writeError(w, f.status, f.Body)
 }
 

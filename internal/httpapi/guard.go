@@ -144,6 +144,8 @@ func (a *api) bound(next http.Handler) http.Handler {
 		case r.Method != http.MethodPost:
 		case strings.HasSuffix(p, "/check"), strings.HasPrefix(p, "/api/v1/discover/"):
 			limit = checkTimeout
+		case pushes(r):
+			limit, body = importTimeout, maxPush
 		case p == "/api/v1/import":
 			limit, body = importTimeout, maxUpload
 		case p == "/api/v1/backtest":
@@ -164,6 +166,9 @@ func (a *api) bound(next http.Handler) http.Handler {
 func (a *api) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, err := a.caller(r)
+		if err == nil && who.Role == auth.Pusher && !pushes(r) && !public(r) {
+			err = auth.Require(who, auth.Viewer) // pages and metrics are for those who may read
+		}
 		switch {
 		case err == nil:
 			next.ServeHTTP(w, r.WithContext(view.WithPrincipal(r.Context(), who)))

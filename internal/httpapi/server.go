@@ -66,6 +66,8 @@ type Options struct {
 	Discover  Discoverer
 	Backtest  Backtester
 	Scans     Scans
+	Pushed    Pushed
+	Traces    Traces
 	BaseURL   string // for addresses in answers; "" where nobody set it
 	Reload    func(ctx context.Context) (client.Reloaded, error)
 	Health    func(ctx context.Context) client.Health
@@ -110,6 +112,7 @@ func New(o Options) http.Handler {
 	a.scanRoutes()
 	a.alertRoutes()
 	a.linkRoutes()
+	a.ingestRoutes()
 	a.healthRoutes()
 	a.mux.HandleFunc("GET /metrics", a.metrics)
 	a.openAPIRoute()
@@ -162,7 +165,7 @@ func (a *api) notFound(w http.ResponseWriter, _ *http.Request) {
 // ours reports whether the API answers a path, rather than a page.
 func ours(r *http.Request) bool {
 	switch p := r.URL.Path; p {
-	case "/healthz", "/readyz", "/metrics":
+	case "/healthz", "/readyz", "/metrics", tracesPath:
 		return true
 	case "/sign-in", "/sign-out":
 		return r.Method == http.MethodPost

@@ -171,6 +171,10 @@ func (w *work) rerun(s Subject, newest keepwatch.Reading, over bool, add func(ki
 // drain: what waits in SFMC is sent by itself once the definition is active, unless it
 // is too old by then.
 func (w *work) drain(s Subject, e keepwatch.Effect, newest keepwatch.Reading, over bool, add func(kind, text string, until time.Time, done bool)) {
+	if r := newest.Send; e.Aspect == keepwatch.AspectBacklog && r != nil {
+		add(DoReplay, fmt.Sprintf("See that %s works off what it holds back for %s, and send again what it dropped since %s.", r.Holder, s.Subject, stamp(e.Since)), time.Time{}, over)
+		return
+	}
 	queued, since, known := e.Since, "about "+stamp(e.Since), false
 	if r := newest.Send; r != nil && r.Oldest != nil {
 		queued, known = newest.At.Add(-*r.Oldest), true

@@ -96,7 +96,7 @@ func TestFigures(t *testing.T) {
 		{"not said", func(c *Case) { c.Subjects = []Subject{journey("welcome", 10000)} }, ContactsLate, "", 1615, 1667, 1719,
 			"4 h 00 m × 10,000 / 24 h = 1,667, taken as late: on_outage is not configured", Configured},
 		{"inferred backlog", func(c *Case) { c.Subjects = []Subject{late} }, CallerBacklog, "", 374, 400, 426, "4 h 00 m × 2,400 / 24 h = 400, inferred", Inferred},
-		{"pushed backlog", func(c *Case) { c.Subjects = []Subject{said} }, CallerBacklog, "", 390, 390, 390, "390 waiting at mulesoft, said 2026-11-23 16:00 UTC", Pushed},
+		{"pushed backlog", func(c *Case) { c.Subjects = []Subject{said} }, CallerBacklog, "", 390, 390, 390, "390 waiting at mulesoft, said 2026-11-23 16:00 UTC, the oldest for 4 h 00 m", Pushed},
 		{"open", func(c *Case) {
 			c.Now, c.Incident.Status, c.Incident.RestoredAt, c.Incident.ResolvedAt = at(2), keepwatch.IncidentOpen, time.Time{}, time.Time{}
 			c.Incident.Members[0].EndedAt = time.Time{}

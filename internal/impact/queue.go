@@ -17,7 +17,7 @@ func (w *work) queue(s Subject) {
 	var first, last *int64
 	for i := range s.Readings {
 		r := &s.Readings[i]
-		if r.Reading.Send == nil {
+		if r.Reading.Send == nil || r.Aspect == keepwatch.AspectBacklog {
 			continue
 		}
 		if q := r.Reading.Send.Queued; q != nil {

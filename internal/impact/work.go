@@ -201,6 +201,7 @@ func (w *work) contacts(s Subject) {
 	}
 	v, ok := w.volume(s, during)
 	if !ok {
+		w.said(s, during.open)
 		return
 	}
 	v = w.lessWhatCame(s, during, v)
@@ -214,7 +215,7 @@ func (w *work) contacts(s Subject) {
 		w.found = append(w.found, part{name: name, subject: s.ID(), unit: unit, e: e, formula: formula, source: source, atLeast: doubt, so: during.open})
 	}
 	add(ContactsDelayed, unitContacts, v.formula, v.source, v.e)
-	w.backlog(s, v, add)
+	w.backlog(s, v, during.open, add)
 	if s.Kind == keepwatch.SubjectJourney {
 		name, formula := ContactsLate, v.formula
 		switch s.Expect.OnOutage {
@@ -260,14 +261,28 @@ func (w *work) lessWhatCame(s Subject, during span, v volume) volume {
 
 // backlog is what the caller holds: what it said, else what it must hold where
 // it keeps what it cannot deliver.
-func (w *work) backlog(s Subject, v volume, add func(name, unit, formula, source string, e estimate)) {
-	if b := s.Backlog; b != nil {
-		add(CallerBacklog, unitEvents, fmt.Sprintf("%s waiting at %s, said %s", number(float64(b.Depth)), b.Holder, stamp(b.At)), Pushed, estimate{mid: float64(b.Depth)})
+func (w *work) backlog(s Subject, v volume, open bool, add func(name, unit, formula, source string, e estimate)) {
+	if s.Backlog != nil {
+		w.said(s, open)
 		return
 	}
 	if s.Expect.OnOutage == "late" {
 		add(CallerBacklog, unitEvents, v.formula+", inferred", Inferred, v.e)
 	}
+}
+
+// said is the backlog as the caller told it. What it counted itself is no part of what the
+// outage's place or chance leave open.
+func (w *work) said(s Subject, open bool) {
+	b := s.Backlog
+	if b == nil {
+		return
+	}
+	formula := fmt.Sprintf("%s waiting at %s, said %s", number(float64(b.Depth)), b.Holder, stamp(b.At))
+	if b.Oldest > 0 {
+		formula += ", the oldest for " + words(b.Oldest)
+	}
+	w.found = append(w.found, part{name: CallerBacklog, subject: s.ID(), unit: unitEvents, e: estimate{mid: float64(b.Depth)}, formula: formula, source: Pushed, so: open})
 }
 
 // volume is an estimate of how many a span should bring.

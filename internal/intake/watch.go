@@ -68,7 +68,7 @@ func checkSubject(o *keepwatch.Observation, w *keepwatch.Watch) error {
 
 var aspects = []keepwatch.Aspect{
 	keepwatch.AspectEntry, keepwatch.AspectActivities, keepwatch.AspectRows, keepwatch.AspectRuns,
-	keepwatch.AspectImports, keepwatch.AspectQueue, keepwatch.AspectVolume,
+	keepwatch.AspectImports, keepwatch.AspectQueue, keepwatch.AspectVolume, keepwatch.AspectBacklog,
 }
 
 func checkReading(o *keepwatch.Observation, w *keepwatch.Watch, now time.Time) error {

@@ -98,6 +98,7 @@ func checkKind(c *keepwatch.Credential) error {
 		meaningless("username", c.Username != "", userKinds),
 		meaningless("secret", c.SecretRef != "", not(openKinds)),
 		meaningless("certificate.file", !c.Certificate.IsZero(), certificate),
+		meaningless("pushed_every", c.Pushed > 0, signIn),
 		meaningless("discover", c.Discover, signIn),
 		meaningless("tests", slices.ContainsFunc(c.Tests, asksSFMC), signIn),
 		meaningless("scopes", len(c.Scopes) > 0, token),

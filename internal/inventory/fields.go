@@ -70,6 +70,7 @@ var fields = []field{
 	flag("renewal.ticket", func(c *keepwatch.Credential) *bool { return &c.Renewal.Ticket }),
 	{"expiry_ladder", listed, getLadder, setLadder},
 	text("runbook_url", webURL, func(c *keepwatch.Credential) *string { return &c.RunbookURL }),
+	span("pushed_every", time.Minute, 31*day, func(c *keepwatch.Credential) *time.Duration { return &c.Pushed }),
 	flag("discover", func(c *keepwatch.Credential) *bool { return &c.Discover }),
 	{"tests", listed, getTests, setTests},
 	{"scopes", listed, getScopes, setScopes},

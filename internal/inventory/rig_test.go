@@ -142,7 +142,7 @@ func full() keepwatch.Credential {
 		},
 		Renewal: keepwatch.Renewal{Every: 150 * 24 * time.Hour, Planned: keepwatch.Day(2027, 3, 10), Window: 48 * time.Hour, By: "crm-platform", Ticket: true},
 		Ladder:  []time.Duration{45 * 24 * time.Hour, 36 * time.Hour}, RunbookURL: "https://wiki.example.com/a?b=1;2,3",
-		Discover: true, Tests: []string{"identity", "rest:/messaging/v1/email/definitions?$pageSize=1;x,y", "soap:GetSystemStatus", "https:shop"},
+		Pushed: time.Hour, Discover: true, Tests: []string{"identity", "rest:/messaging/v1/email/definitions?$pageSize=1;x,y", "soap:GetSystemStatus", "https:shop"},
 		Scopes: []string{"email_read", "journeys_read"},
 	}
 }

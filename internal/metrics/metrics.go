@@ -30,6 +30,7 @@ type Metrics struct {
 	collectCalls  *prometheus.CounterVec
 	apiCalls      *prometheus.CounterVec
 	gateway       gatewayMetrics
+	ingested      *prometheus.CounterVec
 	reload        prometheus.Gauge
 	beats         *prometheus.CounterVec
 	lastBeat      *prometheus.GaugeVec
@@ -86,6 +87,9 @@ func New(reg *prometheus.Registry) *Metrics {
 		apiCalls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "keepwatch_api_calls_total", Help: "Calls of SFMC's APIs by real clients, as far as they are seen.",
 		}, []string{"credential", "kind", "family", "class"}),
+		ingested: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keepwatch_ingest_total", Help: "Spans, events and log lines that were pushed in, by the way and by what became of them.",
+		}, []string{"via", "result"}),
 		reload: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "keepwatch_config_last_reload_successful", Help: "Whether the configuration on disk is the one in force.",
 		}),
@@ -101,7 +105,7 @@ func New(reg *prometheus.Registry) *Metrics {
 		gateway: newGatewayMetrics(),
 		known:   map[string]bool{}, families: map[string]bool{}, seen: map[stepKey]stepCounter{},
 	}
-	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.apiCalls, m.reload, m.beats, m.lastBeat, m.buildInfo)
+	reg.MustRegister(m.stepDuration, m.steps, m.tokenRequests, m.timeToDetect, m.notifications, m.scheduleLag, m.collectCalls, m.apiCalls, m.ingested, m.reload, m.beats, m.lastBeat, m.buildInfo)
 	m.gateway.register(reg)
 	return m
 }
@@ -162,6 +166,14 @@ func (m *Metrics) TokenRequested(credential keepwatch.CredentialID, source keepw
 		return
 	}
 	m.tokenRequests.WithLabelValues(clean(string(credential)), clean(string(source)), clean(string(outcome))).Inc()
+}
+
+// Ingested counts what was pushed in. Both labels are of fixed sets.
+func (m *Metrics) Ingested(via, result string, n int) {
+	if m == nil || n <= 0 {
+		return
+	}
+	m.ingested.WithLabelValues(via, result).Add(float64(n))
 }
 
 // ForgetCredential drops the counters of a credential that is no more.

@@ -57,8 +57,8 @@ type Passing struct {
 
 // restFamilies are the first segments of REST paths that Salesforce documents.
 var restFamilies = []string{
-	"address", "asset", "automation", "campaigns", "contacts", "customobjectdata", "data", "email", "guide", "hub", "interaction", "internal",
-	"legacy", "messages", "messaging", "platform", "provisioning", "push", "sms",
+	"address", "asset", "automation", "campaigns", "contacts", "customobjectdata", "data", "device", "email", "events", "guide", "hub", "interaction", "internal",
+	"legacy", "messages", "messaging", "mobilepush", "ott", "platform", "provisioning", "push", "sms", "v2",
 }
 
 // PassingOf tells what a request is. The path may be in any case: one client sends

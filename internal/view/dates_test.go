@@ -27,7 +27,7 @@ func TestARecordKeepsEveryField(t *testing.T) {
 			ExpectRowsEvery: time.Hour, TimestampField: "at", MaxQueueAge: 5 * time.Minute,
 		}},
 		Renewal: keepwatch.Renewal{Every: 24 * time.Hour, Planned: keepwatch.Day(2027, 1, 2), Window: time.Hour, By: "anna", Ticket: true},
-		Ladder:  []time.Duration{48 * time.Hour}, RunbookURL: "https://wiki.example.com", Discover: true, Tests: []string{"identity"}, Scopes: []string{"email_read"},
+		Ladder:  []time.Duration{48 * time.Hour}, RunbookURL: "https://wiki.example.com", Pushed: time.Hour, Discover: true, Tests: []string{"identity"}, Scopes: []string{"email_read"},
 	}
 	// What follows from the record, and where it stands, is not part of it.
 	derived := map[string]bool{"Clocks": true, "Deadline": true, "File": true}

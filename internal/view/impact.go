@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -252,7 +253,39 @@ func (r *Reader) readings(ctx context.Context, s *impact.Subject, inc keepwatch.
 		}
 	}
 	slices.SortStableFunc(s.Readings, func(a, b keepwatch.Watch) int { return a.Reading.At.Compare(b.Reading.At) })
+	s.Backlog = backlogOf(s.Readings)
 	return nil
+}
+
+// backlogOf is what callers said that they hold back, when it was most. Several holders
+// may feed one subject; each counts with the most that it said.
+func backlogOf(readings []keepwatch.Watch) *impact.Backlog {
+	most := map[string]impact.Backlog{}
+	for _, r := range readings {
+		q := r.Reading.Send
+		if r.Aspect != keepwatch.AspectBacklog || q == nil || q.Queued == nil || *q.Queued <= most[q.Holder].Depth {
+			continue
+		}
+		b := impact.Backlog{Holder: q.Holder, At: r.Reading.At, Depth: *q.Queued}
+		if q.Oldest != nil {
+			b.Oldest = *q.Oldest
+		}
+		most[q.Holder] = b
+	}
+	var out *impact.Backlog
+	for _, holder := range slices.Sorted(maps.Keys(most)) {
+		b := most[holder]
+		if out == nil {
+			out = &b
+			continue
+		}
+		out.Holder += " and " + b.Holder
+		out.Depth, out.Oldest = out.Depth+b.Depth, max(out.Oldest, b.Oldest)
+		if b.At.After(out.At) {
+			out.At = b.At
+		}
+	}
+	return out
 }
 
 // lastFailed is the newest failure before the proof that ended an incident. Single

@@ -23,7 +23,7 @@ func CredentialOf(r client.Record) (keepwatch.Credential, error) {
 		ValidFor: p.span("valid_for", r.ValidFor), IdleFor: p.span("idle_for", r.IdleFor),
 		Criticality: keepwatch.Criticality(r.Criticality), Purpose: r.Purpose,
 		Environment: r.Environment, Region: r.Region, Area: r.Area,
-		RunbookURL: r.RunbookURL, Discover: r.Discover, Tests: r.Tests, Scopes: r.Scopes,
+		RunbookURL: r.RunbookURL, Pushed: p.span("pushed_every", r.PushedEvery), Discover: r.Discover, Tests: r.Tests, Scopes: r.Scopes,
 	}
 	if c.Criticality == "" {
 		c.Criticality = keepwatch.Standard
@@ -66,7 +66,7 @@ func RecordOf(c keepwatch.Credential) client.Record {
 		SecretGenerated: c.SecretGenerated.String(), Expires: c.Expires.String(), LastUsed: c.LastUsed.String(), DatesConfirmed: c.DatesConfirmed.String(),
 		ValidFor: spanOf(c.ValidFor), IdleFor: spanOf(c.IdleFor), Criticality: string(c.Criticality), Purpose: c.Purpose,
 		Environment: c.Environment, Region: c.Region, Area: c.Area,
-		RunbookURL: c.RunbookURL, Discover: c.Discover, Tests: c.Tests, Scopes: c.Scopes, Renewal: renewalOf(c.Renewal),
+		RunbookURL: c.RunbookURL, PushedEvery: spanOf(c.Pushed), Discover: c.Discover, Tests: c.Tests, Scopes: c.Scopes, Renewal: renewalOf(c.Renewal),
 	}
 	if c.Owner != (keepwatch.Owner{}) {
 		r.Owner = &client.RecordOwner{Team: c.Owner.Team, Contact: c.Owner.Contact}
