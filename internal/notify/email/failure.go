@@ -66,8 +66,12 @@ func scrub(s string, password keepwatch.Secret) string {
 	}
 	// AUTH PLAIN wraps the password together with the name in one word; no word of
 	// base64 that decodes to something with the password in it is kept.
-	words := strings.Fields(s)
+	words := strings.Fields(strings.ReplaceAll(s, `\"`, `"`))
 	for i, w := range words {
+		if strings.ContainsAny(w, `\&%`) { // spelt in a way that words are not
+			words[i] = "[…]"
+			continue
+		}
 		if b, err := base64.StdEncoding.DecodeString(strings.Trim(w, "\"'<>:;,.")); err == nil && strings.Contains(string(b), raw) {
 			words[i] = "[secret]"
 		}
@@ -115,7 +119,7 @@ func letter(s string) string {
 }
 
 // unquoted is a text without what quoting adds to it or takes from it.
-func unquoted(s string) string { return strings.NewReplacer(`\`, "", `"`, "").Replace(s) }
+func unquoted(s string) string { return strings.NewReplacer(`\`, "", `"`, "", "\x00", "").Replace(s) }
 
 // opaque are words that may be a secret in some encoding. Whatever a server says,
 // what helps people is words.

@@ -26,6 +26,8 @@ func TestFailureHidesARepeatedPassword(t *testing.T) {
 			"in JSON":       fmt.Sprintf("454 %q", "cannot sign in with "+numbered(password, `\u%04x`)),
 			"in an address": "454 cannot sign in with " + numbered(password, "%%%02X"),
 			"escaped":       "454 cannot sign in with " + url.QueryEscape(password),
+			"wide":          fmt.Sprintf("454 %q", "cannot sign in with "+numbered(password, "%c\x00")),
+			"wide, twice":   fmt.Sprintf("%q", fmt.Sprintf("454 %q", "cannot sign in with "+numbered(password, "\x00%c"))),
 			"twice":         fmt.Sprintf("%q", fmt.Sprintf("454 %q", "cannot sign in with "+password)),
 		} {
 			got := failure(errors.New(answer), keepwatch.NewSecret([]byte(password))).Error()
