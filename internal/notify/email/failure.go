@@ -3,9 +3,11 @@ package email
 import (
 	"encoding/base64"
 	"errors"
+	markup "html"
 	"net"
 	"net/textproto"
 	"regexp"
+	"strconv"
 	"strings"
 
 	gomail "github.com/wneessen/go-mail"
@@ -53,22 +55,23 @@ func scrub(s string, password keepwatch.Secret) string {
 	if raw == "" {
 		return s
 	}
-	// The library quotes what a server says, so a quote or a backslash of the
-	// password comes with backslashes before it. What is left of such an answer
-	// is not worth the search for its edges.
-	if !strings.Contains(s, raw) && strings.Contains(unquoted(s), unquoted(raw)) {
-		return "its answer repeats the password and is not shown"
-	}
 	for _, form := range []string{
 		raw,
 		base64.StdEncoding.EncodeToString([]byte(raw)),
 	} {
 		s = strings.ReplaceAll(s, form, "[secret]")
 	}
+	if repeats(s, raw) {
+		return "its answer repeats the password and is not shown"
+	}
 	// AUTH PLAIN wraps the password together with the name in one word; no word of
 	// base64 that decodes to something with the password in it is kept.
-	words := strings.Fields(s)
+	words := strings.Fields(strings.ReplaceAll(s, `\"`, `"`))
 	for i, w := range words {
+		if strings.ContainsAny(w, `\&%`) { // spelt in a way that words are not
+			words[i] = "[…]"
+			continue
+		}
 		if b, err := base64.StdEncoding.DecodeString(strings.Trim(w, "\"'<>:;,.")); err == nil && strings.Contains(string(b), raw) {
 			words[i] = "[secret]"
 		}
@@ -81,8 +84,42 @@ func scrub(s string, password keepwatch.Secret) string {
 	})
 }
 
+// enough is how much of a password, in a row, is too much to be shown.
+const enough = 8
+
+// repeats reports whether a text still holds a part of the password. The library
+// quotes what a server says, so a quote or a backslash of the password comes with
+// backslashes before it; the server may have cut it, or spelt it as HTML, JSON or an
+// address would. What is left of such an answer is not worth the search for its edges.
+func repeats(s, raw string) bool {
+	raw = unquoted(raw)
+	for _, text := range []string{s, markup.UnescapeString(s), spelt.ReplaceAllStringFunc(s, letter), spelt.ReplaceAllStringFunc(markup.UnescapeString(s), letter)} {
+		text = unquoted(text)
+		for i := 0; i == 0 || i+enough <= len(raw); i++ {
+			if part := raw[i:min(i+enough, len(raw))]; part != "" && strings.Contains(text, part) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// spelt are characters by their numbers: %3C of an address, \u003c of JSON.
+var spelt = regexp.MustCompile(`%[0-9A-Fa-f]{2}|\\+u[0-9A-Fa-f]{4}|\\+x[0-9A-Fa-f]{2}`)
+
+func letter(s string) string {
+	n, err := strconv.ParseUint(strings.TrimLeft(s, `%\ux`), 16, 16)
+	if err != nil {
+		return s
+	}
+	if strings.Contains(s, "u") {
+		return string(rune(n))
+	}
+	return string([]byte{byte(n)})
+}
+
 // unquoted is a text without what quoting adds to it or takes from it.
-func unquoted(s string) string { return strings.NewReplacer(`\`, "", `"`, "").Replace(s) }
+func unquoted(s string) string { return strings.NewReplacer(`\`, "", `"`, "", "\x00", "").Replace(s) }
 
 // opaque are words that may be a secret in some encoding. Whatever a server says,
 // what helps people is words.
