@@ -26,7 +26,9 @@ func fed(each func(kind keepwatch.SubjectKind, key string)) {
 
 func fedFile() string {
 	var b strings.Builder
-	fed(func(kind keepwatch.SubjectKind, key string) { fmt.Fprintf(&b, "      - {kind: %s, key: %s}\n", kind, key) })
+	fed(func(kind keepwatch.SubjectKind, key string) {
+		fmt.Fprintf(&b, "      - {kind: %s, key: %s}\n", kind, key)
+	})
 	head, rest, _ := strings.Cut(livingFile, "      - {kind: journey")
 	_, tail, _ := strings.Cut(rest, "receivers:")
 	return head + b.String() + "receivers:" + tail
