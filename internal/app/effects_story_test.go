@@ -76,7 +76,9 @@ func livingWorld(start time.Time) *world.Spec {
 	}
 }
 
-func newLiving(t *testing.T) *living {
+func newLiving(t *testing.T) *living { return newLivingOf(t, livingFile, livingWorld) }
+
+func newLivingOf(t *testing.T, content string, lives func(start time.Time) *world.Spec) *living {
 	t.Helper()
 	time.Sleep(time.Until(time.Date(2026, 11, 24, 8, 50, 0, 0, time.UTC)))
 	l := &living{t: t, start: time.Now(), hook: &receiver{}}
@@ -85,7 +87,7 @@ func newLiving(t *testing.T) *living {
 	for name, id := range map[string]string{"WATCHER": "client-watcher", "SHOP": shopClient} {
 		l.refs.set(name, l.sim.AddClient(sim.ClientSpec{ClientID: id, Kind: keepwatch.ServerToServer, MID: livingUnit, EID: livingEID}).Secret)
 	}
-	l.must(l.sim.AddWorld(*livingWorld(l.start)))
+	l.must(l.sim.AddWorld(*lives(l.start)))
 	l.pipe = sim.NewPipe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host == hookHost {
 			l.hook.ServeHTTP(w, r)
@@ -95,7 +97,7 @@ func newLiving(t *testing.T) *living {
 	}))
 	dir := memoryDir(t)
 	file := filepath.Join(dir, "keepwatch.yaml")
-	l.must(os.WriteFile(file, []byte(livingFile), 0o600))
+	l.must(os.WriteFile(file, []byte(content), 0o600))
 	var err error
 	l.db, err = store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "keepwatch.db"), store.Options{Synchronous: "NORMAL"})
 	l.must(err)

@@ -422,7 +422,11 @@ func TestRuns(t *testing.T) {
 		"paused, nothing due":      {run("PausedSchedule", "Complete", time.Minute, func(r *keepwatch.AutomationReading) { r.PausedBy = "Ada" }), time.Hour, keepwatch.OK, false, "by Ada"},
 		"paused, and data is due":  {run("PausedSchedule", "Complete", -24*time.Hour, func(r *keepwatch.AutomationReading) { r.PausedBy = "Ada" }), 2 * time.Hour, keepwatch.AutomationMissed, false, "by Ada"},
 		"paused, no plan any more": {run("PausedSchedule", "Complete", -26*time.Hour, func(r *keepwatch.AutomationReading) { r.PausedBy, r.DueAt = "Ada", time.Time{} }), 2 * time.Hour, keepwatch.AutomationMissed, false, "by Ada"},
-		"switched off by SFMC":     {run("PausedSchedule", "Error", -24*time.Hour, nil), 2 * time.Hour, keepwatch.AutomationFailed, true, "switches off"},
+		"soon to be switched off": {run("Scheduled", "Error", time.Minute, func(r *keepwatch.AutomationReading) { r.Completed, r.Errors = new(int64(0)), new(int64(27)) }), time.Hour, keepwatch.AutomationFailed, true,
+			"ended in an error. SFMC switches off what has failed in 30 runs in a row for 30 days; 27 have failed, 3 are left."},
+		"long failed":            {run("Scheduled", "Error", time.Minute, func(r *keepwatch.AutomationReading) { r.Completed, r.Errors = new(int64(0)), new(int64(700)) }), time.Hour, keepwatch.AutomationFailed, true, "700 have failed."},
+		"failed among good ones": {run("Scheduled", "Error", time.Minute, func(r *keepwatch.AutomationReading) { r.Completed, r.Errors = new(int64(1)), new(int64(27)) }), time.Hour, keepwatch.AutomationFailed, true, "ended in an error."},
+		"switched off by SFMC":   {run("PausedSchedule", "Error", -24*time.Hour, nil), 2 * time.Hour, keepwatch.AutomationFailed, true, "switches off"},
 	}
 	for name, tt := range tests {
 		got := detect.Judge(nil, nil, keepwatch.Watch{Aspect: keepwatch.AspectRuns, Reading: keepwatch.Reading{At: due.Add(tt.after), Automation: tt.reading}})

@@ -18,6 +18,12 @@ const (
 	runGraceMost  = time.Hour
 	skipsPaging   = 3
 	filesLeast    = 10 // gaps between files that make a rhythm
+
+	// SFMC switches off what has failed in so many runs in a row, over so many days
+	// (help: mc_as_automatically_paused_or_deactivated_automations).
+	offRuns     = 30
+	offDays     = 30
+	offForeseen = 10 // failed runs in a row, from which on it is said
 )
 
 // runs judges whether an automation runs as it is planned.
@@ -36,7 +42,7 @@ func (j *judge) runs() {
 	case is(r.Status, "error", "errored", "buildingerror"), is(r.LastStatus, "error", "errored", "failed", "buildingerror") && !running(r):
 		j.raise(alarmFailed, keepwatch.AutomationFailed)
 		v.Page, v.Confidence = true, 0.99
-		v.Evidence = failedRun(r, last.Bad)
+		v.Evidence = failedRun(r, last.Bad) + j.untilOff(r)
 		v.Hint = "Open the run in Automation Studio and read the failing step's message; the file's place and the credential behind it come first."
 	case is(r.LastStatus, "skipped") && !running(r):
 		j.raise(alarmSkipped, keepwatch.AutomationMissed)
@@ -122,7 +128,7 @@ func (j *judge) switchedOff(r *keepwatch.AutomationReading, late time.Duration) 
 	if r.PausedBy == "" && failing {
 		j.raise(alarmFailed, keepwatch.AutomationFailed)
 		v.Page, v.Confidence = true, 0.9
-		v.Evidence = fmt.Sprintf("It is %s, nobody is known to have paused it, and its last run at %s failed: SFMC switches off an automation that has failed for 30 days.", r.Status, stamp(r.LastRunAt))
+		v.Evidence = fmt.Sprintf("It is %s, nobody is known to have paused it, and its last run at %s failed: SFMC switches off an automation that has failed in %d runs in a row for %d days.", r.Status, stamp(r.LastRunAt), offRuns, offDays)
 		v.Hint = "Mend what fails, then activate its schedule again."
 		return
 	}
@@ -159,6 +165,26 @@ func failedRun(r *keepwatch.AutomationReading, bad int) string {
 		return "It cannot be built: a part of it is missing or wrong."
 	}
 	return fmt.Sprintf("The run of %s ended in an error%s%s.", stamp(r.LastRunAt), step, inARow(bad))
+}
+
+// untilOff says how far an automation that fails is from being switched off by SFMC. Runs
+// of before Keepwatch looked are known by the health report, if none of them was good.
+func (j *judge) untilOff(r *keepwatch.AutomationReading) string {
+	failed := j.mem.Bad
+	if r.Completed != nil && *r.Completed == 0 && r.Errors != nil {
+		failed = max(failed, int(min(*r.Errors, 1_000_000)))
+	}
+	if failed < offForeseen {
+		return ""
+	}
+	text := fmt.Sprintf(" SFMC switches off what has failed in %d runs in a row for %d days; %d have failed", offRuns, offDays, failed)
+	if left := offRuns - failed; left > 0 {
+		text += fmt.Sprintf(", %d are left", left)
+	}
+	if good := j.mem.LastSign; !good.IsZero() {
+		text += ", and the days are over on " + stamp(good.AddDate(0, 0, offDays))
+	}
+	return text + "."
 }
 
 func inARow(n int) string {

@@ -79,7 +79,7 @@ func round(v float64, digits int) float64 {
 // digits is how many a unit is told with: things are whole.
 func digits(unit string) int {
 	switch unit {
-	case unitContacts, unitMessages, unitEvents:
+	case unitContacts, unitMessages, unitEvents, unitRows:
 		return 0
 	case unitSeconds:
 		return 0

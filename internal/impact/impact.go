@@ -18,6 +18,7 @@ const (
 	QueueAtRestore      = "queue_depth_at_restore"
 	CallerBacklog       = "caller_backlog"
 	MessagesNotSent     = "messages_not_sent"
+	RowsNotImported     = "rows_not_imported"
 	Value               = "value"
 	OutageHours         = "outage_hours"
 	TimeToDetect        = "time_to_detect"
@@ -29,7 +30,7 @@ const (
 // Names are all of them, the most telling first.
 var Names = []string{
 	ContactsDelayed, ContactsLost, ContactsLate, ContactsOnStaleData, MessagesNotSent, CallerBacklog, QueueDepth, QueueAtRestore,
-	HoursStale, Value, OutageHours, TimeToDetect, TimeToAcknowledge, TimeToRestore, TimeToCatchUp,
+	RowsNotImported, HoursStale, Value, OutageHours, TimeToDetect, TimeToAcknowledge, TimeToRestore, TimeToCatchUp,
 }
 
 // Where a number comes from.

@@ -32,7 +32,14 @@ func (w *work) extension(s Subject) {
 }
 
 func (w *work) staleSeen(s Subject, e keepwatch.Effect, during span) {
-	age := w.effectSpan(s, e, span{to: during.to})
+	cause := span{to: during.to}
+	if x := s.newest(e.Aspect).Extension; s.Expect.FedBy == "" && x != nil && x.Newest.IsZero() {
+		cause = during // rows stream in, and no column says when the newest came: until the cause began
+	}
+	age := w.effectSpan(s, e, cause)
+	if dated(s, e) {
+		age.to = [2]time.Time{e.EndedAt, e.EndedAt}
+	}
 	behind := age
 	if every := s.Expect.RowsEvery; every > 0 {
 		due := e.Since.Add(every)
@@ -41,6 +48,15 @@ func (w *work) staleSeen(s Subject, e keepwatch.Effect, during span) {
 		behind.from = [2]time.Time{e.Since, latest(e.Since, e.NoticedAt)}
 	}
 	w.keepStale(s, staleness{age: age.ordered(), behind: behind.ordered()}, Measured)
+}
+
+// dated reports that an effect on a data extension ended when its newest row says, not at
+// the look that saw it: what an automation fills is filled at one moment. Of rows that stream
+// in, the newest says nothing about the first.
+func dated(s Subject, e keepwatch.Effect) bool {
+	return s.Expect.FedBy != "" && e.EndedAt.After(e.NoticedAt) && slices.ContainsFunc(s.Readings, func(r keepwatch.Watch) bool {
+		return r.Aspect == e.Aspect && r.Reading.Extension != nil && !r.Reading.Extension.Newest.IsZero()
+	})
 }
 
 // staleInferred: the last rows came up to one period before the outage, and the next

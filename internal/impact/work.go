@@ -16,6 +16,7 @@ const (
 	unitContacts = "contacts"
 	unitMessages = "messages"
 	unitEvents   = "events"
+	unitRows     = "rows"
 	unitHours    = "hours"
 	unitSeconds  = "seconds"
 )
@@ -110,6 +111,7 @@ func (w *work) subjects() {
 		w.contacts(s)
 		w.reader(s)
 		w.queue(s)
+		w.rows(s)
 	}
 }
 

@@ -225,7 +225,7 @@ func automationStopped(r *keepwatch.Reading) (candidate, bool) {
 			Kind: keepwatch.CauseStopped, By: a.PausedBy, At: a.PausedAt, Confidence: 0.93,
 			Evidence: fmt.Sprintf("It was paused by %s%s; its status is %s.", a.PausedBy, atTime(a.PausedAt), a.Status),
 		}}, true
-	case strings.Contains(status, "deactivated") || (status == "inactivetrigger" && strings.EqualFold(a.LastStatus, "Error")):
+	case strings.Contains(status, "deactivated") || (a.PausedBy == "" && idle(status) && strings.EqualFold(a.LastStatus, "Error")):
 		return candidate{by: byAutomations, Cause: keepwatch.Cause{
 			Kind: keepwatch.CauseDeactivated, Confidence: 0.9, At: a.LastRunAt,
 			Evidence: fmt.Sprintf("SFMC switched it off (%s) after its runs had failed.", a.Status),

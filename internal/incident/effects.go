@@ -211,13 +211,24 @@ func (st *step) sort(book *ledger) []*keepwatch.Series {
 		case s.Watch.Verdict.Outcome == "":
 			book.part(e, s.ID, s.LastAt, ReasonUnjudged)
 		default:
-			book.part(e, s.ID, s.LastAt, ReasonCaughtUp)
+			book.part(e, s.ID, cameBack(s, e.effect(s.ID)), ReasonCaughtUp)
 		}
 	}
 	slices.SortFunc(failing, func(a, b *keepwatch.Series) int {
 		return cmp.Or(cmp.Compare(depth(a.Watch), depth(b.Watch)), cmp.Compare(a.ID, b.ID))
 	})
 	return failing
+}
+
+// cameBack is when something works again: at the look that saw it, or where an automation
+// fills a data extension at one moment and a column says when, at that moment. Rows that were
+// only updated may keep the time that they had.
+func cameBack(s *keepwatch.Series, ef *keepwatch.Effect) time.Time {
+	x := s.Watch.Reading.Extension
+	if x == nil || s.Watch.Expect.FedBy == "" || !x.Newest.After(ef.NoticedAt) || x.Newest.After(s.LastAt) {
+		return s.LastAt
+	}
+	return x.Newest
 }
 
 // depth is how far a subject is from the credentials that it hangs on.

@@ -22,6 +22,9 @@ func (e Estate) Config(head string, hosts func(keepwatch.TenantID) Hosts) string
 		for _, u := range t.BusinessUnits {
 			fmt.Fprintf(&b, "      - {mid: %d, name: %q}\n", u.MID, u.Name)
 		}
+		if t.Currency != "" {
+			fmt.Fprintf(&b, "    currency: %s\n", t.Currency)
+		}
 		if readers := e.Readers(t.ID); len(readers) > 0 {
 			fmt.Fprintf(&b, "    effects: %s\n", effectsOf(readers))
 		}

@@ -33,6 +33,14 @@ func TestTheTableOfSilentFailures(t *testing.T) {
 			t.Errorf("%q: the name is taken or empty", s.Name)
 		}
 		slugs[s.Slug()] = true
+		if (len(s.Amounts) > 0) == (s.Unmeasured != "") {
+			t.Errorf("%q: it needs figures, or the reason why there are none", s.Name)
+		}
+		for _, a := range s.Amounts {
+			if meanings[a.Truth] == "" || !lives[a.Subject] {
+				t.Errorf("%q: %+v: no such measure or subject", s.Name, a)
+			}
+		}
 		last := time.Duration(0)
 		for _, turn := range s.Turns {
 			if turn.At < last || turn.At >= s.For {
@@ -99,7 +107,10 @@ func (s EffectStory) render(b *strings.Builder) {
 		fmt.Fprintf(b, "- the incident opens at most %s after the first event\n", keepwatch.FormatDuration(s.Notice))
 	}
 	for _, a := range s.Amounts {
-		fmt.Fprintf(b, "- `%s` of %s is within 10 %% of what really happened\n", a.Name, a.Subject)
+		fmt.Fprintf(b, "- `%s` of %s is within 10 %% of what really happened: %s\n", a.Name, a.Subject, meanings[a.Truth])
+	}
+	if s.Unmeasured != "" {
+		fmt.Fprintf(b, "- no figure is held against the log. %s\n", s.Unmeasured)
 	}
 	if s.Blind {
 		b.WriteString("- that the counters cannot be read is said, and not judged here\n")

@@ -30,11 +30,11 @@ func SecretVariable(id keepwatch.CredentialID) string {
 }
 
 var demoTenants = []keepwatch.Tenant{
-	{ID: "emea", Subdomain: "mc563885gzs27c5t9-63k636ttgm", BusinessUnits: []keepwatch.BusinessUnit{
+	{ID: "emea", Currency: "EUR", Subdomain: "mc563885gzs27c5t9-63k636ttgm", BusinessUnits: []keepwatch.BusinessUnit{
 		{MID: 510000100, Name: "EMEA parent"}, {MID: 510000123, Name: "Germany"}, {MID: 510000124, Name: "France"}, {MID: 510000125, Name: "Nordics"}}},
-	{ID: "americas", Subdomain: "mcq7w1r8t5y2-4p0l9k8j7h6g5f4", BusinessUnits: []keepwatch.BusinessUnit{
+	{ID: "americas", Currency: "USD", Subdomain: "mcq7w1r8t5y2-4p0l9k8j7h6g5f4", BusinessUnits: []keepwatch.BusinessUnit{
 		{MID: 520000200, Name: "Americas parent"}, {MID: 520000211, Name: "United States"}, {MID: 520000212, Name: "Canada"}, {MID: 520000213, Name: "Brazil"}}},
-	{ID: "apac", Subdomain: "mcz1x2c3v4b5n6m7-8a9s0d1f2g3", BusinessUnits: []keepwatch.BusinessUnit{
+	{ID: "apac", Currency: "AUD", Subdomain: "mcz1x2c3v4b5n6m7-8a9s0d1f2g3", BusinessUnits: []keepwatch.BusinessUnit{
 		{MID: 530000300, Name: "APAC parent"}, {MID: 530000331, Name: "Japan"}, {MID: 530000332, Name: "Australia"}, {MID: 530000333, Name: "Singapore"}}},
 }
 

@@ -113,3 +113,17 @@ func shopWorld() world.Spec {
 		},
 	}
 }
+
+// Fed are the data extensions that an automation of the shop fills, by ID.
+func Fed(automation string) []string {
+	var ids []string
+	for _, a := range shopWorld().Automations {
+		if automation != "automation/"+a.Key {
+			continue
+		}
+		for _, step := range a.Steps {
+			ids = append(ids, "data_extension/"+step.Target)
+		}
+	}
+	return ids
+}

@@ -267,6 +267,71 @@ func (t Truth) HoursStale(subject string, from, to time.Time) float64 {
 	return sum.Hours()
 }
 
+// Unwritten are the spans between two writes of rows into a data extension that lie
+// further apart than usual, as far as they end behind an instant or have not ended.
+func (t Truth) Unwritten(subject string, from time.Time, usual time.Duration) []Span {
+	r := t.subjects[subject]
+	if r == nil {
+		return nil
+	}
+	var writes []time.Time
+	for _, s := range r.Syncs {
+		if s.Rows > 0 {
+			writes = append(writes, s.At)
+		}
+	}
+	return t.apart(writes, from, usual)
+}
+
+// Still are the spans between two runs of an automation that completed, in the same way.
+func (t Truth) Still(subject string, from time.Time, usual time.Duration) []Span {
+	r := t.subjects[subject]
+	if r == nil {
+		return nil
+	}
+	var good []time.Time
+	for _, run := range r.Runs {
+		if run.Status == RunComplete {
+			good = append(good, run.Ended)
+		}
+	}
+	return t.apart(good, from, usual)
+}
+
+func (t Truth) apart(signs []time.Time, from time.Time, usual time.Duration) []Span {
+	var spans []Span
+	for i, at := range signs {
+		next := t.At
+		if i+1 < len(signs) {
+			next = signs[i+1]
+		}
+		if next.After(from) && next.Sub(at) > usual {
+			spans = append(spans, Span{at, next})
+		}
+	}
+	return spans
+}
+
+// TakenIn is how many contacts were taken in within some spans.
+func (t Truth) TakenIn(subject string, spans []Span) int {
+	n := 0
+	for _, l := range t.lots(subject) {
+		if !l.Done.IsZero() && slices.ContainsFunc(spans, func(s Span) bool { return !l.Done.Before(s.From) && l.Done.Before(s.To) }) {
+			n += l.Count
+		}
+	}
+	return n
+}
+
+// Hours adds up the hours of spans.
+func Hours(spans []Span) float64 {
+	var sum time.Duration
+	for _, s := range spans {
+		sum += s.To.Sub(s.From)
+	}
+	return sum.Hours()
+}
+
 // MaxQueue is the deepest queue of a definition in a span, and its greatest age.
 func (t Truth) MaxQueue(subject string, from, to time.Time) (count int, oldest time.Duration) {
 	if r := t.subjects[subject]; r != nil {
