@@ -83,7 +83,7 @@ tenants:
   - id: emea
     endpoints: {auth: %[2]q, rest: %[2]q, soap: "%[2]sService.asmx"}
     business_units: [{mid: %[3]d, name: Germany}]
-receivers: [{name: ops, webhook: {url: %[4]q, secret: "env:HOOK_KEY"}}]
+receivers: [{name: ops, at_most: unlimited, webhook: {url: %[4]q, secret: "env:HOOK_KEY"}}]
 routes: [{to: [ops]}]
 credentials:
 `, r.store, r.sfmc, rigMID, r.hook.url)

@@ -119,7 +119,7 @@ func (w *taintWorld) addServices() (names []string) {
 				settings = fmt.Sprintf("webhook: {url: %q, format: cloudevents, secret: %q}", w.reference(at+"events/"+secret("address", false)), w.reference(secret("signing key", true)))
 			}
 			w.services, names = append(w.services, s), append(names, s.name)
-			fmt.Fprintf(&w.config, "  - {name: %s, %s}\n", s.name, settings)
+			fmt.Fprintf(&w.config, "  - {name: %s, at_most: unlimited, %s}\n", s.name, settings)
 		}
 	}
 	return names

@@ -257,17 +257,17 @@ func (w *taintWorld) addReceivers() {
 	for _, m := range []*mailHost{w.mail, w.rude} {
 		name := strings.ReplaceAll(m.name, " ", "-")
 		names = append(names, name)
-		fmt.Fprintf(&w.config, "  - {name: %s, email: {smtp: %q, from: kw@example.com, to: [ops@example.com], tls: none, username: kw, password: %q}}\n", name, serveMail(w.t, m), w.reference(m.password))
+		fmt.Fprintf(&w.config, "  - {name: %s, at_most: unlimited, email: {smtp: %q, from: kw@example.com, to: [ops@example.com], tls: none, username: kw, password: %q}}\n", name, serveMail(w.t, m), w.reference(m.password))
 	}
 	for i := range 20 {
 		h := &hookServer{name: fmt.Sprintf("hook-%d", i), out: &w.out, rude: i >= 4}
 		w.hooks, names = append(w.hooks, h), append(names, h.name)
 		address := w.serve(h) + "services/T0/" + w.vault.secret("path token of "+h.name, false)
 		if i%2 == 0 {
-			fmt.Fprintf(&w.config, "  - {name: %s, slack: {webhook_url: %q}}\n", h.name, w.reference(address))
+			fmt.Fprintf(&w.config, "  - {name: %s, at_most: unlimited, slack: {webhook_url: %q}}\n", h.name, w.reference(address))
 			continue
 		}
-		fmt.Fprintf(&w.config, "  - {name: %s, webhook: {url: %q, secret: %q}}\n", h.name, w.reference(address), w.reference(w.vault.secret("signing key of "+h.name, true)))
+		fmt.Fprintf(&w.config, "  - {name: %s, at_most: unlimited, webhook: {url: %q, secret: %q}}\n", h.name, w.reference(address), w.reference(w.vault.secret("signing key of "+h.name, true)))
 	}
 	// A contact that is no mail address is reached by the receivers of its route.
 	some := strings.Join(w.addServices(), ", ")

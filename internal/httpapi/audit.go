@@ -63,18 +63,31 @@ func (a *api) audit(next http.Handler) http.Handler {
 
 func entryOf(r *http.Request) keepwatch.AuditEntry {
 	who := view.PrincipalOf(r.Context())
-	e := keepwatch.AuditEntry{At: time.Now().UTC().Truncate(time.Second), Who: who.Name, Via: string(who.Via), Action: r.Method + " " + strings.ToValidUTF8(strings.ReplaceAll(shownPath(r), "\x00", ""), "�")}
+	e := keepwatch.AuditEntry{At: time.Now().UTC().Truncate(time.Second), Who: who.Name, Via: string(who.Via), Action: r.Method + " " + writtenPath(r)}
 	if from := view.RemoteOf(r); from.IsValid() {
 		e.From = from.String()
 	}
 	if who.Via == "" {
 		e.Who = "nobody"
 	}
-	const most = 500
+	const most = 400
 	if len(e.Action) > most {
 		e.Action = strings.ToValidUTF8(e.Action[:most], "") + "…"
 	}
 	return e
+}
+
+// writtenPath is a path as the log may have it. Ids are short; what is long may be a
+// token that somebody took for one.
+func writtenPath(r *http.Request) string {
+	const longest = 40
+	parts := strings.Split(strings.ToValidUTF8(strings.ReplaceAll(shownPath(r), "\x00", ""), "�"), "/")
+	for i, part := range parts {
+		if len(part) > longest {
+			parts[i] = "…"
+		}
+	}
+	return strings.Join(parts, "/")
 }
 
 // signedIn writes down who came in, under the name that was given.

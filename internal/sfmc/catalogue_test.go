@@ -73,7 +73,7 @@ func TestEveryOutcomeOfATestHasACause(t *testing.T) {
 	for _, o := range keepwatch.Outcomes {
 		switch o.Outcome {
 		case keepwatch.OK, keepwatch.Slow, keepwatch.Flapping, keepwatch.DateContradicted, keepwatch.MonitoringBlind,
-			keepwatch.Expiring, keepwatch.Expired, keepwatch.Drifted:
+			keepwatch.Expiring, keepwatch.Expired, keepwatch.Drifted, keepwatch.RetryMasked, keepwatch.BelowObjective:
 			continue
 		}
 		if o.Scope == keepwatch.ScopeEffect {

@@ -58,7 +58,7 @@ type Passing struct {
 // restFamilies are the first segments of REST paths that Salesforce documents.
 var restFamilies = []string{
 	"address", "asset", "automation", "campaigns", "contacts", "customobjectdata", "data", "device", "email", "events", "guide", "hub", "interaction", "internal",
-	"legacy", "messages", "messaging", "mobilepush", "ott", "platform", "provisioning", "push", "sms", "v2",
+	"legacy", "messages", "messaging", "mobilepush", "ott", "platform", "provisioning", "push", "sms",
 }
 
 // PassingOf tells what a request is. The path may be in any case: one client sends
