@@ -200,3 +200,41 @@ func (w *world) checkTold(t *testing.T, back time.Time) {
 		}
 	}
 }
+
+// A flood that begins slowly cannot be told from a few incidents at first: what a
+// receiver may be told of one by one is told so, and from there on it is a storm.
+func TestRamp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, err := newWorld(open(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.pipeline().Start()
+		begin, name := time.Now(), w.names()[0]
+		for i := range 300 { // of one team
+			first := i * len(w.in)
+			if _, err := w.intake.Record(context.Background(), failures(first, first+1, keepwatch.LoginFailed), time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(400 * time.Millisecond)
+		}
+		time.Sleep(time.Until(begin.Add(10 * time.Minute)))
+		synctest.Wait()
+		soon, alone, together := 0, 0, 0
+		for _, m := range w.in[name].took() {
+			if m.at.Sub(begin) <= 30*time.Second {
+				soon++
+			}
+			if m.total == 1 {
+				alone++
+			} else {
+				together++
+			}
+		}
+		t.Logf("%d within 30 s; %d by themselves and %d about several within ten minutes", soon, alone, together)
+		if soon > 5 || alone > 5 || together < 1 || together > 3 {
+			t.Errorf("%d within 30 s; %d by themselves and %d about several", soon, alone, together)
+		}
+		stop(t, w)
+	})
+}
