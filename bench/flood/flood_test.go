@@ -121,12 +121,16 @@ func TestOutage(t *testing.T) {
 			}
 		}
 		teams := len(w.in)
-		record(0, 2*teams, keepwatch.LoginFailed)                              // told before the outage
-		time.Sleep(time.Duration(random.Int64N(int64(60 * time.Millisecond)))) // some are just being sent
-		w.crash(t)
-		time.Sleep(3 * time.Minute)
+		next := 0
+		for range max(4, crashes/6) { // told before the outage; some are just being sent
+			record(next, next+teams, keepwatch.LoginFailed)
+			next += teams
+			time.Sleep(time.Duration(random.Int64N(int64(80 * time.Millisecond))))
+			w.crash(t)
+			time.Sleep(3 * time.Minute)
+		}
 		w.services.setDown(true)
-		next, begin := 2*teams, time.Now()
+		begin := time.Now()
 		for range crashes {
 			record(next, next+teams, keepwatch.LoginFailed)
 			if random.IntN(2) == 0 {
