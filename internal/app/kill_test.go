@@ -228,7 +228,7 @@ func killFile(t *testing.T, random *rand.Rand, first, count int) (f killFigures)
 // simulator whose credentials come and go.
 func killConfigFile(t *testing.T, dir, sink, sfmc string, platform *sim.Sim) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "version: 1\nserver: {listen: \"127.0.0.1:8484\"}\ntiers: {standard: {every: {business: 1s, off: 1s}}}\nreceivers: [{name: sink, webhook: {url: %q}}]\nroutes: [{to: sink}]\n"+
+	fmt.Fprintf(&b, "version: 1\nserver: {listen: \"127.0.0.1:8484\"}\ntiers: {standard: {every: {business: 1s, off: 1s}}}\nreceivers: [{name: sink, at_most: unlimited, webhook: {url: %q}}]\nroutes: [{to: sink}]\n"+
 		"tenants: [{id: t, endpoints: {auth: %q, rest: %q, soap: %q}}]\ncredentials:\n", sink, sfmc, sfmc, sfmc+"Service.asmx")
 	for i := range killReal {
 		spec := platform.AddClient(sim.ClientSpec{ClientID: fmt.Sprintf("client%018d", i), Secret: "kill-secret-000000000000"})
