@@ -214,8 +214,9 @@ type got struct {
 // witness notes what a receiver took.
 type witness struct {
 	notify.Sender
-	mu   sync.Mutex
-	list []got
+	thinks time.Duration // from taking a message to its answer
+	mu     sync.Mutex
+	list   []got
 }
 
 // Send hands one message on.
@@ -225,6 +226,7 @@ func (w *witness) Send(ctx context.Context, m notify.Message) (notify.Receipt, e
 		w.mu.Lock()
 		w.list = append(w.list, got{m.Key, m.Now, max(1, len(m.Members)+m.More), m.Status, m.Incident})
 		w.mu.Unlock()
+		time.Sleep(w.thinks)
 	}
 	return receipt, err
 }

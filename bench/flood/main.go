@@ -92,7 +92,9 @@ type world struct {
 	services *services
 	setup    notify.Setup
 	pipe     *notify.Pipeline
+	outbox   notify.Outbox // the way to db; nil is db itself
 	intake   *intake.Intake
+	crashes  []time.Time
 }
 
 func newWorld(db *store.DB) (*world, error) {
@@ -124,7 +126,11 @@ func (w *world) names() []string {
 
 func (w *world) pipeline() *notify.Pipeline {
 	_, woken := w.db.Woken()
-	w.pipe = notify.New(notify.Options{Outbox: w.db, Woken: woken}, w.setup)
+	outbox := w.outbox
+	if outbox == nil {
+		outbox = w.db
+	}
+	w.pipe = notify.New(notify.Options{Outbox: outbox, Woken: woken}, w.setup)
 	return w.pipe
 }
 

@@ -283,13 +283,17 @@ func (p *Pipeline) turn(ctx context.Context, now time.Time) time.Duration {
 	p.sleepUntil(now.Add(p.opts.Poll))
 	pause := p.opts.Poll
 	p.readMutes(ctx, now)
-	if err := p.routeAll(ctx, now); err != nil {
+	more, err := p.routeAll(ctx, now)
+	if err != nil {
 		p.log.Error("cannot route", "error", err)
 		pause = time.Second
 	}
 	if err := p.claimAll(ctx, now); err != nil {
 		p.log.Error("cannot claim deliveries", "error", err)
 		pause = time.Second
+	}
+	if more && err == nil {
+		return 0
 	}
 	next, ok, err := p.opts.Outbox.NextDelivery(ctx)
 	if err != nil {

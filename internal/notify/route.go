@@ -153,6 +153,11 @@ func (rs Routes) target(f Facts, receiver string, at time.Time) Target {
 	return Target{Receiver: receiver}
 }
 
+// hours reports whether a route may let a receiver's messages wait for its hours.
+func (rs Routes) hours(receiver string) bool {
+	return slices.ContainsFunc(rs, func(r Route) bool { return r.OnlyIn != nil && slices.Contains(r.To, receiver) })
+}
+
 // mismatch names the first field of a match that an incident does not meet, with
 // what it wants and what there is; "" when all are met.
 func mismatch(m Match, f Facts) string {

@@ -10,22 +10,15 @@ import (
 	"keepwatch"
 )
 
-// routeAll addresses every notice. A batch that cannot be routed stops the turn: those
-// behind it may be of the same incidents.
-func (p *Pipeline) routeAll(ctx context.Context, now time.Time) error {
-	for !p.stopped() {
-		notices, err := p.opts.Outbox.Unrouted(ctx, routeBatch)
-		if err != nil {
-			return err
-		}
-		if err := p.routeBatch(ctx, notices, now); err != nil {
-			return err
-		}
-		if len(notices) < routeBatch {
-			return nil
-		}
+// routeAll addresses notices, and reports whether there may be more: in a flood there
+// always are, and what is due must not wait for its end. A batch that cannot be routed
+// stops the turn: those behind it may be of the same incidents.
+func (p *Pipeline) routeAll(ctx context.Context, now time.Time) (more bool, err error) {
+	notices, err := p.opts.Outbox.Unrouted(ctx, routeBatch)
+	if err != nil {
+		return false, err
 	}
-	return nil
+	return len(notices) == routeBatch, p.routeBatch(ctx, notices, now)
 }
 
 // routeBatch decides about notices and writes what was decided in one transaction: in

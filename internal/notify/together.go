@@ -33,6 +33,12 @@ func (l *lane) judgeBundle(ctx context.Context, d keepwatch.Delivery, now time.T
 		if v, err := l.paced(ctx, q, verdict{act: actSend}); err != nil || v.act != actSend {
 			return none(v, err)
 		}
+		if l.receiver == state.Receiver && !l.p.setup.Load().Routes.hours(l.receiver) {
+			// Nothing can hold it back any more: they are read once.
+			if state, err = l.p.opts.Outbox.Take(ctx, state.ID, d.Notice.Seq, now); err != nil {
+				return none(verdict{}, err)
+			}
+		}
 	}
 	if err := l.p.together(ctx, &f, d, state, d.Notice.Seq, siblings...); err != nil {
 		return none(verdict{}, err)
@@ -172,11 +178,12 @@ func (p *Pipeline) together(ctx context.Context, f *Facts, d keepwatch.Delivery,
 // take fixes what a message tells, right before it is sent.
 func (l *lane) take(ctx context.Context, d keepwatch.Delivery, f *Facts, now time.Time) error {
 	state := f.Together.BundleState
-	if isMessage(d) {
-		var err error
-		if state, err = l.p.opts.Outbox.Take(ctx, state.ID, d.Notice.Seq, now); err != nil {
-			return err
-		}
+	if !isMessage(d) || state.Taken >= d.Notice.Seq {
+		return nil // it is fixed, and was read a moment ago
+	}
+	state, err := l.p.opts.Outbox.Take(ctx, state.ID, d.Notice.Seq, now)
+	if err != nil {
+		return err
 	}
 	siblings, err := l.siblings(ctx, d)
 	if err != nil {

@@ -172,16 +172,20 @@ func (db *DB) notifiedAll(ctx context.Context, id keepwatch.IncidentID, seq int,
 		return err
 	}
 	const field = `"NotifiedAt":`
+	told, err := db.toldBefore(ctx, id, seq)
+	if err != nil {
+		return err
+	}
 	for after := ""; ; {
 		var last sql.NullString
 		err := db.write(ctx, "mark as told", func(ctx context.Context, t *tx) error {
-			const slice = "SELECT DISTINCT incident FROM deliveries WHERE bundle = $1 AND bundle_seq <= $2 AND status = 'gathered' AND incident > $3 ORDER BY incident LIMIT $4"
-			rows, err := t.query(ctx, "SELECT max(incident) FROM ("+slice+") s", string(id), seq, after, notifiedSlice)
+			const slice = "SELECT DISTINCT incident FROM deliveries WHERE bundle = $1 AND bundle_seq <= $2 AND bundle_seq > $5 AND status = 'gathered' AND incident > $3 ORDER BY incident LIMIT $4"
+			rows, err := t.query(ctx, "SELECT max(incident) FROM ("+slice+") s", string(id), seq, after, notifiedSlice, told)
 			if _, err = one(rows, err, &last); err != nil || !last.Valid {
 				return err
 			}
-			_, err = t.exec(ctx, "UPDATE incidents SET doc = replace(doc, $5, $6) WHERE id IN ("+slice+") AND doc LIKE $7",
-				string(id), seq, after, notifiedSlice, field+string(never), field+string(then), "%"+field+string(never)+"%")
+			_, err = t.exec(ctx, "UPDATE incidents SET doc = replace(doc, $6, $7) WHERE id IN ("+slice+") AND doc LIKE $8",
+				string(id), seq, after, notifiedSlice, told, field+string(never), field+string(then), "%"+field+string(never)+"%")
 			return err
 		})
 		if err != nil || !last.Valid {
@@ -189,4 +193,15 @@ func (db *DB) notifiedAll(ctx context.Context, id keepwatch.IncidentID, seq int,
 		}
 		after = last.String
 	}
+}
+
+// toldBefore is the last message of a bundle that somebody took before one; those that
+// it told are marked.
+func (db *DB) toldBefore(ctx context.Context, id keepwatch.IncidentID, seq int) (told int, err error) {
+	err = db.read(ctx, "last message", func(q querier) error {
+		rows, err := q.query(ctx, "SELECT coalesce(max(n.seq), 0) FROM deliveries d JOIN notices n ON n.id = d.notice WHERE d.incident = $1 AND d.status = 'sent' AND n.seq < $2", string(id), seq)
+		_, err = one(rows, err, &told)
+		return err
+	})
+	return told, err
 }

@@ -247,6 +247,12 @@ func (db *DB) Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) e
 	if d.Status == keepwatch.DeliverySent && sent.IsZero() {
 		sent = now
 	}
+	var unmarked error
+	if d.Status == keepwatch.DeliverySent && d.Notice.Bundle != nil {
+		// Before the row is settled: a crash between the two repeats the message and marks
+		// the rest; the other way round nobody would.
+		unmarked = db.notifiedAll(ctx, d.Notice.Bundle.ID, d.Notice.Seq, normal(sent))
+	}
 	err := db.write(ctx, "settle", func(ctx context.Context, t *tx) error {
 		changed, err := t.exec(ctx, "UPDATE deliveries SET status = $1, attempts = $2, next_attempt_at = $3, last_error = $4, receipt = $5, sent_at = $6 WHERE id = $7 AND status = 'pending'",
 			string(d.Status), d.Attempts, millis(d.NextAttemptAt), d.LastError, d.Receipt, millis(sent), string(d.ID))
@@ -270,11 +276,11 @@ func (db *DB) Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) e
 		}
 		return db.notified(ctx, t, incident, normal(sent))
 	})
-	switch {
-	case err == nil && d.Status == keepwatch.DeliveryPending:
+	if err == nil && d.Status == keepwatch.DeliveryPending {
 		wake(db.outbox)
-	case err == nil && d.Status == keepwatch.DeliverySent && d.Notice.Bundle != nil:
-		err = db.notifiedAll(ctx, d.Notice.Bundle.ID, d.Notice.Seq, normal(sent))
+	}
+	if err == nil {
+		err = unmarked
 	}
 	return err
 }

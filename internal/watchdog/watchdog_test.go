@@ -153,7 +153,7 @@ func TestCanariesAreBeats(t *testing.T) {
 			t.Errorf("status %+v", s)
 		}
 		time.Sleep(5 * time.Minute) // none comes
-		synctest.Wait()
+		synctest.Wait()             // a look of this very moment has told the addresses
 		if _, late := w.Late(time.Now()); !late || len(o.calls) < 3 || !strings.HasPrefix(o.calls[2], "POST http://a/p/fail no proof of itself came through for") {
 			t.Errorf("late %v, calls %q", late, o.calls)
 		}
