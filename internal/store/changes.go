@@ -104,7 +104,7 @@ func (db *DB) Changes(ctx context.Context, credential keepwatch.CredentialID, p 
 		where, args = "credential = $4 AND ", append(args, string(credential))
 	}
 	var ids []string
-	text := "SELECT credential, id, at, person, via, kind, fields FROM changes WHERE " + where + "(at < $1 OR (at = $1 AND id < $2)) ORDER BY at DESC, id DESC LIMIT $3" //nolint:gosec // where is one of two fixed texts
+	text := "SELECT credential, id, at, person, via, kind, fields FROM changes WHERE " + where + "(at < $1 OR (at = $1 AND id < $2)) ORDER BY at DESC, id DESC LIMIT $3"
 	rows, err := db.reads.QueryContext(ctx, text, args...)
 	err = each(rows, err, func(r *sql.Rows) error {
 		var c keepwatch.Change

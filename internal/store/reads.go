@@ -46,7 +46,7 @@ func (r *reads) statement(ctx context.Context, text string) *sql.Stmt {
 	if known || !room {
 		return stmt
 	}
-	fresh, err := r.PrepareContext(ctx, text)
+	fresh, err := r.PrepareContext(ctx, text) //nolint:sqlclosecheck // kept for the pool's life
 	if err != nil {
 		return nil
 	}
