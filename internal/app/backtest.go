@@ -9,12 +9,14 @@ import (
 	"keepwatch/client"
 	"keepwatch/internal/backtest"
 	"keepwatch/internal/config"
+	"keepwatch/internal/notify"
 	"keepwatch/internal/store"
 )
 
 const (
 	runsKept     = 7 * 24 * time.Hour // by the store, singly
 	mostReplayed = 500                // credentials whose single runs are read
+	mostSilences = 10_000
 )
 
 // Backtest tries another configuration on what is stored. It is read, checked like
@@ -35,6 +37,11 @@ func (a *App) Backtest(ctx context.Context, r client.BacktestRequest, now time.T
 	from := now.AddDate(0, 0, -r.Days)
 	past := backtest.Past{From: from, To: now, RunsSince: now.Add(-runsKept)}
 	old, next := rulesOf(a.config.Load()), rulesOf(e.whole)
+	quiet, err := a.quiet(ctx, from, now)
+	if err != nil {
+		return client.Backtest{}, err
+	}
+	old.Mutes, next.Mutes = append(slices.Clone(old.Mutes), quiet...), append(slices.Clone(next.Mutes), quiet...)
 	if past.Incidents, err = a.episodes(ctx, from, now); err != nil {
 		return client.Backtest{}, err
 	}
@@ -48,7 +55,7 @@ func (a *App) Backtest(ctx context.Context, r client.BacktestRequest, now time.T
 func rulesOf(cfg *config.Config) backtest.Rules {
 	known := map[keepwatch.TenantID]map[keepwatch.Subject]keepwatch.Expectation{}
 	return backtest.Rules{
-		Routes: cfg.Routes, Directory: cfg, Credentials: cfg.Credentials, FailAfter: cfg.FailAfter, Ladder: cfg.Ladder, Zone: cfg.Zone,
+		Routes: cfg.Routes, Mutes: cfg.Mutes, Directory: cfg, Credentials: cfg.Credentials, FailAfter: cfg.FailAfter, Ladder: cfg.Ladder, Zone: cfg.Zone,
 		Gap: func(id keepwatch.CredentialID, at time.Time) time.Duration { return cfg.Cadence(id).GapAt(at) },
 		Expect: func(tenant keepwatch.TenantID, s keepwatch.Subject) keepwatch.Expectation {
 			if known[tenant] == nil {
@@ -61,6 +68,23 @@ func rulesOf(cfg *config.Config) backtest.Rules {
 			return known[tenant][s]
 		},
 	}
+}
+
+// quiet are the silences of people that reach into a span: they were wanted under either
+// configuration.
+func (a *App) quiet(ctx context.Context, from, to time.Time) ([]notify.Mute, error) {
+	list, err := a.db.Silences(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	past, err := a.db.PastSilences(ctx, to, mostSilences)
+	if err != nil {
+		return nil, err
+	}
+	list = append(list, slices.DeleteFunc(past, func(s keepwatch.Silence) bool { return s.Until.Before(from) })...)
+	return notify.MutesOf(list, func(s keepwatch.Silence, err error) {
+		a.log.Error("a silence cannot be read; it holds nothing back", "silence", s.ID, "error", err)
+	}), nil
 }
 
 // episodes are the incidents of a span with what was to be told of them.

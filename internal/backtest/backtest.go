@@ -15,6 +15,7 @@ import (
 // Rules are what a configuration decides about alerts.
 type Rules struct {
 	Routes      notify.Routes
+	Mutes       []notify.Mute // silences and maintenance, of the files and of people
 	Directory   notify.Directory
 	Credentials []keepwatch.Credential
 	FailAfter   func(keepwatch.CredentialID) int
@@ -101,7 +102,7 @@ type told struct {
 }
 
 func (r *run) foresee(into map[message]told, notices []keepwatch.Notice, rules Rules) {
-	for _, m := range notify.Foresee(notices, rules.Routes, rules.Directory, r.To) {
+	for _, m := range notify.Foresee(notices, rules.Routes, rules.Mutes, rules.Directory, r.To) {
 		if m.At.Before(r.From) || m.At.After(r.To) {
 			continue
 		}
@@ -109,7 +110,7 @@ func (r *run) foresee(into map[message]told, notices []keepwatch.Notice, rules R
 		if m.Kind != keepwatch.Opened {
 			key.seq = m.Notice.Seq
 		}
-		into[key] = told{m.At, m.Reminders}
+		into[key] = told{m.At, len(m.Reminders)}
 	}
 }
 
