@@ -3,6 +3,7 @@ package notify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -23,6 +24,15 @@ func taleOf(id string, credential keepwatch.CredentialID, at time.Time) *tale {
 }
 
 func (b *bench) tell(s *tale, kind keepwatch.TransitionKind) { b.box.add(s.next(kind, time.Now())) }
+
+// tellAll is one transaction of many.
+func (b *bench) tellAll(kind keepwatch.TransitionKind, all ...*tale) {
+	notices := make([]keepwatch.Notice, len(all))
+	for i, s := range all {
+		notices[i] = s.next(kind, time.Now())
+	}
+	b.box.add(notices...)
+}
 
 // members are the incidents' credentials of a message with their status.
 func membersOf(m Message) string {
@@ -176,18 +186,13 @@ func TestStorm(t *testing.T) {
 			all = append(all, s)
 		}
 		urgent := taleOf("urgent", "crm-sync", time.Now())
-		for _, s := range all[:100] {
-			b.tell(s, keepwatch.Opened)
-		}
+		b.tellAll(keepwatch.Opened, all[:100]...)
 		b.after(2 * time.Second)
 		got := b.in["ops"].messages()
-		// The first message does not wait for a flood to end, so it tells of those that were there.
-		if len(got) != 1 || got[0].Now.Sub(begin) > time.Second || !strings.Contains(got[0].Title, " incidents at once") {
+		if len(got) != 1 || got[0].Now.Sub(begin) > time.Second || !strings.Contains(got[0].Title, "100 incidents at once") {
 			t.Fatalf("a quiet receiver hears of it at once: %q", titles(got))
 		}
-		for _, s := range append(all[100:], urgent) {
-			b.tell(s, keepwatch.Opened)
-		}
+		b.tellAll(keepwatch.Opened, append(slices.Clone(all[100:]), urgent)...)
 		b.after(25 * time.Second)
 		b.wantCount("ops", 1)
 		b.after(15 * time.Second)
@@ -206,9 +211,7 @@ func TestStorm(t *testing.T) {
 		if got = b.in["ops"].messages(); len(got) != 4 || len(got[3].Members) != 0 {
 			t.Fatalf("after the storm one is told by itself: %q", titles(got))
 		}
-		for _, s := range append(all, urgent) {
-			b.tell(s, keepwatch.Resolved)
-		}
+		b.tellAll(keepwatch.Resolved, append(all, urgent)...)
 		b.after(time.Hour)
 		got = b.in["ops"].messages()
 		if last := got[len(got)-1]; len(got) > 6 || last.Status != Over || last.Incident != got[0].Incident || last.Kind != keepwatch.Resolved {
