@@ -130,7 +130,7 @@ func (w *wedged) begin(a *App, fault string) error {
 		ctx := context.Background()
 		a.duties.every(ctx, time.Second, "extra", func(context.Context, time.Time) error { <-forever; return nil })
 	case "reload":
-		a.reloading.Lock() //nolint:staticcheck // never unlocked
+		a.reloading.Lock()
 		go func() { _, _ = a.Reload(context.Background()) }()
 	case "descriptors":
 		return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 3, Max: 3})

@@ -295,5 +295,5 @@ func (d *wedgedDaemon) hang() error {
 // fill leaves no room for the store to grow: the process may write no file beyond the
 // size that its database has now.
 func (d *wedgedDaemon) fill() error {
-	return exec.CommandContext(d.t.Context(), "prlimit", "--pid", strconv.Itoa(d.child.Process.Pid), "--fsize=4096:4096").Run() //nolint:gosec // a number
+	return exec.CommandContext(d.t.Context(), "prlimit", "--pid", strconv.Itoa(d.child.Process.Pid), "--fsize=4096:4096").Run()
 }

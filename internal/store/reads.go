@@ -46,14 +46,14 @@ func (r *reads) statement(ctx context.Context, text string) *sql.Stmt {
 	if known || !room {
 		return stmt
 	}
-	fresh, err := r.PrepareContext(ctx, text) //nolint:sqlclosecheck // kept for the pool's life
+	fresh, err := r.PrepareContext(ctx, text)
 	if err != nil {
 		return nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if stmt, known = r.prepared[text]; known {
-		_ = fresh.Close() // somebody else was quicker
+		_ = fresh.Close() //nolint:sqlclosecheck // somebody else was quicker
 		return stmt
 	}
 	r.prepared[text] = fresh

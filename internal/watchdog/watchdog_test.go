@@ -95,7 +95,9 @@ func TestWhatAnAddressMayAnswer(t *testing.T) {
 				w.WriteHeader(502)
 			}
 		}, "", 2},
-		{"a redirect is not followed", func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 307) }, "redirects are not followed", 1},
+		{"a redirect is not followed", func(_ int, w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, "redirects are not followed", 1},
 		{"an address that is not known, said with 200", func(_ int, w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "OK (not found)") }, "(not found)", 1},
 		{"an answer without end", func(_ int, w http.ResponseWriter, r *http.Request) {
 			for r.Context().Err() == nil {
