@@ -139,6 +139,7 @@ func FuzzReadSOAPAsk(f *testing.F) {
 // stays so.
 func FuzzSwapInstances(f *testing.F) {
 	f.Add([]byte(`{"rest_instance_url":"a","x":1,"soap_instance_url":"b"}`), true)
+	f.Add([]byte("{\"soap_instance_url\":\"\xfe\xc4\"}"), true)
 	f.Add([]byte(` {"rest":{"soap_instance_url":"b\/","rest_instance_url":"a"}} `), false)
 	f.Fuzz(func(t *testing.T, body []byte, token bool) {
 		on := OnIdentity

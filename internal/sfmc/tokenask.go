@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"mime"
 	"strings"
+	"unicode/utf8"
 
 	"keepwatch"
 )
@@ -152,7 +153,7 @@ func SwapInstances(on Surface, body []byte, swap func(Host, string) (string, boo
 	}
 	for _, f := range want {
 		old := text(f.value)
-		if old == "" {
+		if old == "" || !utf8.Valid(f.value) { // no address; the client may make of it what it does
 			continue
 		}
 		host := HostREST
