@@ -74,6 +74,7 @@ type receiverInput struct {
 }
 
 func (a *api) alertRoutes() {
+	a.silenceRoutes()
 	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "explain", Method: http.MethodGet, Path: "/api/v1/explain", Tags: []string{"alerts"},
 		Summary: "Who would be told of a failure, when and by which rule, and why the others not",
@@ -87,6 +88,35 @@ func (a *api) alertRoutes() {
 		}
 		return a.Alerts.Explain(ctx, q)
 	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-routes", Method: http.MethodGet, Path: "/api/v1/routes", Tags: []string{"alerts"},
+		Summary: "The routes in force, in their order",
+	}, func(ctx context.Context, _ *noInput) (client.Page[client.Route], error) {
+		return client.Page[client.Route]{Items: a.Alerts.Routes(ctx)}, nil
+	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-deliveries", Method: http.MethodGet, Path: "/api/v1/deliveries", Tags: []string{"alerts"},
+		Summary: "Messages to receivers, newest first, with what became of each",
+	}, func(ctx context.Context, in *deliveriesInput) (client.Page[client.LoggedDelivery], error) {
+		f := view.DeliveryFilter{Incident: keepwatch.IncidentID(in.Incident), Receiver: in.Receiver, Status: keepwatch.DeliveryStatus(in.Status)}
+		return a.Reader.DeliveryLog(ctx, f, in.page())
+	})
+	route(a, auth.Viewer, huma.Operation{
+		OperationID: "list-receivers", Method: http.MethodGet, Path: "/api/v1/receivers", Tags: []string{"alerts"},
+		Summary: "Who can be told, and how they stand",
+	}, func(ctx context.Context, _ *noInput) (client.Page[client.Receiver], error) {
+		return client.Page[client.Receiver]{Items: a.Alerts.Receivers(ctx)}, nil
+	})
+	route(a, auth.Operator, huma.Operation{
+		OperationID: "test-receiver", Method: http.MethodPost, Path: "/api/v1/receivers/{name}/test", Tags: []string{"alerts"},
+		Summary: "Send a test message the way of real ones", Description: "The answer is the receipt, or what went wrong.",
+	}, func(ctx context.Context, in *receiverInput) (client.TestResult, error) {
+		receipt, err := a.Alerts.TestReceiver(ctx, in.Name)
+		return client.TestResult{Receiver: in.Name, Receipt: receipt}, err
+	})
+}
+
+func (a *api) silenceRoutes() {
 	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-silences", Method: http.MethodGet, Path: "/api/v1/silences", Tags: []string{"alerts"},
 		Summary: "Silences, maintenance and snoozes that lie ahead, or those that are over",
@@ -112,19 +142,6 @@ func (a *api) alertRoutes() {
 		}
 		return out, err
 	})
-	route(a, auth.Viewer, huma.Operation{
-		OperationID: "list-routes", Method: http.MethodGet, Path: "/api/v1/routes", Tags: []string{"alerts"},
-		Summary: "The routes in force, in their order",
-	}, func(ctx context.Context, _ *noInput) (client.Page[client.Route], error) {
-		return client.Page[client.Route]{Items: a.Alerts.Routes(ctx)}, nil
-	})
-	route(a, auth.Viewer, huma.Operation{
-		OperationID: "list-deliveries", Method: http.MethodGet, Path: "/api/v1/deliveries", Tags: []string{"alerts"},
-		Summary: "Messages to receivers, newest first, with what became of each",
-	}, func(ctx context.Context, in *deliveriesInput) (client.Page[client.LoggedDelivery], error) {
-		f := view.DeliveryFilter{Incident: keepwatch.IncidentID(in.Incident), Receiver: in.Receiver, Status: keepwatch.DeliveryStatus(in.Status)}
-		return a.Reader.DeliveryLog(ctx, f, in.page())
-	})
 	partial(a, auth.Operator, huma.Operation{
 		OperationID: "end-silence", Method: http.MethodDelete, Path: "/api/v1/silences/{id}", Tags: []string{"alerts"},
 		Summary: "End a silence before its time; what it held back is told",
@@ -143,19 +160,6 @@ func (a *api) alertRoutes() {
 		OperationID: "snooze-incident", Method: http.MethodPost, Path: "/api/v1/incidents/{id}/snooze", Tags: []string{"incidents"},
 		Summary: "Tell nobody of an incident until a date", DefaultStatus: http.StatusCreated,
 	}, a.snooze)
-	route(a, auth.Viewer, huma.Operation{
-		OperationID: "list-receivers", Method: http.MethodGet, Path: "/api/v1/receivers", Tags: []string{"alerts"},
-		Summary: "Who can be told, and how they stand",
-	}, func(ctx context.Context, _ *noInput) (client.Page[client.Receiver], error) {
-		return client.Page[client.Receiver]{Items: a.Alerts.Receivers(ctx)}, nil
-	})
-	route(a, auth.Operator, huma.Operation{
-		OperationID: "test-receiver", Method: http.MethodPost, Path: "/api/v1/receivers/{name}/test", Tags: []string{"alerts"},
-		Summary: "Send a test message the way of real ones", Description: "The answer is the receipt, or what went wrong.",
-	}, func(ctx context.Context, in *receiverInput) (client.TestResult, error) {
-		receipt, err := a.Alerts.TestReceiver(ctx, in.Name)
-		return client.TestResult{Receiver: in.Name, Receipt: receipt}, err
-	})
 }
 
 func (a *api) createSilence(ctx context.Context, in *newSilenceInput) (client.Silence, error) {
