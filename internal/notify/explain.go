@@ -83,7 +83,7 @@ func explainTarget(s Setup, mutes []Mute, f Facts, t Target, at time.Time) Told 
 		why = append(why, "told in one message with those of the same "+strings.Join(t.GroupBy, ", ")+inParentheses(alike(b, t.GroupBy)))
 	}
 	if p := s.pace(t.Receiver); p.Count > 0 {
-		why = slices.Insert(why, 0, fmt.Sprintf("more than %d messages in %s become one", p.Count, keepwatch.FormatDuration(p.Within)))
+		why = slices.Insert(why, 1, fmt.Sprintf("more than %d messages in %s become one", p.Count, keepwatch.FormatDuration(p.Within)))
 	}
 	if t.Digest != nil && t.After == 0 {
 		if h, ok := hold(Target{}, mutes, f, at); ok { // it joins the digest when it may be told
