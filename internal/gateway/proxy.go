@@ -189,6 +189,9 @@ func (x *exchange) modify(res *http.Response) error {
 // fail answers in SFMC's place, or breaks off as SFMC did.
 func (x *exchange) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	var away *unreachable
+	if errors.Is(err, context.Canceled) {
+		x.upload.settle()
+	}
 	why, broken := x.upload.ending()
 	switch {
 	case why != "":
@@ -268,6 +271,8 @@ type upload struct {
 	io.ReadCloser
 	conn *filter // nil over HTTP/2
 
+	reading sync.Mutex // held while the client's side is read
+
 	mu      sync.Mutex
 	left    int64
 	tap     tap     // of the body of a login
@@ -277,6 +282,8 @@ type upload struct {
 }
 
 func (u *upload) Read(p []byte) (int, error) {
+	u.reading.Lock()
+	defer u.reading.Unlock()
 	n, err := u.ReadCloser.Read(p)
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -298,6 +305,14 @@ func (u *upload) Read(p []byte) (int, error) {
 		u.refused = bad.why
 	}
 	return n, &senderFault{err}
+}
+
+// settle waits for a read that is under way. net/http cancels a request whose body cannot
+// be read before it hands the error on, so that the exchange may end before its reason is
+// known; by then the read has only to return.
+func (u *upload) settle() {
+	u.reading.Lock()
+	defer u.reading.Unlock()
 }
 
 // ending says how the body went wrong.
