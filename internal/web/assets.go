@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"io/fs"
 	"net/http"
 	"path"
 	"time"
@@ -25,19 +26,43 @@ type assets struct {
 
 func newAssets() *assets {
 	a := &assets{files: map[string][]byte{}, sums: map[string]string{}}
-	entries, err := staticFiles.ReadDir("static")
-	if err != nil {
-		panic(err) // embedded at build time: it is there or nothing is
+	for _, name := range glob("static/*.*") {
+		a.add(path.Base(name), read(name))
 	}
-	for _, e := range entries {
-		b, err := staticFiles.ReadFile(path.Join("static", e.Name()))
-		if err != nil {
-			panic(err)
-		}
-		sum := sha256.Sum256(b)
-		a.files[e.Name()], a.sums[e.Name()] = b, hex.EncodeToString(sum[:6])
-	}
+	a.add("app.css", joined("static/css/*.css"))
 	return a
+}
+
+// joined is one file of several, in the order of their names: one part of the style
+// stands in one file, and a page still needs one request.
+func joined(pattern string) []byte {
+	var all bytes.Buffer
+	for _, name := range glob(pattern) {
+		all.Write(read(name))
+	}
+	return all.Bytes()
+}
+
+// What is embedded at build time is there, or nothing is.
+func glob(pattern string) []string {
+	names, err := fs.Glob(staticFiles, pattern)
+	if err != nil || len(names) == 0 {
+		panic("no files " + pattern)
+	}
+	return names
+}
+
+func read(name string) []byte {
+	b, err := staticFiles.ReadFile(name)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func (a *assets) add(name string, content []byte) {
+	sum := sha256.Sum256(content)
+	a.files[name], a.sums[name] = content, hex.EncodeToString(sum[:6])
 }
 
 func (a *assets) path(name string) string { return "/static/" + name + "?v=" + a.sums[name] }
