@@ -164,6 +164,8 @@ type Expiring struct {
 	Ended   int       `json:"ended" doc:"of all pages: have ended"`
 	Soon    int       `json:"soon" doc:"of all pages: end within the time asked for"`
 	Undated int       `json:"undated" doc:"of all pages: nobody knows when"`
+
+	Days []AheadEnd `json:"days" nullable:"false" doc:"of all pages: the days on which something ends"`
 }
 
 // Import says what an import will do, or has done.
