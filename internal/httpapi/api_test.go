@@ -155,7 +155,7 @@ func TestClientAgainstTheServer(t *testing.T) {
 	d := start(t)
 	inc := d.failing("cred-00")
 	c := d.client(d.admin)
-	o, err := c.Overview(t.Context())
+	o, err := c.Overview(t.Context(), client.OverviewFilter{})
 	if err != nil || o.Total != 60 || len(o.Incidents) != 1 || o.Counts["failing"] != 1 {
 		t.Fatalf("%+v %v", o.Headline, err)
 	}

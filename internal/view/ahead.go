@@ -47,7 +47,7 @@ func (e *estate) ahead(all []glance, by string) client.Ahead {
 			if !k.At.After(e.now) {
 				out.Ended++
 			}
-			addEnd(lanes[key], keepwatch.DayOf(k.At, zone).String(), g, k, left, e.now)
+			addEnd(lanes[key], keepwatch.DayOf(k.At, zone).String(), g, k, client.Ending{Clock: client.Clock{DaysLeft: &left}}, e.now)
 		}
 	}
 	for key, days := range lanes {
@@ -91,9 +91,9 @@ func joinLanes(lanes []client.AheadLane) client.AheadLane {
 	return out
 }
 
-func addEnd(days map[string]*client.AheadEnd, on string, g glance, k keepwatch.Clock, left int, now time.Time) {
+func addEnd(days map[string]*client.AheadEnd, on string, g glance, k keepwatch.Clock, row client.Ending, now time.Time) {
 	end := client.AheadEnd{
-		On: on, Count: 1, Severity: string(endingSeverity(client.Ending{Clock: client.Clock{DaysLeft: &left}}, k, now)),
+		On: on, Count: 1, Severity: string(endingSeverity(row, k, now)),
 		Criticality: string(g.Criticality), Credentials: []string{string(g.ID)},
 	}
 	if have := days[on]; have != nil {

@@ -27,6 +27,7 @@ type ExpiringFilter struct {
 	Tenant string
 	Tier   string              // the criticality
 	Query  string              // part of the id, the purpose or the owner
+	On     string              // one day, such as 2026-12-09
 	Clock  keepwatch.ClockKind // "": hard dates. The kinds are never mixed in one list
 }
 
@@ -104,7 +105,7 @@ func (e *estate) ends(f ExpiringFilter) []end {
 		}
 		zone := e.snap.zoneOf(c.ID)
 		for _, k := range e.clocksOf(*c) {
-			if k.Kind == f.Clock && f.near(k.At, zone, e.now) {
+			if k.Kind == f.Clock && f.near(k.At, zone, e.now) && (f.On == "" || k.Known() && keepwatch.DayOf(k.At, zone).String() == f.On) {
 				out = append(out, end{c, k, endingKey(c.ID, k)})
 			}
 		}
@@ -122,7 +123,8 @@ func (e *estate) endDays(all []end) []client.AheadEnd {
 		}
 		zone := e.snap.zoneOf(end.ID)
 		left := daysLeft(end.clock.At, zone, e.now)
-		addEnd(days, keepwatch.DayOf(end.clock.At, zone).String(), glance{Credential: end.Credential}, end.clock, left, e.now)
+		row := client.Ending{Clock: client.Clock{DaysLeft: &left}, Contradicted: contradicted(end.clock, e.line(end.ID).own, e.now)}
+		addEnd(days, keepwatch.DayOf(end.clock.At, zone).String(), glance{Credential: end.Credential}, end.clock, row, e.now)
 	}
 	out := make([]client.AheadEnd, 0, len(days))
 	for _, day := range days {
