@@ -30,7 +30,7 @@ type Findings interface {
 type findingsBody struct {
 	address
 	Tab        string
-	Items      []client.Finding
+	Groups     []findingGroup
 	More       string
 	Filter     view.FindingFilter
 	Filtered   bool
@@ -38,7 +38,6 @@ type findingsBody struct {
 	Severities []string
 	Tenants    []string
 	Owners     []string
-	Counts     map[string]int // open ones by severity
 	May        bool
 	MayLook    bool
 	MayAdopt   bool
@@ -98,20 +97,36 @@ func (s *site) findings(_ http.ResponseWriter, r *http.Request) (*page, error) {
 		return nil, err
 	}
 	b := findingsBody{
-		address: addressOf(r), Tab: "findings", Items: list.Items, Filter: f, Filtered: f.Kind+f.Severity+f.Tenant+f.Owner+f.Credential != "",
-		Kinds: keepwatch.FindingKinds, Severities: []string{"critical", "warning", "info"}, Tenants: reader.TenantIDs(), Owners: reader.Teams(), Counts: map[string]int{},
+		address: addressOf(r), Tab: "findings", Groups: groupFindings(list.Items), Filter: f, Filtered: f.Kind+f.Severity+f.Tenant+f.Owner+f.Credential != "",
+		Kinds: keepwatch.FindingKinds, Severities: []string{"critical", "warning", "info"}, Tenants: reader.TenantIDs(), Owners: reader.Teams(),
 		May: auth.Require(who, auth.Operator) == nil, MayLook: s.Discover != nil && who.Everywhere(auth.Admin), MayAdopt: s.Records != nil && auth.Require(who, auth.Operator) == nil,
 		Done: findingDone(q.Get("done")),
-	}
-	for _, x := range all {
-		if x.Accepted == nil {
-			b.Counts[string(x.Severity)]++
-		}
 	}
 	if list.Next != nil {
 		b.More = b.With("cursor", *list.Next)
 	}
 	return &page{Template: "inventory-findings", Title: "Findings", Section: "inventory", Body: b}, nil
+}
+
+// findingGroup is what is alike: the reason and what to do are said once.
+type findingGroup struct {
+	Kind, Severity, Reason, Hint string
+	Items                        []client.Finding
+}
+
+func groupFindings(items []client.Finding) []findingGroup {
+	var out []findingGroup
+	for _, f := range items {
+		if n := len(out); n == 0 || out[n-1].Kind != f.Kind || out[n-1].Severity != f.Severity {
+			out = append(out, findingGroup{Kind: f.Kind, Severity: f.Severity, Reason: f.Reason, Hint: f.Hint})
+		}
+		g := &out[len(out)-1]
+		if g.Reason != f.Reason || g.Hint != f.Hint {
+			g.Reason, g.Hint = "", "" // each says its own
+		}
+		g.Items = append(g.Items, f)
+	}
+	return out
 }
 
 func findingDone(what string) string {
