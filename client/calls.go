@@ -13,6 +13,10 @@ import (
 // CredentialFilter narrows the list of credentials. Zero fields do not.
 type CredentialFilter struct {
 	Tenant string
+	Unit   string // number of the business unit; "0" is the one that owns the package
+	Owner  string // a team or a contact; "-" is nobody
+	Tier   string // the criticality
+	Kind   string
 	State  string
 	Query  string // part of the id, the purpose or the owner
 	Limit  int    // of one page; the server's default when 0
@@ -21,6 +25,10 @@ type CredentialFilter struct {
 func (f CredentialFilter) values() url.Values {
 	v := url.Values{}
 	set(v, "tenant", f.Tenant)
+	set(v, "unit", f.Unit)
+	set(v, "owner", f.Owner)
+	set(v, "tier", f.Tier)
+	set(v, "kind", f.Kind)
 	set(v, "state", f.State)
 	set(v, "q", f.Query)
 	setLimit(v, f.Limit)
@@ -44,9 +52,31 @@ func (f IncidentFilter) values() url.Values {
 	return v
 }
 
+// OverviewFilter narrows and divides the front page. Zero fields do not.
+type OverviewFilter struct {
+	CredentialFilter
+	Group string // tenant (the server's default), owner, tier
+	Page  int
+}
+
+func (f OverviewFilter) values() url.Values {
+	f.Limit = 0
+	v := f.CredentialFilter.values()
+	set(v, "group", f.Group)
+	if f.Page > 0 {
+		v.Set("page", strconv.Itoa(f.Page))
+	}
+	return v
+}
+
 // Overview reads the front page.
-func (c *Client) Overview(ctx context.Context) (Overview, error) {
-	return call[Overview](ctx, c, http.MethodGet, "/api/v1/overview", nil, nil)
+func (c *Client) Overview(ctx context.Context, f OverviewFilter) (Overview, error) {
+	return call[Overview](ctx, c, http.MethodGet, "/api/v1/overview", f.values(), nil)
+}
+
+// Status reads how Keepwatch itself does.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return call[Status](ctx, c, http.MethodGet, "/api/v1/status", nil, nil)
 }
 
 // Credentials walks over all credentials, page by page.

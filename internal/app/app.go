@@ -190,6 +190,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 		return nil, err
 	}
 	a.newWatchdog(cfg)
+	a.reader.Watch(a.self)
 	if err := a.prepareLinks(ctx); err != nil {
 		return nil, err
 	}

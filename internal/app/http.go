@@ -63,6 +63,7 @@ func (a *App) handler(cfg *config.Config) http.Handler {
 		Secure:  strings.HasPrefix(cfg.Server.BaseURL, "https://"),
 		Pages: web.New(web.Options{
 			Logger: a.opts.Logger, Version: a.opts.Version, Reader: a.reader, Check: a.CheckNow, Incidents: a.db, Banner: a.opts.Banner,
+			Records: interfaceRecords{a}, Sheets: interfaceRecords{a}, Findings: findings{a}, Feeds: feeds{a}, BaseURL: cfg.Server.BaseURL, Discover: a.discoverNow,
 			History: interfaceRecords{a}, Ticks: a.cockpit, Scans: a.scans, Links: a.links, Alerts: alerts{a}, Accounts: Accounts{a.db, a.hasher}, Tokens: Tokens{a.db}, Audit: auditLog{a.db},
 		}),
 	}

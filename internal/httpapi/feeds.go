@@ -2,10 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,6 +13,7 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/auth"
+	"keepwatch/internal/ics"
 	"keepwatch/internal/view"
 )
 
@@ -56,7 +53,7 @@ func (a *api) listFeeds(ctx context.Context, _ *noInput) (client.Page[client.Fee
 
 // calendarPath begins the addresses of feeds. They work without an account: no
 // calendar sends a header.
-const calendarPath = "/calendar/"
+const calendarPath = ics.Path
 
 func (a *api) createFeed(ctx context.Context, in *newFeedInput) (client.CreatedFeed, error) {
 	owner := strings.TrimSpace(in.Body.Owner)
@@ -65,33 +62,15 @@ func (a *api) createFeed(ctx context.Context, in *newFeedInput) (client.CreatedF
 			return client.CreatedFeed{}, err
 		}
 	}
-	token := feedToken()
-	now := time.Now().UTC()
-	f := keepwatch.Feed{
-		ID: keepwatch.Digest("feed", token), Owner: owner, Hash: feedHash(token), CreatedAt: now, CreatedBy: view.PrincipalOf(ctx).Name,
-	}
+	f, path := ics.NewFeed(owner, view.PrincipalOf(ctx).Name, time.Now())
 	if err := a.Feeds.SaveFeed(ctx, f); err != nil {
 		return client.CreatedFeed{}, err
 	}
-	out := client.CreatedFeed{Feed: view.FeedsOf([]keepwatch.Feed{f})[0], Path: calendarPath + token + ".ics"}
+	out := client.CreatedFeed{Feed: view.FeedsOf([]keepwatch.Feed{f})[0], Path: path}
 	if a.BaseURL != "" {
 		out.Address = strings.TrimRight(a.BaseURL, "/") + out.Path
 	}
 	return out, nil
-}
-
-// feedToken is 256 bits of chance: an address nobody finds by trying.
-func feedToken() string {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-// feedHash is what is kept of a token. Nothing is gained by a slow hash: a token of
-// 256 bits cannot be tried out.
-func feedHash(token string) string {
-	sum := sha256.Sum256([]byte("feed\x00" + token))
-	return hex.EncodeToString(sum[:])
 }
 
 // calendar answers a calendar program. A token that is unknown, revoked or
@@ -102,7 +81,7 @@ func (a *api) calendar(w http.ResponseWriter, r *http.Request) {
 		a.notFound(w, r)
 		return
 	}
-	feed, err := a.Feeds.FeedByHash(r.Context(), feedHash(token))
+	feed, err := a.Feeds.FeedByHash(r.Context(), ics.HashOf(token))
 	if err == nil && !feed.RevokedAt.IsZero() {
 		err = keepwatch.ErrNotFound
 	}

@@ -146,8 +146,10 @@ func (a *api) bound(next http.Handler) http.Handler {
 			limit = checkTimeout
 		case pushes(r):
 			limit, body = importTimeout, maxPush
-		case p == "/api/v1/import":
+		case p == "/api/v1/import", p == "/inventory/import":
 			limit, body = importTimeout, maxUpload
+		case p == "/api/v1/inventory/bulk", p == "/inventory/bulk":
+			body = maxBulk
 		case p == "/api/v1/backtest":
 			limit, body = checkTimeout, maxUpload
 		case strings.HasPrefix(p, ensPath):

@@ -102,6 +102,7 @@ func New(o Options) http.Handler {
 	a.adminRoutes()
 	a.accountRoutes()
 	a.inventoryRoutes()
+	a.tableRoutes()
 	a.transferRoutes()
 	a.expiringRoutes()
 	a.effectRoutes()

@@ -22,6 +22,7 @@ func (r *Reader) For(who auth.Principal) *Reader {
 	}
 	p := newPart(who, r.inventory())
 	narrow := *r
+	narrow.part = true
 	narrow.inventory = func() Snapshot { return p.snap }
 	narrow.from.Series = partSeries{r.from.Series, p}
 	narrow.from.Incidents = partIncidents{r.from.Incidents, p}

@@ -20,7 +20,7 @@ import (
 func parseTemplates(a *assets) map[string]*template.Template {
 	shared := template.Must(template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	set := map[string]*template.Template{}
-	for _, name := range []string{"overview", "credential", "expiring", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
+	for _, name := range []string{"overview", "credential", "expiring", "feed", "inventory", "bulk", "inventory-import", "inventory-findings", "inventory-new", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set
@@ -65,7 +65,12 @@ func functions(a *assets) template.FuncMap {
 		"thousands": thousands, "calls": calls,
 		"scantone": scanTone, "scantitle": scan.Title, "scanevidence": scan.EvidenceLines,
 		"matched": matched, "delivered": delivered,
-		"say": view.Say, "capital": view.Capital,
+		"statebar": stateBar, "groupname": groupName, "ownerkey": ownerKey, "seentitle": seenTitle, "adopts": adopts,
+		"sum":          func(a, b int) int { return a + b },
+		"unitkey":      unitKey,
+		"secondsof":    func(s float64) string { return view.Span(time.Duration(s * float64(time.Second))) },
+		"credentialof": func(id *string) string { return "/credentials/" + url.PathEscape(*id) },
+		"say":          view.Say, "capital": view.Capital,
 		"sure": func(confidence any) string {
 			v, _ := confidence.(float64)
 			return fmt.Sprintf("%.0f %% sure", v*100)

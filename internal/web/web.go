@@ -45,7 +45,14 @@ type Options struct {
 	Accounts Accounts
 	Tokens   Tokens
 	Audit    Audit
-	Alerts   Alerts // nil: nobody is told of anything
+	Alerts   Alerts   // nil: nobody is told of anything
+	Records  Records  // nil: the inventory is read only
+	Sheets   Sheets   // nil: no sheet is brought in
+	Findings Findings // nil: there is no page of findings
+	Feeds    Feeds    // nil: there are no calendar feeds
+	// Discover looks at an account now and says how many findings there are.
+	Discover func(ctx context.Context, tenant keepwatch.TenantID, now time.Time) (int, error)
+	BaseURL  string // for addresses that are handed on; "" where nobody set it
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
 }
@@ -55,16 +62,18 @@ type site struct {
 	mux       *http.ServeMux
 	templates map[string]*template.Template
 	assets    *assets
+	held      *holding
 }
 
 // New builds the handler of all pages.
 func New(o Options) http.Handler {
-	s := &site{Options: o, mux: http.NewServeMux(), assets: newAssets()}
+	s := &site{Options: o, mux: http.NewServeMux(), assets: newAssets(), held: newHolding()}
 	s.templates = parseTemplates(s.assets)
 	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
 	s.mux.HandleFunc("GET /credentials/{id}", s.page(s.credential))
 	s.mux.HandleFunc("POST /credentials/{id}/check", s.page(s.check))
 	s.mux.HandleFunc("GET /expiring", s.page(s.expiring))
+	s.inventoryPages()
 	s.mux.HandleFunc("GET /rotations/tick/{token}", s.page(s.tickOf))
 	s.mux.HandleFunc("POST /rotations/tick/{token}", s.page(s.tick))
 	s.mux.HandleFunc("GET "+link.Path+"{token}", s.page(s.lookAtLink))

@@ -135,7 +135,7 @@ func TestOverviewSaysWhatNeedsSomebodyFirst(t *testing.T) {
 	has(t, doc, "tr[data-id=store-locator] .c-owner", "no owner")
 	has(t, doc, "tr[data-id=bi-extract] .c-ends", "date unknown")
 	has(t, doc, ".banner", "This is the demo")
-	has(t, doc, "#rail .expiring [href=/credentials/consent-hub]", "consent-hub")
+	has(t, doc, "#ahead-list [href=/credentials/consent-hub]", "consent-hub")
 	if got := len(find(doc, ".tenant")); got != 3 {
 		t.Errorf("%d tenants, want 3", got)
 	}

@@ -16,7 +16,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 	groups := map[string][]test{
 		"checks": checkTests, "apply": applyTests, "incidents": incidentTests, "outbox": outboxTests, "bundles": bundleTests,
-		"results": resultTests, "history": historyTests, "settings": settingTests, "crowd": crowdTests,
+		"results": resultTests, "history": historyTests, "live": liveTests, "settings": settingTests, "crowd": crowdTests,
 		"silences": silenceTests, "accounts": accountTests, "links": linkTests, "records": recordTests, "sealed": sealedTests, "decisions": decisionTests, "rotations": rotationTests, "effects": effectTests, "scans": scanTests, "traffic": trafficTests,
 	}
 	for name, tests := range groups {
