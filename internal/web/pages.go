@@ -144,7 +144,7 @@ func (s *site) incidents(_ http.ResponseWriter, r *http.Request) (*page, error) 
 		return nil, keepwatch.WithHint(fmt.Errorf("status %q: %w", b.Status, keepwatch.ErrInvalid), "open, resolved or all")
 	}
 	cursor := r.URL.Query().Get("cursor")
-	list, err := s.read(r).Incidents(r.Context(), view.IncidentFilter{Status: b.Status}, view.Page{Limit: incidentRows, Cursor: cursor})
+	list, err := s.read(r).Incidents(r.Context(), view.IncidentSearch{IncidentFilter: view.IncidentFilter{Status: b.Status}}, view.Page{Limit: incidentRows, Cursor: cursor})
 	if err != nil {
 		return nil, err
 	}

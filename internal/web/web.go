@@ -25,9 +25,10 @@ import (
 // Checker proves one credential now and records the run.
 type Checker func(ctx context.Context, id keepwatch.CredentialID) (keepwatch.Observation, error)
 
-// Incidents acknowledges.
+// Incidents acknowledges, and writes down what people say.
 type Incidents interface {
 	Acknowledge(ctx context.Context, id keepwatch.IncidentID, by string, now time.Time) (keepwatch.Incident, error)
+	Note(ctx context.Context, id keepwatch.IncidentID, by, text string, now time.Time) error
 }
 
 // Options are the parts that the pages join.
