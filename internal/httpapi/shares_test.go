@@ -32,7 +32,9 @@ func TestASharedIncidentIsReadWithoutAnAccount(t *testing.T) {
 	if made.Address != "https://keepwatch.example.com"+made.Path || made.Status != "holds" || made.ExpiresAt.Sub(made.CreatedAt).Hours() != 2 {
 		t.Errorf("%+v", made)
 	}
-	read := func(path string) (*http.Response, string) { return d.do(http.MethodGet, path, "", "Accept", "application/json") }
+	read := func(path string) (*http.Response, string) {
+		return d.do(http.MethodGet, path, "", "Accept", "application/json")
+	}
 	for range 2 { // as often as somebody likes
 		res, body := read(made.Path)
 		var shown client.SharedIncident

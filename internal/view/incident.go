@@ -166,6 +166,16 @@ func incidentOf(inc keepwatch.Incident, owners map[keepwatch.CredentialID]string
 	return out
 }
 
+// StoredIncident is an incident as it is kept, as far as it may be seen: what decides
+// over it asks for more than is shown.
+func (r *Reader) StoredIncident(ctx context.Context, id keepwatch.IncidentID) (keepwatch.Incident, error) {
+	inc, err := r.from.Incidents.Incident(ctx, id)
+	if err != nil {
+		err = reading(fmt.Sprintf("incident %q", id), err)
+	}
+	return inc, err
+}
+
 // title names the incident by its subject: whose trouble, then which.
 func title(inc keepwatch.Incident) string {
 	what := Words(string(inc.Outcome))

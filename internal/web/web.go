@@ -46,7 +46,11 @@ type Options struct {
 	Accounts Accounts
 	Tokens   Tokens
 	Audit    Audit
-	Alerts   Alerts // nil: nobody is told of anything
+	Alerts   Alerts  // nil: nobody is told of anything
+	Shares   Shares  // nil: incidents cannot be shared
+	Snoozes  Snoozes // nil: nothing can be put aside from a page
+	Editor   Editor  // nil: records are not changed from a page
+	BaseURL  string  // where people reach these pages; "" where nobody set it
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
 }
@@ -63,16 +67,13 @@ func New(o Options) http.Handler {
 	s := &site{Options: o, mux: http.NewServeMux(), assets: newAssets()}
 	s.templates = parseTemplates(s.assets)
 	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
-	s.mux.HandleFunc("GET /credentials/{id}", s.page(s.credential))
-	s.mux.HandleFunc("POST /credentials/{id}/check", s.page(s.check))
+	s.credentialPages()
 	s.mux.HandleFunc("GET /expiring", s.page(s.expiring))
 	s.mux.HandleFunc("GET /rotations/tick/{token}", s.page(s.tickOf))
 	s.mux.HandleFunc("POST /rotations/tick/{token}", s.page(s.tick))
 	s.mux.HandleFunc("GET "+link.Path+"{token}", s.page(s.lookAtLink))
 	s.mux.HandleFunc("POST "+link.Path+"{token}", s.page(s.useLink))
-	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
-	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
-	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
+	s.incidentPages()
 	s.alertPages()
 	s.mux.HandleFunc("GET /effects", s.page(s.effects))
 	s.mux.HandleFunc("GET /effect", s.page(s.effect))

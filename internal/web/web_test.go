@@ -237,7 +237,7 @@ func TestAcknowledgeAndCheckNow(t *testing.T) {
 		t.Fatalf("ack: %d to %q", w.Code, w.Header().Get("Location"))
 	}
 	_, doc := get(t, h, inc)
-	has(t, doc, "#head p[data-say]", "local took it")
+	has(t, doc, "#head p", "local took it")
 	none(t, doc, "#head form")
 
 	w := post(t, h, "/credentials/us-orders/check")
