@@ -32,6 +32,7 @@ type credentialBody struct {
 	Traffic client.Traffic
 	Charts  []holderChart
 	Flow    flow
+	Hours   []slotMark // of the last two days
 	Strip   dayStrip
 	Day     *dayView // that was zoomed into
 	More    bool
@@ -79,7 +80,7 @@ func (s *site) credential(_ http.ResponseWriter, r *http.Request) (*page, error)
 // zoom lays the days out, and opens the one that the address names.
 func (s *site) zoom(r *http.Request, id keepwatch.CredentialID, b *credentialBody, now time.Time) error {
 	text := r.URL.Query().Get("day")
-	b.Strip = daysOf(b.Days, text)
+	b.Hours, b.Strip = hoursOf(b.History), daysOf(b.Days, text)
 	if text == "" {
 		return nil
 	}

@@ -64,6 +64,25 @@ func daysOf(h *client.History, open string) dayStrip {
 	return s
 }
 
+// hoursOf are the last hours; the text under them says when they were.
+func hoursOf(h *client.History) []slotMark {
+	if h == nil {
+		return nil
+	}
+	out := make([]slotMark, len(h.Slots))
+	for i, slot := range h.Slots {
+		start := slotStart(h, i)
+		out[i] = slotMark{Kind: kindOf(slot), Text: slotText(start.Format("2 Jan 15:04")+" UTC", slot)}
+		if i%6 == 0 {
+			out[i].Label = start.Format("15:04")
+		}
+		if start.Hour() == 0 || i == 0 {
+			out[i].Label = start.Format("Mon 15:04")
+		}
+	}
+	return out
+}
+
 // slotText is one slot in words.
 func slotText(when string, s client.Slot) string {
 	n := s.OK + s.Failed

@@ -44,7 +44,7 @@ type flowEnd struct {
 }
 
 // calmShown is how many that run well a group shows; the others are folded.
-const calmShown = 6
+const calmShown = 8
 
 // groupsOf are the kinds as people know them, in the order in which they are drawn.
 var groupsOf = []struct {

@@ -121,7 +121,7 @@ type incidentBody struct {
 	Hint     string
 	Field    string // that the problem is about: note, snooze, share
 	Figured  figureView
-	Deadline []deadlineBar
+	Todo     todoList
 }
 
 func (s *site) incident(_ http.ResponseWriter, r *http.Request) (*page, error) {
@@ -141,7 +141,7 @@ func (s *site) incidentPage(r *http.Request, b incidentBody) (*page, error) {
 	b.IncidentDetail = d
 	b.May = auth.Require(who, auth.Operator) == nil && s.Reader.MayAct(who, d.Incident) == nil
 	b.Whole = who.Everywhere(auth.Viewer) && s.Alerts != nil
-	b.Figured, b.Deadline = figuresOf(d.Figures), deadlinesOf(d.Actions, now)
+	b.Figured, b.Todo = figuresOf(d.Figures), todoOf(d.Actions, now)
 	if b.May && s.Snoozes != nil && s.Alerts != nil && d.Status == string(keepwatch.IncidentOpen) && d.MergedInto == nil {
 		inc, err := s.read(r).StoredIncident(r.Context(), id)
 		if err != nil {
@@ -291,8 +291,8 @@ func (s *site) endShare(w http.ResponseWriter, r *http.Request) (*page, error) {
 
 type sharedBody struct {
 	client.SharedIncident
-	Figured  figureView
-	Deadline []deadlineBar
+	Figured figureView
+	Todo    todoList
 }
 
 // shared shows one incident to whoever has a link to it.
@@ -309,7 +309,7 @@ func (s *site) shared(_ http.ResponseWriter, r *http.Request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := sharedBody{SharedIncident: d, Figured: figuresOf(d.Figures), Deadline: deadlinesOf(d.Actions, now)}
+	b := sharedBody{SharedIncident: d, Figured: figuresOf(d.Figures), Todo: todoOf(d.Actions, now)}
 	// The title says what the page is, and not what is in it: a preview shows titles.
 	return &page{Template: "shared", Title: "A shared incident", Now: now, Body: b}, nil
 }
