@@ -40,6 +40,9 @@ type IncidentFilter struct {
 	Status     string // open (the server's default), resolved, all
 	Credential string
 	Tenant     string
+	Outcome    string
+	Owner      string // team
+	Query      string // part of the title, the id, the message or a credential, in any case
 	Limit      int
 }
 
@@ -48,6 +51,9 @@ func (f IncidentFilter) values() url.Values {
 	set(v, "status", f.Status)
 	set(v, "credential", f.Credential)
 	set(v, "tenant", f.Tenant)
+	set(v, "outcome", f.Outcome)
+	set(v, "owner", f.Owner)
+	set(v, "q", f.Query)
 	setLimit(v, f.Limit)
 	return v
 }
@@ -87,6 +93,11 @@ func (c *Client) Credentials(ctx context.Context, f CredentialFilter) iter.Seq2[
 // Credential reads one credential.
 func (c *Client) Credential(ctx context.Context, id string) (CredentialDetail, error) {
 	return call[CredentialDetail](ctx, c, http.MethodGet, credentialPath(id), nil, nil)
+}
+
+// DayHistory reads one day of a credential hour by hour; a day such as 2026-11-02.
+func (c *Client) DayHistory(ctx context.Context, id, day string) (DayHistory, error) {
+	return call[DayHistory](ctx, c, http.MethodGet, credentialPath(id)+"/history", url.Values{"day": {day}}, nil)
 }
 
 // Results walks over the runs of one credential, newest first.

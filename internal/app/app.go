@@ -102,6 +102,7 @@ type App struct {
 	hasher     *auth.Hasher
 	reader     *view.Reader
 	links      *link.Desk
+	shares     *link.Shares
 	pipeline   *notify.Pipeline
 	dispatcher *schedule.Dispatcher
 	duties     *duties

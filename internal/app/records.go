@@ -61,6 +61,17 @@ func (r interfaceRecords) Put(ctx context.Context, c keepwatch.Credential, versi
 	return item, err
 }
 
+// pageEditor are the same records, as a page changes one of them.
+type pageEditor struct{ *App }
+
+func (p pageEditor) Item(ctx context.Context, id keepwatch.CredentialID) (keepwatch.Item, error) {
+	return p.db.Item(ctx, id)
+}
+
+func (p pageEditor) Put(ctx context.Context, c keepwatch.Credential, version int, by inventory.Author, now time.Time) (keepwatch.Item, error) {
+	return interfaceRecords(p).Put(ctx, c, version, httpapi.Author(by), now)
+}
+
 func (r interfaceRecords) Remove(ctx context.Context, id keepwatch.CredentialID, version int, by httpapi.Author, now time.Time) error {
 	err := r.book().Remove(ctx, id, version, by, now)
 	if err == nil {

@@ -46,6 +46,11 @@ type resultInput struct {
 	Key string `path:"key" maxLength:"500"`
 }
 
+type dayInput struct {
+	CredentialInput
+	Day string `query:"day" required:"true" maxLength:"20" doc:"such as 2026-11-02, in UTC"`
+}
+
 func (a *api) credentialRoutes() {
 	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-credentials", Method: http.MethodGet, Path: "/api/v1/credentials", Tags: []string{"credentials"},
@@ -70,6 +75,12 @@ func (a *api) credentialRoutes() {
 		Summary: "One run with its transcript",
 	}, func(ctx context.Context, in *resultInput) (client.Result, error) {
 		return a.read(ctx).Result(ctx, in.id(), in.Key)
+	})
+	partial(a, auth.Viewer, huma.Operation{
+		OperationID: "get-day", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/history", Tags: []string{"credentials"},
+		Summary: "One day of a credential, hour by hour", Description: "Hours are kept for 90 days.",
+	}, func(ctx context.Context, in *dayInput) (client.DayHistory, error) {
+		return a.read(ctx).Day(ctx, time.Now(), in.id(), in.Day)
 	})
 	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "get-traffic", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/traffic", Tags: []string{"credentials"},

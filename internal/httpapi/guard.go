@@ -83,7 +83,7 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store") // static files set their own
-		if strings.HasPrefix(r.URL.Path, link.Path) {
+		if strings.HasPrefix(r.URL.Path, link.Path) || strings.HasPrefix(r.URL.Path, link.SharePath) {
 			unseen(h)
 		}
 		next.ServeHTTP(w, r)
@@ -211,13 +211,13 @@ func (a *api) caller(r *http.Request) (auth.Principal, error) {
 
 // public paths tell nothing about the estate, or carry a secret of their own that
 // is worth one thing alone: a calendar feed, a holder's tick link, a link in a message, a
-// signed batch of events.
+// shared incident, a signed batch of events.
 func public(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/healthz", "/readyz", "/sign-in", "/favicon.ico":
 		return true
 	}
-	for _, prefix := range []string{"/static/", calendarPath, tickPath, ensPath, link.Path} {
+	for _, prefix := range []string{"/static/", calendarPath, tickPath, ensPath, link.Path, link.SharePath} {
 		if strings.HasPrefix(r.URL.Path, prefix) {
 			return true
 		}
@@ -228,7 +228,7 @@ func public(r *http.Request) bool {
 // shownPath is the path as a log may have it: an address that works without an
 // account must not stand there.
 func shownPath(r *http.Request) string {
-	for _, prefix := range []string{calendarPath, tickPath, link.Path} {
+	for _, prefix := range []string{calendarPath, tickPath, link.Path, link.SharePath} {
 		if strings.HasPrefix(r.URL.Path, prefix) {
 			return prefix + "…"
 		}

@@ -34,9 +34,10 @@ const (
 // Checker proves one credential now and records the run.
 type Checker func(ctx context.Context, id keepwatch.CredentialID) (keepwatch.Observation, error)
 
-// Incidents acknowledges.
+// Incidents acknowledges, and writes down what people say.
 type Incidents interface {
 	Acknowledge(ctx context.Context, id keepwatch.IncidentID, by string, now time.Time) (keepwatch.Incident, error)
+	Note(ctx context.Context, id keepwatch.IncidentID, by, text string, now time.Time) error
 }
 
 // Tokens keeps the API tokens.
@@ -63,6 +64,7 @@ type Options struct {
 	Rotations Rotations
 	Alerts    Alerts
 	Links     Links // nil: messages have no links that act
+	Shares    Shares
 	Discover  Discoverer
 	Backtest  Backtester
 	Scans     Scans
@@ -113,6 +115,7 @@ func New(o Options) http.Handler {
 	a.scanRoutes()
 	a.alertRoutes()
 	a.linkRoutes()
+	a.shareRoutes()
 	a.ingestRoutes()
 	a.healthRoutes()
 	a.mux.HandleFunc("GET /metrics", a.metrics)
@@ -172,7 +175,7 @@ func ours(r *http.Request) bool {
 		return r.Method == http.MethodPost
 	default:
 		return strings.HasPrefix(p, "/api/") || p == "/api" || strings.HasPrefix(p, "/-/") ||
-			strings.HasPrefix(p, calendarPath) || strings.HasPrefix(p, ensPath) || ((strings.HasPrefix(p, tickPath) || strings.HasPrefix(p, link.Path)) && wantsJSON(r))
+			strings.HasPrefix(p, calendarPath) || strings.HasPrefix(p, ensPath) || ((strings.HasPrefix(p, tickPath) || strings.HasPrefix(p, link.Path) || strings.HasPrefix(p, link.SharePath)) && wantsJSON(r))
 	}
 }
 

@@ -23,7 +23,7 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	s, dated := e.standing(c), e.dated(c)
 	var days []keepwatch.Rollup
 	if s.ID != "" && !dated { // without a name, the store would add up all of them
-		if days, err = r.from.Series.DailyOf(ctx, s.ID, now.Add(-30*24*time.Hour), now); err != nil {
+		if days, err = r.from.Series.DailyOf(ctx, s.ID, firstDay(now), now); err != nil {
 			return client.CredentialDetail{}, reading("daily history", err)
 		}
 	}
@@ -33,10 +33,10 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 		Tests:      orEmpty(c.Tests), Scopes: orEmpty(s.Scopes), Stack: s.Stack,
 		RunbookURL: c.RunbookURL, DefinedIn: c.File, Clocks: []client.Clock{}, Renewal: renewalOf(c.Renewal),
 		Environment: c.Environment, Region: c.Region, Area: c.Area, CanBeProven: proven(c),
-		Holders: []client.Holder{}, Incidents: []client.Incident{},
+		Holders: []client.Holder{}, Incidents: []client.Incident{}, PastIncidents: []client.Incident{},
 	}
 	if !dated { // nothing is asked about what has no test
-		d.Plan = planOf(e.snap.Plans, id)
+		d.Plan, d.Days = planOf(e.snap.Plans, id), laid(days, firstDay(now), day, historyDays)
 	}
 	d.History = history(e.proofs(c), now)
 	if s.Last.Key != "" {
@@ -58,7 +58,37 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 			d.Incidents = append(d.Incidents, incidentOf(inc, e.owners()))
 		}
 	}
+	if err := r.addPast(ctx, &d, id); err != nil {
+		return d, err
+	}
 	return d, r.addCosts(ctx, d.Incidents)
+}
+
+// pastIncidents is how many that are over a credential's page shows.
+const pastIncidents = 10
+
+// addPast fills in what was, and the rotation that is under way.
+func (r *Reader) addPast(ctx context.Context, d *client.CredentialDetail, id keepwatch.CredentialID) error {
+	over := IncidentSearch{IncidentFilter: IncidentFilter{Status: string(keepwatch.IncidentResolved), Credential: id}}
+	past, err := r.Incidents(ctx, over, Page{Limit: pastIncidents})
+	if err != nil {
+		return err
+	}
+	d.PastIncidents = past.Items
+	if r.from.Rotations == nil {
+		return nil
+	}
+	open, err := r.from.Rotations.Rotations(ctx, true)
+	if err != nil {
+		return reading("rotations", err)
+	}
+	for _, x := range open {
+		if x.Credential == id {
+			d.Rotation = new(string(x.ID))
+			break
+		}
+	}
+	return nil
 }
 
 // proofs is the hourly history of a credential's own test. A look at its dates proves

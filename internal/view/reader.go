@@ -26,6 +26,7 @@ type SeriesSource interface {
 	Moved(ctx context.Context, since int64) (store.Moved, error)
 	Recent(ctx context.Context, from time.Time) (store.Hours, error)
 	DailyOf(ctx context.Context, id keepwatch.SeriesID, from, to time.Time) ([]keepwatch.Rollup, error)
+	HourlyOf(ctx context.Context, id keepwatch.SeriesID, from, to time.Time) ([]keepwatch.Rollup, error)
 }
 
 // ResultSource reads stored runs.
@@ -56,11 +57,13 @@ type Sources struct {
 	Watches    WatchSource
 	Impacts    ImpactSource
 	Traffic    TrafficSource
+	Silences   SilenceSource
+	Rotations  RotationSource
 }
 
 // From takes all sources from one store.
 func From(db *store.DB) Sources {
-	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db, Watches: db, Impacts: db, Traffic: db}
+	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db, Watches: db, Impacts: db, Traffic: db, Silences: db, Rotations: db}
 }
 
 // Snapshot is the configuration in force, as far as it is shown. It is shared
@@ -77,6 +80,10 @@ type Snapshot struct {
 	// Depends are the subjects that the credentials of a tenant name, with the ways on
 	// which they hang on them; nil: none are known.
 	Depends func(keepwatch.TenantID) []impact.Subject
+	// Forecast says who would be told of an incident from its beginning, if it lasted;
+	// nil: nobody is.
+	Forecast func(keepwatch.Incident) []Forecast
+	Channel  func(receiver string) string // of a receiver; nil: not known
 }
 
 // Plan is the schedule of one credential in figures.

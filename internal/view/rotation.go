@@ -1,12 +1,18 @@
 package view
 
 import (
+	"context"
 	"slices"
 
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/rotation"
 )
+
+// RotationSource reads rotations, newest first.
+type RotationSource interface {
+	Rotations(ctx context.Context, openOnly bool) ([]keepwatch.Rotation, error)
+}
 
 // RotationFilter narrows a list of rotations. Zero fields do not.
 type RotationFilter struct {

@@ -253,7 +253,12 @@ func (s partIncidents) Transitions(ctx context.Context, id keepwatch.IncidentID)
 		case keepwatch.Joined, keepwatch.Left, keepwatch.Affected, keepwatch.Relieved, keepwatch.Merged:
 			continue
 		}
-		t.Detail = ""
+		if t.Kind == keepwatch.Noted && t.By != s.part.who.Name {
+			continue // its words may name the others
+		}
+		if t.Kind != keepwatch.Noted {
+			t.Detail = ""
+		}
 		out = append(out, t)
 	}
 	return out, nil

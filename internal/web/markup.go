@@ -18,9 +18,9 @@ import (
 // parseTemplates gives each page its own set: the layout, the shared parts, and
 // the page. A fault in a template shows at the start, not at the first visit.
 func parseTemplates(a *assets) map[string]*template.Template {
-	shared := template.Must(template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(oneFunctions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/parts-one.html"))
 	set := map[string]*template.Template{}
-	for _, name := range []string{"overview", "credential", "expiring", "feed", "inventory", "bulk", "inventory-import", "inventory-findings", "inventory-new", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
+	for _, name := range []string{"overview", "credential", "expiring", "feed", "inventory", "bulk", "inventory-import", "inventory-findings", "inventory-new", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "shared", "edit", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set
@@ -46,7 +46,7 @@ func functions(a *assets) template.FuncMap {
 		"day":     func(t *time.Time) string { return t.UTC().Format("2 Jan 2006") },
 		"till":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04") + " UTC" },
 		"endtone": endingTone,
-		"urgent":  urgent, "strip": compactStrip, "bars": bars, "tone": tone, "bar": barWidth, "ms": ms,
+		"urgent":  urgent, "strip": compactStrip, "tone": tone, "bar": barWidth, "ms": ms,
 		"mid":        func(m *int64) string { return fmt.Sprint(*m) },
 		"credential": func(id string) string { return "/credentials/" + url.PathEscape(id) },
 		"incident":   func(id string) string { return "/incidents/" + url.PathEscape(id) },
@@ -280,33 +280,4 @@ func kindOf(s client.Slot) string {
 
 func slotStart(h *client.History, i int) time.Time {
 	return h.From.Add(time.Duration(i*h.SlotSeconds) * time.Second).UTC()
-}
-
-// barView is one slot of the large strip on a credential's page, with a text of
-// its own.
-type barView struct {
-	X, Y, Height int
-	Kind, Text   string
-}
-
-func bars(h *client.History) []barView {
-	if h == nil {
-		return nil
-	}
-	out := make([]barView, 0, len(h.Slots))
-	for i, s := range h.Slots {
-		start := slotStart(h, i)
-		text := start.Format("2 Jan 15:04") + " UTC: no run"
-		if n := s.OK + s.Failed; n > 0 {
-			text = fmt.Sprintf("%s UTC: %d of %d passed", start.Format("2 Jan 15:04"), s.OK, n)
-		}
-		if s.Failed > 0 {
-			text += ", " + view.Words(s.Worst)
-		}
-		b := barView{X: i * slotWidth, Kind: kindOf(s), Text: text}
-		b.Y = map[string]int{"absent": stubTop, "ok": okTop}[b.Kind]
-		b.Height = stripHeight - b.Y
-		out = append(out, b)
-	}
-	return out
 }

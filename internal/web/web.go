@@ -25,9 +25,10 @@ import (
 // Checker proves one credential now and records the run.
 type Checker func(ctx context.Context, id keepwatch.CredentialID) (keepwatch.Observation, error)
 
-// Incidents acknowledges.
+// Incidents acknowledges, and writes down what people say.
 type Incidents interface {
 	Acknowledge(ctx context.Context, id keepwatch.IncidentID, by string, now time.Time) (keepwatch.Incident, error)
+	Note(ctx context.Context, id keepwatch.IncidentID, by, text string, now time.Time) error
 }
 
 // Options are the parts that the pages join.
@@ -50,6 +51,9 @@ type Options struct {
 	Sheets   Sheets   // nil: no sheet is brought in
 	Findings Findings // nil: there is no page of findings
 	Feeds    Feeds    // nil: there are no calendar feeds
+	Shares   Shares   // nil: incidents cannot be shared
+	Snoozes  Snoozes  // nil: nothing can be put aside from a page
+	Editor   Editor   // nil: records are not changed from a page
 	// Discover looks at an account now and says how many findings there are.
 	Discover func(ctx context.Context, tenant keepwatch.TenantID, now time.Time) (int, error)
 	BaseURL  string // for addresses that are handed on; "" where nobody set it
@@ -70,17 +74,14 @@ func New(o Options) http.Handler {
 	s := &site{Options: o, mux: http.NewServeMux(), assets: newAssets(), held: newHolding()}
 	s.templates = parseTemplates(s.assets)
 	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
-	s.mux.HandleFunc("GET /credentials/{id}", s.page(s.credential))
-	s.mux.HandleFunc("POST /credentials/{id}/check", s.page(s.check))
+	s.credentialPages()
 	s.mux.HandleFunc("GET /expiring", s.page(s.expiring))
 	s.inventoryPages()
 	s.mux.HandleFunc("GET /rotations/tick/{token}", s.page(s.tickOf))
 	s.mux.HandleFunc("POST /rotations/tick/{token}", s.page(s.tick))
 	s.mux.HandleFunc("GET "+link.Path+"{token}", s.page(s.lookAtLink))
 	s.mux.HandleFunc("POST "+link.Path+"{token}", s.page(s.useLink))
-	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
-	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
-	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
+	s.incidentPages()
 	s.alertPages()
 	s.mux.HandleFunc("GET /effects", s.page(s.effects))
 	s.mux.HandleFunc("GET /effect", s.page(s.effect))
@@ -105,6 +106,8 @@ func New(o Options) http.Handler {
 	}))
 	return s.mux
 }
+
+const refreshEvery = 5 // seconds; a page is a few hundred rows at most
 
 // page is what every template gets.
 type page struct {

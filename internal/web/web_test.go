@@ -192,7 +192,7 @@ func TestCredentialShowsTheLadderOfItsLastRun(t *testing.T) {
 		t.Errorf("the rung after it says %q", s)
 	}
 	has(t, doc, "#run details pre", "client_secret")
-	if got := len(find(doc, "#history rect")); got != 48 {
+	if got := len(find(doc, "#history .hours li")); got != 48 {
 		t.Errorf("%d slots, want 48", got)
 	}
 	has(t, doc, "#rail .facts", "every 10m")
@@ -237,7 +237,7 @@ func TestAcknowledgeAndCheckNow(t *testing.T) {
 		t.Fatalf("ack: %d to %q", w.Code, w.Header().Get("Location"))
 	}
 	_, doc := get(t, h, inc)
-	has(t, doc, "#head p[data-say]", "local took it")
+	has(t, doc, "#head p", "local took it")
 	none(t, doc, "#head form")
 
 	w := post(t, h, "/credentials/us-orders/check")

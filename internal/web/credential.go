@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"keepwatch"
@@ -14,11 +13,14 @@ import (
 	"keepwatch/internal/view"
 )
 
-const (
-	refreshEvery = 5  // seconds; a page is a few hundred rows at most
-	recentRuns   = 20 // on a credential's page
-	incidentRows = 50
-)
+const recentRuns = 20 // on a credential's page
+
+func (s *site) credentialPages() {
+	s.mux.HandleFunc("GET /credentials/{id}", s.page(s.credential))
+	s.mux.HandleFunc("POST /credentials/{id}/check", s.page(s.check))
+	s.mux.HandleFunc("GET /credentials/{id}/edit", s.page(s.edit))
+	s.mux.HandleFunc("POST /credentials/{id}/edit", s.page(s.saveEdit))
+}
 
 type credentialBody struct {
 	client.CredentialDetail
@@ -28,13 +30,20 @@ type credentialBody struct {
 	Slowest float64        // of its steps, for the bars
 	Runs    []client.Result
 	Traffic client.Traffic
+	Charts  []holderChart
+	Flow    flow
+	Hours   []slotMark // of the last two days
+	Strip   dayStrip
+	Day     *hoursView // that was zoomed into
 	More    bool
 	Changes []client.Change // newest first
+	May     bool            // act on this credential
+	Edits   bool            // there is a form for it
+	Rotates bool
 }
 
 func (s *site) credential(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	id := keepwatch.CredentialID(r.PathValue("id"))
-	now := time.Now()
+	id, now := keepwatch.CredentialID(r.PathValue("id")), time.Now()
 	d, err := s.read(r).Credential(r.Context(), now, id)
 	if err != nil {
 		return nil, err
@@ -58,7 +67,30 @@ func (s *site) credential(_ http.ResponseWriter, r *http.Request) (*page, error)
 			b.Slowest = max(b.Slowest, step.DurationMS)
 		}
 	}
+	if err := s.zoom(r, id, &b, now); err != nil {
+		return nil, err
+	}
+	b.Charts, b.Flow = chartsOf(b.Traffic, now), flowOf(d, b.Traffic)
+	b.May = s.Reader.May(view.PrincipalOf(r.Context()), auth.Operator, id) == nil
+	b.Edits = s.Editor != nil
+	b.Rotates = keepwatch.Kind(d.Kind) == keepwatch.ServerToServer
 	return &page{Template: "credential", Title: d.Name, Section: "overview", Refresh: refreshEvery, Now: now, Body: b}, nil
+}
+
+// zoom lays the days out, and opens the one that the address names.
+func (s *site) zoom(r *http.Request, id keepwatch.CredentialID, b *credentialBody, now time.Time) error {
+	text := r.URL.Query().Get("day")
+	b.Hours, b.Strip = hoursOf(b.History), daysOf(b.Days, text)
+	if text == "" {
+		return nil
+	}
+	d, err := s.read(r).Day(r.Context(), now, id, text)
+	if err != nil {
+		return err
+	}
+	v := hoursViewOf(d, now)
+	b.Day = &v
+	return nil
 }
 
 // chooseRun takes the run that the address names, else the newest. Only a single
@@ -87,10 +119,7 @@ func (s *site) chooseRun(r *http.Request, id keepwatch.CredentialID, b *credenti
 // check proves the credential and shows the ladder of that very run.
 func (s *site) check(w http.ResponseWriter, r *http.Request) (*page, error) {
 	id, who := keepwatch.CredentialID(r.PathValue("id")), view.PrincipalOf(r.Context())
-	if err := auth.Require(who, auth.Operator); err != nil {
-		return nil, err
-	}
-	if err := s.Reader.May(who, auth.Operator, id); err != nil {
+	if err := s.mayOn(who, id); err != nil {
 		return nil, err
 	}
 	if err := s.read(r).Testable(id); err != nil {
@@ -105,57 +134,10 @@ func (s *site) check(w http.ResponseWriter, r *http.Request) (*page, error) {
 	return nil, nil
 }
 
-type incidentsBody struct {
-	Status   string
-	Statuses []string
-	Items    []client.Incident
-	Next     string
-}
-
-func (s *site) incidents(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	b := incidentsBody{Status: r.URL.Query().Get("status"), Statuses: []string{"open", "resolved", "all"}}
-	if b.Status == "" {
-		b.Status = "open"
-	}
-	if !slices.Contains(b.Statuses, b.Status) {
-		return nil, keepwatch.WithHint(fmt.Errorf("status %q: %w", b.Status, keepwatch.ErrInvalid), "open, resolved or all")
-	}
-	cursor := r.URL.Query().Get("cursor")
-	list, err := s.read(r).Incidents(r.Context(), view.IncidentFilter{Status: b.Status}, view.Page{Limit: incidentRows, Cursor: cursor})
-	if err != nil {
-		return nil, err
-	}
-	b.Items = list.Items
-	if list.Next != nil {
-		b.Next = *list.Next
-	}
-	return &page{Template: "incidents", Title: "Incidents", Section: "incidents", Refresh: refreshEvery, Body: b}, nil
-}
-
-func (s *site) incident(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	d, err := s.read(r).Incident(r.Context(), time.Now(), keepwatch.IncidentID(r.PathValue("id")))
-	if err != nil {
-		return nil, err
-	}
-	return &page{Template: "incident", Title: d.Title, Section: "incidents", Refresh: refreshEvery, Body: d}, nil
-}
-
-func (s *site) acknowledge(w http.ResponseWriter, r *http.Request) (*page, error) {
-	who := view.PrincipalOf(r.Context())
+// mayOn reports why somebody may not change a credential, or have it proven.
+func (s *site) mayOn(who auth.Principal, id keepwatch.CredentialID) error {
 	if err := auth.Require(who, auth.Operator); err != nil {
-		return nil, err
+		return err
 	}
-	id := r.PathValue("id")
-	seen, err := s.read(r).Incident(r.Context(), time.Now(), keepwatch.IncidentID(id))
-	if err == nil {
-		err = s.Reader.MayAct(who, seen.Incident)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.Incidents.Acknowledge(r.Context(), keepwatch.IncidentID(id), who.Name, time.Now()); err != nil {
-		return nil, err
-	}
-	http.Redirect(w, r, "/incidents/"+url.PathEscape(id), http.StatusSeeOther)
-	return nil, nil
+	return s.Reader.May(who, auth.Operator, id)
 }
