@@ -62,7 +62,7 @@ func (a *App) handler(cfg *config.Config) http.Handler {
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),
 		Secure:  strings.HasPrefix(cfg.Server.BaseURL, "https://"),
 		Pages: web.New(web.Options{
-			Logger: a.opts.Logger, Version: a.opts.Version, Reader: a.reader, Check: a.CheckNow, Incidents: a.db, Banner: a.opts.Banner,
+			Logger: a.opts.Logger, Version: a.opts.Version, Reader: a.reader, Check: a.CheckNow, Incidents: a.db, Banner: a.opts.Banner, Secure: strings.HasPrefix(cfg.Server.BaseURL, "https://"),
 			Records: interfaceRecords{a}, Sheets: interfaceRecords{a}, Findings: findings{a}, Feeds: feeds{a}, BaseURL: cfg.Server.BaseURL, Discover: a.discoverNow,
 			History: interfaceRecords{a}, Ticks: a.cockpit, Scans: a.scans, Links: a.links, Alerts: alerts{a}, Accounts: Accounts{a.db, a.hasher}, Tokens: Tokens{a.db}, Audit: auditLog{a.db},
 			Shares: a.shares, Snoozes: a.links, Editor: pageEditor{a},

@@ -27,7 +27,8 @@ type Authenticator interface {
 var _ Authenticator = (*auth.Gate)(nil)
 
 // guard stands before everything. Its layers, outermost first: a panic becomes a
-// 500; every answer carries the security headers; a request that another site
+// 500; every answer carries the security headers; answers are compressed where that
+// tells nothing; a request that another site
 // sends through a browser is refused; body and time are bounded; the caller is
 // known; what changes something is written down.
 func (a *api) guard(next http.Handler) http.Handler {
@@ -36,6 +37,7 @@ func (a *api) guard(next http.Handler) http.Handler {
 	h = a.bound(h)
 	h = a.sameOrigin(h)
 	h = a.localNames(h)
+	h = a.compress(h)
 	h = headers(h)
 	return a.recovered(h)
 }

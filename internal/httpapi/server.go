@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,13 +88,39 @@ type Options struct {
 
 type api struct {
 	Options
-	mux  *http.ServeMux
+	mux  *routes
 	huma huma.API
 }
 
+// routes is a mux that knows its patterns.
+type routes struct {
+	*http.ServeMux
+	patterns []string
+}
+
+// HandleFunc is http.ServeMux's, which huma uses as well.
+func (r *routes) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	r.patterns = append(r.patterns, pattern)
+	r.ServeMux.HandleFunc(pattern, h)
+}
+
+// Handler is the whole daemon's. It knows the patterns of the API, so that whoever wants
+// to prove something of every route forgets none.
+type Handler struct {
+	http.Handler
+	patterns []string
+	pages    http.Handler
+}
+
+// Patterns are those of the API, as http.ServeMux takes them.
+func (h *Handler) Patterns() []string { return slices.Clone(h.patterns) }
+
+// Pages is what answers everything that is not the API's.
+func (h *Handler) Pages() http.Handler { return h.pages }
+
 // New builds the handler of the whole daemon.
-func New(o Options) http.Handler {
-	a := &api{Options: o, mux: http.NewServeMux()}
+func New(o Options) *Handler {
+	a := &api{Options: o, mux: &routes{ServeMux: http.NewServeMux()}}
 	if a.Pages == nil {
 		a.Pages = http.HandlerFunc(a.notFound)
 	}
@@ -123,7 +150,7 @@ func New(o Options) http.Handler {
 	a.mux.HandleFunc("POST "+ensPath+"{callback}", a.ens)
 	a.mux.HandleFunc("POST /sign-in", a.signIn)
 	a.mux.HandleFunc("POST /sign-out", a.signOut)
-	return a.guard(http.HandlerFunc(a.dispatch))
+	return &Handler{Handler: a.guard(http.HandlerFunc(a.dispatch)), patterns: a.mux.patterns, pages: a.Pages}
 }
 
 // metrics are about the whole estate.

@@ -16,9 +16,9 @@ import (
 )
 
 // parseTemplates gives each page its own set: the layout, the shared parts, and
-// the page. A fault in a template shows at the start, not at the first visit.
-func parseTemplates(a *assets) map[string]*template.Template {
-	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(oneFunctions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/parts-one.html"))
+// the page. Clock times are shown in a zone.
+func parseTemplates(a *assets, zone *time.Location) map[string]*template.Template {
+	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(oneFunctions()).Funcs(times(zone)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/parts-one.html"))
 	set := map[string]*template.Template{}
 	for _, name := range []string{"overview", "credential", "expiring", "feed", "inventory", "bulk", "inventory-import", "inventory-findings", "inventory-new", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "shared", "edit", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
@@ -41,10 +41,7 @@ func functions(a *assets) template.FuncMap {
 		"seconds": func(s float64) string { return keepwatch.FormatDuration(time.Duration(s * float64(time.Second))) },
 		"at":      func(t time.Time) *time.Time { return &t },
 		"rfc":     func(t *time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"clock":   func(t *time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
-		"full":    func(t *time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" },
 		"day":     func(t *time.Time) string { return t.UTC().Format("2 Jan 2006") },
-		"till":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04") + " UTC" },
 		"endtone": endingTone,
 		"urgent":  urgent, "strip": compactStrip, "tone": tone, "bar": barWidth, "ms": ms,
 		"mid":        func(m *int64) string { return fmt.Sprint(*m) },

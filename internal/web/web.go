@@ -10,9 +10,9 @@ package web
 import (
 	"bytes"
 	"context"
-	"html/template"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,20 +59,52 @@ type Options struct {
 	BaseURL  string // for addresses that are handed on; "" where nobody set it
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
+	// Secure says that browsers reach the pages over https: cookies say so, too.
+	Secure bool
 }
 
 type site struct {
 	Options
-	mux       *http.ServeMux
-	templates map[string]*template.Template
+	mux       *Pages
+	templates templates
 	assets    *assets
 	held      *holding
 }
 
+// Pages is the handler of all pages. It knows its patterns, so that whoever wants to
+// prove something of every page forgets none.
+type Pages struct {
+	mux      *http.ServeMux
+	patterns []string
+}
+
+// HandleFunc is http.ServeMux's.
+func (p *Pages) HandleFunc(pattern string, h http.HandlerFunc) { p.Handle(pattern, h) }
+
+// Handle is http.ServeMux's.
+func (p *Pages) Handle(pattern string, h http.Handler) {
+	p.patterns = append(p.patterns, pattern)
+	p.mux.Handle(pattern, h)
+}
+
+func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
+
+// serves reports whether there is a page at a path without variables.
+func (p *Pages) serves(path string) bool {
+	if path == "/" {
+		path = "/{$}"
+	}
+	return slices.Contains(p.patterns, "GET "+path)
+}
+
+// Patterns are those of all pages, as http.ServeMux takes them.
+func (p *Pages) Patterns() []string { return slices.Clone(p.patterns) }
+
 // New builds the handler of all pages.
-func New(o Options) http.Handler {
-	s := &site{Options: o, mux: http.NewServeMux(), assets: newAssets(), held: newHolding()}
-	s.templates = parseTemplates(s.assets)
+func New(o Options) *Pages {
+	s := &site{Options: o, mux: &Pages{mux: http.NewServeMux()}, assets: newAssets(), held: newHolding()}
+	s.templates.assets = s.assets
+	s.templates.in(time.UTC) // a fault in a template shows at the start, not at the first visit
 	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
 	s.credentialPages()
 	s.mux.HandleFunc("GET /expiring", s.page(s.expiring))
@@ -97,6 +129,7 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("POST /settings/tokens/{id}/revoke", s.whole(auth.Admin, s.revokeToken))
 	s.mux.HandleFunc("GET /settings/audit", s.whole(auth.Admin, s.audit))
 	s.mux.HandleFunc("GET /sign-in", s.page(s.signIn))
+	s.mux.HandleFunc("POST /appearance", s.page(s.setAppearance))
 	s.mux.Handle("GET /static/{file}", s.assets)
 	s.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, s.assets.path("icon.svg"), http.StatusFound)
@@ -118,13 +151,16 @@ type page struct {
 	Status   int
 	Body     any
 
-	Now     time.Time
-	Who     auth.Principal
-	CanAct  bool
-	Manages bool // accounts and tokens
-	Whole   bool // sees the whole estate
-	Banner  string
-	Version string
+	Now        time.Time
+	Appearance appearance
+	Sections   []section
+	Here       string // the address of this page, where it can be asked for again
+	Who        auth.Principal
+	CanAct     bool
+	Manages    bool // accounts and tokens
+	Whole      bool // sees the whole estate
+	Banner     string
+	Version    string
 }
 
 // handler makes a page. It returns nil when it has answered by itself.
@@ -185,8 +221,9 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, p *page) {
 	p.Whole = p.Who.Everywhere(auth.Viewer)
 	p.Manages = p.Who.Everywhere(auth.Admin) && s.Accounts != nil
 	p.CanAct = auth.Require(p.Who, auth.Operator) == nil
+	p.Appearance, p.Here, p.Sections = appearanceOf(r), here(r), s.sections(r, p)
 	var out bytes.Buffer
-	if err := s.templates[p.Template].ExecuteTemplate(&out, "layout", p); err != nil {
+	if err := s.templates.in(p.Appearance.location)[p.Template].ExecuteTemplate(&out, "layout", p); err != nil {
 		f := view.FailureOf(err)
 		s.Logger.Error("template failed", "id", f.ID, "template", p.Template, "error", err)
 		http.Error(w, f.Message, f.Status)
