@@ -123,7 +123,7 @@ func TestOverviewSaysWhatNeedsSomebodyFirst(t *testing.T) {
 	inc := e.incident(keepwatch.BadSecretOrPackage)
 	card := "#needs [data-id=" + string(inc.ID) + "]"
 	has(t, doc, "#head h1", "need you")
-	has(t, doc, card+" h3", "crm-sync")
+	has(t, doc, card+" h2", "crm-sync")
 	has(t, doc, card+" .tags .failing", "bad secret or package")
 	has(t, doc, card+" .meta", "owner crm-platform")
 	has(t, doc, card+" .meta", "failing since")
