@@ -72,8 +72,9 @@ var quick = incident.Policy{
 	RefusalBackoff: []time.Duration{10 * time.Second}, MaxTriesPerDay: 100_000, Propagation: time.Second, ChangeWindow: time.Second, BlockedPause: time.Second,
 }
 
-// newEstate builds and fills one. It lives as long as all tests of this package.
-func newEstate(ctx context.Context, dir string) (e *estate, err error) {
+// newEstate builds and fills one. It lives as long as all tests of this package. A still
+// one has no history and never starts: nothing changes in it but by requests.
+func newEstate(ctx context.Context, dir string, still bool) (e *estate, err error) {
 	now := time.Now()
 	e = &estate{base: scenario.DemoEstate(now), zero: map[string]string{}, people: map[string]string{}, dbPath: filepath.Join(dir, "keepwatch.db")}
 	defer func() {
@@ -88,18 +89,26 @@ func newEstate(ctx context.Context, dir string) (e *estate, err error) {
 		return e, err
 	}
 	e.close = append(e.close, func() { _ = e.db.Close() })
-	if err := e.remember(ctx, dir, now); err != nil {
-		return e, err
+	if !still {
+		if err := e.remember(ctx, dir, now); err != nil {
+			return e, err
+		}
 	}
 	if e.app, err = e.daemon(ctx, dir); err != nil {
 		return e, err
 	}
 	e.close = append(e.close, func() { _ = e.app.Stop() })
+	if still {
+		server := httptest.NewServer(e.app.Handler())
+		e.close = append(e.close, server.Close)
+		e.url = server.URL
+		return e, e.furnish(ctx, now)
+	}
 	if err := e.app.Start(ctx); err != nil {
 		return e, err
 	}
 	e.url = e.app.URL()
-	return e, e.furnish(ctx, now)
+	return e, errors.Join(e.furnish(ctx, now), e.knowSeries(ctx))
 }
 
 func (e *estate) stop() {
@@ -231,7 +240,7 @@ func (e *estate) furnish(ctx context.Context, now time.Time) error {
 	e.token = string(token.Reveal())
 	return errors.Join(
 		e.db.SaveToken(ctx, store.Token{ID: "t-admin", Name: "grafana", Role: "admin", Hash: hash, CreatedAt: now, CreatedBy: "admin"}),
-		e.knowIncident(ctx), e.addPeople(ctx, now), e.addRotation(ctx, now), e.addScan(ctx, now), e.addSilences(ctx, now), e.knowSeries(ctx),
+		e.knowIncident(ctx), e.addPeople(ctx, now), e.addRotation(ctx, now), e.addScan(ctx, now), e.addSilences(ctx, now),
 	)
 }
 
@@ -314,7 +323,7 @@ func (e *estate) addSilences(ctx context.Context, now time.Time) error {
 func (e *estate) knowSeries(ctx context.Context) error {
 	list, err := e.db.Series(ctx)
 	for _, s := range list {
-		if strings.Contains(string(s.ID), "journey/") {
+		if strings.Contains(string(s.ID), "journey/") && s.Tenant == e.find(dead).Tenant {
 			e.series = s.ID
 			return nil
 		}
@@ -415,7 +424,7 @@ func demoEstate(t testing.TB) *estate {
 	shared.once.Do(func() {
 		begun := time.Now()
 		if shared.dir, shared.err = os.MkdirTemp("", "keepwatch-pages-"); shared.err == nil {
-			shared.e, shared.err = newEstate(context.Background(), shared.dir)
+			shared.e, shared.err = newEstate(context.Background(), shared.dir, false)
 		}
 		t.Logf("the estate stands after %s", time.Since(begun).Round(time.Millisecond))
 	})
@@ -427,10 +436,12 @@ func demoEstate(t testing.TB) *estate {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if shared.e != nil {
-		shared.e.stop()
+	for _, e := range []*estate{shared.e, calm.e} {
+		if e != nil {
+			e.stop()
+		}
 	}
 	stopChromium()
-	_ = os.RemoveAll(shared.dir)
+	_ = errors.Join(os.RemoveAll(shared.dir), os.RemoveAll(calm.dir)) // the machine's own tidying takes the rest
 	os.Exit(code)
 }

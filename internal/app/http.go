@@ -57,7 +57,7 @@ func (a *App) serve() {
 func (a *App) handler(cfg *config.Config) http.Handler {
 	options := httpapi.Options{
 		Logger: a.opts.Logger, Version: a.opts.Version, Reader: a.reader, Check: a.CheckNow, Incidents: a.db,
-		Tokens: Tokens{a.db}, Accounts: Accounts{a.db, a.hasher}, Audit: auditLog{a.db}, Inventory: interfaceRecords{a}, Transfer: interfaceRecords{a}, Findings: findings{a}, Feeds: feeds{a}, Rotations: a.cockpit, Alerts: alerts{a}, Links: a.links, Shares: a.shares, Discover: a.Discover, Scans: a.scans, Pushed: a.ingest, Backtest: a.Backtest,
+		Tokens: Tokens{a.db}, Accounts: Accounts{a.db, a.hasher}, Audit: auditLog{a.db}, Inventory: interfaceRecords{a}, Transfer: interfaceRecords{a}, Findings: findings{a}, Feeds: feeds{a}, Rotations: a.cockpit, Alerts: alerts{a}, Links: a.links, Shares: a.shares, Discover: a.Discover, Scans: a.scans, Pushed: a.ingest, Traces: a.ingest.traces, Backtest: a.Backtest,
 		BaseURL: cfg.Server.BaseURL, Reload: a.Reload, Health: a.health, Notified: a.notified,
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),
 		Secure:  strings.HasPrefix(cfg.Server.BaseURL, "https://"),

@@ -64,7 +64,7 @@ func (a *api) scanPage() {
 	a.describe(&op, auth.Viewer)
 	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}}}
 	huma.Register(a.huma, op, func(ctx context.Context, in *ScanInput) (*scanPage, error) {
-		if err := auth.Require(view.PrincipalOf(ctx), auth.Viewer); err != nil {
+		if err := auth.RequireEverywhere(view.PrincipalOf(ctx), auth.Viewer); err != nil {
 			return nil, a.failed(ctx, op.OperationID, err)
 		}
 		page, err := a.Scans.Page(ctx, in.ID)
