@@ -61,6 +61,7 @@ type tab struct {
 	mu       sync.Mutex
 	wrong    []string // what the console, the policy and the network complain about
 	expected int      // a status that is meant to be an error
+	lenient  bool     // a status of 4xx is no fault: what is asked for is nonsense
 	bytes    float64  // that came over the wire since the last navigation
 }
 
@@ -125,6 +126,9 @@ func (b *tab) hear(event any) {
 		if b.expected != 0 && strings.Contains(e.Entry.Text, fmt.Sprintf("status of %d", b.expected)) {
 			return
 		}
+		if b.lenient && strings.Contains(e.Entry.Text, "status of 4") {
+			return
+		}
 		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
 			say("console: %s (%s)", e.Entry.Text, e.Entry.URL)
 		}
@@ -139,7 +143,7 @@ func (b *tab) hear(event any) {
 			say("request to elsewhere: %s", e.Request.URL)
 		}
 	case *network.EventResponseReceived:
-		if e.Response.Status >= 400 && int(e.Response.Status) != b.expected {
+		if e.Response.Status >= 400 && int(e.Response.Status) != b.expected && !(b.lenient && e.Response.Status < 500) {
 			say("%s answered %d", e.Response.URL, e.Response.Status)
 		}
 	case *network.EventLoadingFailed:
