@@ -26,6 +26,10 @@ import (
 	"keepwatch/client"
 	"keepwatch/internal/app"
 	"keepwatch/internal/auth"
+<<<<<<< HEAD
+=======
+	"keepwatch/internal/cli"
+>>>>>>> pages-proof
 	"keepwatch/internal/config"
 	"keepwatch/internal/httpapi"
 	"keepwatch/internal/incident"
@@ -435,6 +439,12 @@ func demoEstate(t testing.TB) *estate {
 }
 
 func TestMain(m *testing.M) {
+<<<<<<< HEAD
+=======
+	if listen := os.Getenv(demoVariable); listen != "" { // this process is the demo
+		os.Exit(cli.Main([]string{"demo", "--listen", listen}, os.Stdout, os.Stderr))
+	}
+>>>>>>> pages-proof
 	code := m.Run()
 	for _, e := range []*estate{shared.e, calm.e} {
 		if e != nil {

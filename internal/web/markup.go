@@ -18,7 +18,7 @@ import (
 // parseTemplates gives each page its own set: the layout, the shared parts, and
 // the page. Clock times are shown in a zone.
 func parseTemplates(a *assets, zone *time.Location) map[string]*template.Template {
-	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(times(zone)).Funcs(oneFunctions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/parts-one.html"))
+	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(oneFunctions()).Funcs(times(zone)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/parts-one.html"))
 	set := map[string]*template.Template{}
 	for _, name := range []string{"overview", "credential", "expiring", "feed", "inventory", "bulk", "inventory-import", "inventory-findings", "inventory-new", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "shared", "edit", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))

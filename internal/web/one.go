@@ -15,7 +15,6 @@ func oneFunctions() template.FuncMap {
 	return template.FuncMap{
 		"effectpage": func(series string) string { return "/effect?series=" + url.QueryEscape(series) },
 		"dayof":      func(t time.Time) string { return t.UTC().Format("Mon 2 Jan") },
-		"stamp":      func(t *time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04") + " UTC" },
 		"figure":     impact.Title,
 		"least":      func(a, b int) int { return min(a, b) },
 		"stepword":   stepWord,
