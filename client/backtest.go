@@ -59,7 +59,8 @@ type BacktestMessage struct {
 	Receiver   string    `json:"receiver"`
 	Incident   string    `json:"incident"`
 	Credential string    `json:"credential"`
-	Kind       string    `json:"kind"`
+	Kind       string    `json:"kind" doc:"of several incidents: group, storm or digest"`
+	Incidents  int       `json:"incidents" doc:"that it tells of"`
 	At         time.Time `json:"at"`
 	Change     string    `json:"change" enum:"added,removed,later,sooner"`
 	BySeconds  float64   `json:"by_seconds"`

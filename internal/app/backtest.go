@@ -54,8 +54,12 @@ func (a *App) Backtest(ctx context.Context, r client.BacktestRequest, now time.T
 // rulesOf is what a configuration decides about alerts.
 func rulesOf(cfg *config.Config) backtest.Rules {
 	known := map[keepwatch.TenantID]map[keepwatch.Subject]keepwatch.Expectation{}
+	setup := notify.Setup{Routes: cfg.Routes, Mutes: cfg.Mutes, Directory: cfg}
+	for _, r := range cfg.Receivers {
+		setup.Receivers = append(setup.Receivers, notify.Receiver{Name: r.Name, Channel: r.Channel, Pace: r.Pace})
+	}
 	return backtest.Rules{
-		Routes: cfg.Routes, Mutes: cfg.Mutes, Directory: cfg, Credentials: cfg.Credentials, FailAfter: cfg.FailAfter, Ladder: cfg.Ladder, Zone: cfg.Zone,
+		Setup: setup, Credentials: cfg.Credentials, FailAfter: cfg.FailAfter, Ladder: cfg.Ladder, Zone: cfg.Zone,
 		Gap: func(id keepwatch.CredentialID, at time.Time) time.Duration { return cfg.Cadence(id).GapAt(at) },
 		Expect: func(tenant keepwatch.TenantID, s keepwatch.Subject) keepwatch.Expectation {
 			if known[tenant] == nil {

@@ -2,6 +2,7 @@ package backtest
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -14,15 +15,13 @@ import (
 
 // Rules are what a configuration decides about alerts.
 type Rules struct {
-	Routes      notify.Routes
-	Mutes       []notify.Mute // silences and maintenance, of the files and of people
-	Directory   notify.Directory
-	Credentials []keepwatch.Credential
-	FailAfter   func(keepwatch.CredentialID) int
-	Gap         func(keepwatch.CredentialID, time.Time) time.Duration // between two proofs
-	Ladder      func(keepwatch.CredentialID) []time.Duration
-	Zone        func(keepwatch.CredentialID) *time.Location
-	Expect      func(keepwatch.TenantID, keepwatch.Subject) keepwatch.Expectation
+	notify.Setup // silences and maintenance, of the files and of people, are its mutes
+	Credentials  []keepwatch.Credential
+	FailAfter    func(keepwatch.CredentialID) int
+	Gap          func(keepwatch.CredentialID, time.Time) time.Duration // between two proofs
+	Ladder       func(keepwatch.CredentialID) []time.Duration
+	Zone         func(keepwatch.CredentialID) *time.Location
+	Expect       func(keepwatch.TenantID, keepwatch.Subject) keepwatch.Expectation
 }
 
 // Past is what is stored of a span of time.
@@ -65,15 +64,14 @@ type run struct {
 func Compare(old, next Rules, past Past, now time.Time) client.Backtest {
 	r := &run{Past: past, old: old, new: next, parts: map[string]*client.BacktestPart{}}
 	r.describe()
-	before, after := map[message]told{}, map[message]told{}
+	var was, is []keepwatch.Notice
 	for _, e := range past.Incidents {
-		r.foresee(before, e.Notices, old)
-		r.foresee(after, r.reshaped(e), next)
+		was = append(was, e.Notices...)
+		is = append(is, r.reshaped(e)...)
 	}
-	for _, notices := range r.unopened() {
-		r.foresee(after, notices, next)
-	}
-	r.ladders(before, after)
+	is = append(is, r.unopened()...)
+	lost, won := r.ladders()
+	before, after := r.foresee(append(was, lost...), old), r.foresee(append(is, won...), next)
 	out := client.Backtest{
 		SchemaVersion: 1, At: now.UTC(), From: past.From.UTC(), To: past.To.UTC(),
 		Parts: []client.BacktestPart{}, Incidents: append([]client.BacktestIncident{}, r.incidents...),
@@ -93,16 +91,22 @@ type message struct {
 	receiver, incident, credential string
 	kind                           keepwatch.TransitionKind
 	seq                            int
+	// bundle is what a message about several incidents gathers, and since when. Not its
+	// id: that follows from the place of the route in the file.
+	bundle string
 }
 
-// told is when it goes out, and how often it is repeated.
+// told is when it goes out, of how many incidents, and how often it is repeated.
 type told struct {
-	at        time.Time
-	reminders int
+	at                   time.Time
+	incidents, reminders int
 }
 
-func (r *run) foresee(into map[message]told, notices []keepwatch.Notice, rules Rules) {
-	for _, m := range notify.Foresee(notices, rules.Routes, rules.Mutes, rules.Directory, r.To) {
+// foresee is what rules would have sent about notices within the span. All of them at
+// once: what comes together is told together.
+func (r *run) foresee(notices []keepwatch.Notice, rules Rules) map[message]told {
+	out := map[message]told{}
+	for _, m := range notify.Foresee(notices, rules.Setup, r.To) {
 		if m.At.Before(r.From) || m.At.After(r.To) {
 			continue
 		}
@@ -110,8 +114,12 @@ func (r *run) foresee(into map[message]told, notices []keepwatch.Notice, rules R
 		if m.Kind != keepwatch.Opened {
 			key.seq = m.Notice.Seq
 		}
-		into[key] = told{m.At, len(m.Reminders)}
+		if b := m.Notice.Bundle; b != nil {
+			key = message{receiver: m.Receiver, kind: keepwatch.TransitionKind(b.Kind), seq: m.Notice.Seq, bundle: fmt.Sprint(b.Labels, b.OpenedAt.UnixMilli())}
+		}
+		out[key] = told{m.At, m.Incidents, len(m.Reminders)}
 	}
+	return out
 }
 
 // differences lists what is in one world and not in the other, or at another time.
@@ -128,13 +136,13 @@ func (r *run) differences(out *client.Backtest, before, after map[message]told) 
 		s.Before, s.RemindersBefore = s.Before+1, s.RemindersBefore+was.reminders
 		if is, ok := after[key]; !ok {
 			s.Removed++
-			out.Messages = append(out.Messages, changed(key, was.at, "removed", 0))
+			out.Messages = append(out.Messages, changed(key, was, "removed", 0))
 		} else if d := is.at.Sub(was.at); d > 0 {
 			s.Later++
-			out.Messages = append(out.Messages, changed(key, is.at, "later", d))
+			out.Messages = append(out.Messages, changed(key, is, "later", d))
 		} else if d < 0 {
 			s.Sooner++
-			out.Messages = append(out.Messages, changed(key, is.at, "sooner", -d))
+			out.Messages = append(out.Messages, changed(key, is, "sooner", -d))
 		}
 	}
 	for key, is := range after {
@@ -142,7 +150,7 @@ func (r *run) differences(out *client.Backtest, before, after map[message]told) 
 		s.After, s.RemindersAfter = s.After+1, s.RemindersAfter+is.reminders
 		if _, ok := before[key]; !ok {
 			s.Added++
-			out.Messages = append(out.Messages, changed(key, is.at, "added", 0))
+			out.Messages = append(out.Messages, changed(key, is, "added", 0))
 		}
 	}
 	slices.SortFunc(out.Messages, func(a, b client.BacktestMessage) int {
@@ -162,15 +170,18 @@ func (r *run) differences(out *client.Backtest, before, after map[message]told) 
 
 // changed is a message as it is shown. What no store knows has no incident: a rung
 // is named in its place, and an incident that would have been opened has none.
-func changed(m message, at time.Time, change string, by time.Duration) client.BacktestMessage {
+func changed(m message, t told, change string, by time.Duration) client.BacktestMessage {
 	kind := string(m.kind)
 	switch {
 	case strings.HasPrefix(m.incident, rungPrefix):
-		m.incident, kind = "", m.incident
+		m.incident, kind = "", strings.TrimSuffix(m.incident, ofCredential(m.credential))
 	case strings.HasPrefix(m.incident, inventedPrefix):
 		m.incident = ""
 	}
 	return client.BacktestMessage{
-		Receiver: m.receiver, Incident: m.incident, Credential: m.credential, Kind: kind, At: at.UTC(), Change: change, BySeconds: by.Seconds(),
+		Receiver: m.receiver, Incident: m.incident, Credential: m.credential, Kind: kind, Incidents: t.incidents, At: t.at.UTC(), Change: change, BySeconds: by.Seconds(),
 	}
 }
+
+// ofCredential tells the rungs of one credential from those of another.
+func ofCredential(id string) string { return " of " + id }

@@ -37,8 +37,12 @@ func rules() Rules {
 	for _, c := range creds {
 		dir[c.ID] = c
 	}
+	setup := notify.Setup{Routes: notify.Routes{{To: []string{"ops"}}}, Directory: dir}
+	for _, name := range []string{"ops", "crm", "log"} {
+		setup.Receivers = append(setup.Receivers, notify.Receiver{Name: name})
+	}
 	return Rules{
-		Routes: notify.Routes{{To: []string{"ops"}}}, Directory: dir, Credentials: creds,
+		Setup: setup, Credentials: creds,
 		FailAfter: func(keepwatch.CredentialID) int { return 2 },
 		Gap:       func(keepwatch.CredentialID, time.Time) time.Duration { return 10 * time.Minute },
 		Ladder:    func(keepwatch.CredentialID) []time.Duration { return days(30) },
@@ -225,6 +229,46 @@ func TestThresholds(t *testing.T) {
 	next.Expect = every(3 * time.Hour)
 	if got := differences(Compare(old, next, past(stale), noon)); got != "tenant emea: data stale later by 1200s, estimated true\nops: opened of q later by 1200s" {
 		t.Error(got)
+	}
+}
+
+// What is told together is one message, and what a receiver is spared stands beside it.
+func TestTogether(t *testing.T) {
+	var episodes []Episode
+	for i := range 40 {
+		episodes = append(episodes, episode(fmt.Sprint("e", i), []keepwatch.CredentialID{"crm", "bi"}[i%2], keepwatch.BadSecretOrPackage, "confirmed_refusal", 0, 1, 60))
+	}
+	for _, x := range []struct {
+		name   string
+		change func(*Rules)
+		want   string // of messages that are added: kind, incidents, minute
+		after  int
+	}{
+		{"a group", func(r *Rules) {
+			r.Routes = notify.Routes{{To: []string{"ops"}, GroupBy: []string{"owner"}, Wait: 5 * time.Minute}}
+		}, "group 20 6, group 20 6, group 20 65, group 20 65", 4},
+		{"a digest", func(r *Rules) {
+			r.Routes = notify.Routes{{To: []string{"ops"}, Digest: &notify.Hour{At: 14 * time.Hour}}}
+		}, "digest 20 120", 41}, // what is transactional and fails does not wait,
+		{"a limit", func(r *Rules) {
+			r.Receivers = []notify.Receiver{{Name: "ops", Pace: notify.DefaultPace}}
+		}, "storm 40 1, storm 40 2, storm 40 60", 3},
+	} {
+		next := rules()
+		x.change(&next)
+		b := Compare(rules(), next, past(episodes...), noon)
+		var got []string
+		for _, m := range b.Messages {
+			if m.Change == "added" {
+				got = append(got, fmt.Sprintf("%s %d %.0f", m.Kind, m.Incidents, m.At.Sub(noon).Minutes()))
+			}
+		}
+		if r := b.Receivers[0]; strings.Join(got, ", ") != x.want || r.Before != 80 || r.After != x.after {
+			t.Errorf("%s: %s; %+v", x.name, strings.Join(got, ", "), r)
+		}
+		if !b.Parts[0].Differs {
+			t.Errorf("%s: the routes do not differ", x.name)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func (r *run) describe() {
 	for _, name := range partNames {
 		r.parts[name] = &client.BacktestPart{Name: name, NotKnown: unknowns[name]}
 	}
-	r.parts[partRoutes].Differs = !reflect.DeepEqual(r.old.Routes, r.new.Routes)
+	r.parts[partRoutes].Differs = !reflect.DeepEqual(r.old.Routes, r.new.Routes) || !reflect.DeepEqual(r.old.Receivers, r.new.Receivers)
 	for _, c := range r.new.Credentials {
 		if !r.known(c.ID) {
 			continue

@@ -83,8 +83,9 @@ func rowsUnder(x keepwatch.Effect, old, next time.Duration) (shift time.Duration
 	return shift, shift > 0 && !x.EndedAt.IsZero() && !x.NoticedAt.Add(shift).Before(x.EndedAt)
 }
 
-// ladders compares the rungs that the two ladders have in the span, for the dates of today.
-func (r *run) ladders(before, after map[message]told) {
+// ladders are the notices of rungs that one ladder has in the span and the other has
+// not, for the dates of today.
+func (r *run) ladders() (lost, won []keepwatch.Notice) {
 	for _, c := range r.new.Credentials {
 		if !r.known(c.ID) {
 			continue
@@ -99,10 +100,11 @@ func (r *run) ladders(before, after map[message]told) {
 				continue
 			}
 			was, is := r.rungs(c, k, old, r.old.Zone(c.ID)), r.rungs(c, k, next, r.new.Zone(c.ID))
-			r.foreseeRungs(before, c, k, without(was, is), r.old)
-			r.foreseeRungs(after, c, k, without(is, was), r.new)
+			lost = append(lost, noticesOf(c, k, without(was, is))...)
+			won = append(won, noticesOf(c, k, without(is, was))...)
 		}
 	}
+	return lost, won
 }
 
 // without are the rungs that another ladder has not at the same time: those that both
@@ -139,16 +141,20 @@ func (r *run) rungs(c keepwatch.Credential, k keepwatch.Clock, ladder []time.Dur
 	return out
 }
 
-func (r *run) foreseeRungs(into map[message]told, c keepwatch.Credential, k keepwatch.Clock, rungs []rungAt, rules Rules) {
+// noticesOf are the warnings of rungs, each of an incident of its own.
+func noticesOf(c keepwatch.Credential, k keepwatch.Clock, rungs []rungAt) []keepwatch.Notice {
+	var out []keepwatch.Notice
 	for _, x := range rungs {
 		outcome := keepwatch.Expiring
 		if x.name == keepwatch.RungExpired {
 			outcome = keepwatch.Expired
 		}
 		inc := keepwatch.Incident{
-			ID: keepwatch.IncidentID(rungPrefix + x.name + " of " + k.Name), Key: "backtest", Scope: keepwatch.ScopeCredential, Tenant: c.Tenant, Place: keepwatch.Local, Credential: c.ID,
-			Outcome: outcome, Severity: outcome.Info().Severity, Status: keepwatch.IncidentOpen, Members: []keepwatch.Member{{Credential: c.ID, Outcome: outcome, Since: x.at}}, DetectedAt: x.at,
+			ID: keepwatch.IncidentID(rungPrefix + x.name + " of " + k.Name + ofCredential(string(c.ID))), Key: "backtest", Scope: keepwatch.ScopeCredential, Tenant: c.Tenant, Place: keepwatch.Local,
+			Credential: c.ID, Outcome: outcome, Severity: outcome.Info().Severity, Status: keepwatch.IncidentOpen,
+			Members: []keepwatch.Member{{Credential: c.ID, Outcome: outcome, Since: x.at}}, DetectedAt: x.at,
 		}
-		r.foresee(into, []keepwatch.Notice{{Incident: inc, Kind: keepwatch.Warning, Seq: 1, At: x.at}}, rules)
+		out = append(out, keepwatch.Notice{ID: keepwatch.NoticeIDOf(inc.ID, 1), Incident: inc, Kind: keepwatch.Warning, Seq: 1, At: x.at})
 	}
+	return out
 }

@@ -177,8 +177,8 @@ func streaks(list []keepwatch.Observation) []streak {
 
 // unopened are incidents that the new tiers would have opened and the old ones did
 // not, as far as single runs tell.
-func (r *run) unopened() [][]keepwatch.Notice {
-	var out [][]keepwatch.Notice
+func (r *run) unopened() []keepwatch.Notice {
+	var out []keepwatch.Notice
 	for _, c := range r.new.Credentials {
 		if !r.known(c.ID) || r.new.FailAfter(c.ID) >= r.old.FailAfter(c.ID) {
 			continue
@@ -196,10 +196,9 @@ func (r *run) unopened() [][]keepwatch.Notice {
 			}
 			over := inc
 			over.Status, over.ResolvedAt = keepwatch.IncidentResolved, s.last
-			out = append(out, []keepwatch.Notice{
-				{ID: keepwatch.NoticeIDOf(inc.ID, 1), Incident: inc, Kind: keepwatch.Opened, Seq: 1, At: at},
-				{ID: keepwatch.NoticeIDOf(inc.ID, 2), Incident: over, Kind: keepwatch.Resolved, Seq: 2, At: s.last.Add(r.new.Gap(c.ID, s.last))},
-			})
+			out = append(out,
+				keepwatch.Notice{ID: keepwatch.NoticeIDOf(inc.ID, 1), Incident: inc, Kind: keepwatch.Opened, Seq: 1, At: at},
+				keepwatch.Notice{ID: keepwatch.NoticeIDOf(inc.ID, 2), Incident: over, Kind: keepwatch.Resolved, Seq: 2, At: s.last.Add(r.new.Gap(c.ID, s.last))})
 			r.incidents = append(r.incidents, client.BacktestIncident{
 				Title: string(c.ID) + ": " + strings.ReplaceAll(string(s.outcome), "_", " "), At: at.UTC(), Change: "added",
 				Why: fmt.Sprintf("%d runs failed in a row; fail_after is %d instead of %d", len(s.runs), want, r.old.FailAfter(c.ID)),

@@ -36,7 +36,7 @@ func (p *Pipeline) routeCanary(ctx context.Context, n keepwatch.Notice, now time
 
 // beat brings a canary to its end and marks it afterwards, like every message.
 func (l *lane) beat(ctx context.Context, d keepwatch.Delivery) {
-	now := time.Now()
+	now := l.p.now()
 	d.Status, d.SentAt, d.NextAttemptAt = keepwatch.DeliverySent, now, now
 	if heart := l.p.setup.Load().Heart; heart != nil {
 		within, cancel := context.WithTimeoutCause(ctx, l.p.opts.SendTimeout, errTooSlow)

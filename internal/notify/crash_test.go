@@ -222,7 +222,8 @@ func TestTurnIsHandedOn(t *testing.T) {
 		first.Status, first.NextAttemptAt = keepwatch.DeliveryPending, time.Now()
 		second.Status, second.NextAttemptAt = keepwatch.DeliveryPending, time.Now().Add(2*time.Minute)
 		b.box.mu.Lock()
-		b.box.rows[first.ID], b.box.rows[second.ID] = first, second
+		b.box.put(first)
+		b.box.put(second)
 		b.box.mu.Unlock()
 		b.box.wake()
 		b.after(time.Second)

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"time"
@@ -9,161 +10,104 @@ import (
 	"keepwatch"
 )
 
-// Foreseen is a message that routes would have sent.
+// Foreseen is a message that a setup would have sent.
 type Foreseen struct {
-	Notice    keepwatch.Notice // whose news it tells; earlier ones may be told with it
+	Notice    keepwatch.Notice // whose news it tells, of an incident or of a bundle; earlier ones may be told with it
 	Receiver  string
 	Kind      keepwatch.TransitionKind // as it is told: to whom nothing was told yet, it begins
 	At        time.Time
+	Incidents int         // that it tells of
 	Reminders []time.Time // that follow on it
 }
 
-// Foresee says what routes would have sent about the notices of one incident, oldest
-// first, where every receiver takes every message at once. It follows the rules by
-// which the pipeline decides, silences among them, and knows neither rows nor outages.
-// Each incident is told by itself. Until bounds the reminders.
-func Foresee(notices []keepwatch.Notice, routes Routes, mutes []Mute, dir Directory, until time.Time) []Foreseen {
-	waiting := map[string]*wait{}
-	told := map[string]bool{}
-	var earlier []keepwatch.Delivery
-	var out []Foreseen
-	var later []wait // escalations
-	for _, n := range notices {
-		for _, name := range slices.Sorted(maps.Keys(waiting)) {
-			if w := waiting[name]; !w.due.After(n.At) {
-				out = append(out, w.message())
-				told[name] = true
-				delete(waiting, name)
-			}
-		}
-		f := FactsOf(n.Incident, dir, "")
-		for _, t := range address(n, earlier, routes.For(f, n.At)) {
-			if t.After > 0 {
-				later = append(later, wait{receiver: t.Receiver, notice: n, due: n.At.Add(t.After)})
-				continue
-			}
-			earlier = append(earlier, keepwatch.Delivery{Receiver: t.Receiver, Notice: n})
-			w := waiting[t.Receiver]
-			// Who was told that it began is told how it went on, whoever wants quiet.
-			passes := told[t.Receiver] && (ends(n.Kind) || n.Kind == keepwatch.Acknowledged)
-			due := n.At
-			if !passes {
-				due = t.begins(n, mutes, f)
-			}
-			switch {
-			case w != nil && ends(n.Kind) && !told[t.Receiver]:
-				delete(waiting, t.Receiver) // it came and went within the wait
-			case w != nil && !passes:
-				w.notice = n
-			case due.After(n.At):
-				waiting[t.Receiver] = &wait{receiver: t.Receiver, notice: n, due: due}
-			default:
-				delete(waiting, t.Receiver) // what waited is said by this one
-				told[t.Receiver] = true
-				out = append(out, Foreseen{Notice: n, Receiver: t.Receiver, At: n.At})
-			}
-		}
+// Foresee says what a setup would have sent about notices, where every receiver takes
+// every message at once: groups, storms, digests, silences, escalations and reminders
+// among them. It is the pipeline itself, over rows in memory and the clock of the past: a
+// second set of rules would drift from the first. Until bounds the reminders.
+func Foresee(notices []keepwatch.Notice, s Setup, until time.Time) []Foreseen {
+	f := &forecast{rows: newLedger(), last: map[[2]string]int{}}
+	s.Receivers = slices.Clone(s.Receivers)
+	for i := range s.Receivers {
+		s.Receivers[i].Sender = f
 	}
-	for _, name := range slices.Sorted(maps.Keys(waiting)) {
-		if w := waiting[name]; !w.due.After(until) {
-			out = append(out, w.message())
+	f.pipe = New(Options{Outbox: f.rows, Random: func() float64 { return 0 }}, s)
+	f.pipe.now = func() time.Time { return f.now }
+	notices = slices.Clone(notices)
+	slices.SortStableFunc(notices, func(a, b keepwatch.Notice) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Incident.ID, b.Incident.ID), cmp.Compare(a.Seq, b.Seq))
+	})
+	f.run(notices, until)
+	slices.SortStableFunc(f.seen, func(a, b Foreseen) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Receiver, b.Receiver)) })
+	return f.seen
+}
+
+// forecast is a pipeline that is taken through the past, and the sender of all its
+// receivers.
+type forecast struct {
+	rows *ledger
+	pipe *Pipeline
+	now  time.Time
+	seen []Foreseen
+	last map[[2]string]int // of a receiver and an incident: its last message in seen
+}
+
+// run goes from one moment at which something happens to the next.
+func (f *forecast) run(notices []keepwatch.Notice, until time.Time) {
+	ctx := context.Background()
+	for {
+		next, ok, _ := f.rows.NextDelivery(ctx)
+		if len(notices) > 0 && (!ok || !next.Before(notices[0].At)) {
+			next, ok = notices[0].At, true
 		}
-	}
-	out = append(out, unheard(later, out, notices, until)...)
-	slices.SortStableFunc(out, func(a, b Foreseen) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Receiver, b.Receiver)) })
-	begin(out)
-	remind(out, notices, routes, mutes, dir, until)
-	return out
-}
-
-// begins is when a notice may be told: the first after the wait, in the hours of the
-// receiver and when nobody wants quiet.
-func (t Target) begins(n keepwatch.Notice, mutes []Mute, f Facts) time.Time {
-	at := n.At
-	if n.Kind == keepwatch.Opened {
-		at = at.Add(t.Wait)
-	}
-	return quietUntil(t, mutes, f, at)
-}
-
-// quietUntil is the first moment from at on at which nothing holds a message back.
-func quietUntil(t Target, mutes []Mute, f Facts, at time.Time) time.Time {
-	for range mostHolds {
-		h, ok := hold(t, mutes, f, at)
-		if !ok || !h.until.After(at) {
-			break
+		if !ok || next.After(until) {
+			return
 		}
-		at = h.until
-	}
-	return at
-}
-
-// mostHolds bounds how many silences and closed hours in a row are waited out.
-const mostHolds = 1000
-
-// unheard are the escalations that nobody has made needless by their time.
-func unheard(later []wait, told []Foreseen, notices []keepwatch.Notice, until time.Time) []Foreseen {
-	var out []Foreseen
-	for _, w := range later {
-		taken := slices.ContainsFunc(notices, func(n keepwatch.Notice) bool {
-			return (n.Kind == keepwatch.Acknowledged || ends(n.Kind)) && !n.At.After(w.due)
-		})
-		heard := slices.ContainsFunc(told, func(m Foreseen) bool { return m.Receiver == w.receiver && !m.At.After(w.due) })
-		if !taken && !heard && !w.due.After(until) {
-			out = append(out, w.message())
+		if next.After(f.now) {
+			f.now = next
 		}
-	}
-	return out
-}
-
-// wait is a first message whose time has not come.
-type wait struct {
-	receiver string
-	notice   keepwatch.Notice
-	due      time.Time
-}
-
-func (w wait) message() Foreseen {
-	return Foreseen{Notice: w.notice, Receiver: w.receiver, At: w.due}
-}
-
-// begin words the first message to each receiver as such.
-func begin(out []Foreseen) {
-	told := map[string]bool{}
-	for i := range out {
-		m := &out[i]
-		if m.Kind = m.Notice.Kind; !told[m.Receiver] && (m.Kind == keepwatch.Changed || m.Kind == keepwatch.Warning) {
-			m.Kind = keepwatch.Opened
+		n := 0
+		for n < len(notices) && !notices[n].At.After(f.now) {
+			n++
 		}
-		told[m.Receiver] = true
+		f.rows.add(notices[:n]...)
+		notices = notices[n:]
+		if !f.turn(ctx) {
+			return
+		}
 	}
 }
 
-// remind finds the reminders that follow on each message: until the next one to
-// the same receiver, or until somebody has taken the incident.
-func remind(told []Foreseen, notices []keepwatch.Notice, routes Routes, mutes []Mute, dir Directory, until time.Time) {
-	for i := range told {
-		m := &told[i]
-		every := routes.target(FactsOf(m.Notice.Incident, dir, ""), m.Receiver, m.At).RepeatEvery
-		if every <= 0 || !wantsReminder(keepwatch.Delivery{Notice: m.Notice}) {
-			continue
-		}
-		end := until
-		for _, later := range told[i+1:] {
-			if later.Receiver == m.Receiver && later.At.Before(end) {
-				end = later.At
-			}
-		}
-		for _, n := range notices {
-			if (n.Kind == keepwatch.Acknowledged || ends(n.Kind)) && n.At.After(m.At) && n.At.Before(end) {
-				end = n.At
-			}
-		}
-		f := FactsOf(m.Notice.Incident, dir, "")
-		for at := m.At.Add(every); at.Before(end); at = at.Add(every) {
-			if at = quietUntil(Target{}, mutes, f, at); at.Before(end) {
-				m.Reminders = append(m.Reminders, at)
-			}
+// turn does what is due now, as a turn of the loop and of every lane does.
+func (f *forecast) turn(ctx context.Context) bool {
+	for more := true; more; {
+		var err error
+		if more, err = f.pipe.routeAll(ctx, f.now); err != nil {
+			return false // rows in memory have no reason to fail; better no forecast than a wrong one
 		}
 	}
+	if f.pipe.claimAll(ctx, f.now) != nil {
+		return false
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.pipe.lanes)) {
+		l := f.pipe.lane(name)
+		for j, ok := l.pop(); ok; j, ok = l.pop() {
+			l.serve(ctx, j)
+		}
+	}
+	return true
+}
+
+// Send notes a message in the place of sending it.
+func (f *forecast) Send(_ context.Context, m Message) (Receipt, error) {
+	of := [2]string{m.Receiver, string(m.Incident)}
+	i, told := f.last[of]
+	if m.Kind == KindReminder && told {
+		f.seen[i].Reminders = append(f.seen[i].Reminders, m.Now)
+		return "foreseen", nil
+	}
+	f.last[of] = len(f.seen)
+	f.seen = append(f.seen, Foreseen{
+		Notice: f.rows.rows[m.Key].Notice, Receiver: m.Receiver, Kind: m.Kind, At: m.Now, Incidents: max(1, len(m.Members)+m.More),
+	})
+	return "foreseen", nil
 }

@@ -16,6 +16,13 @@ import (
 // sayings is what one receiver got: kind and minute of each message.
 func sayings(list []string) string { return strings.Join(list, "\n") }
 
+// foretold is a bench's setup with silences.
+func (b *bench) foretold(routes Routes, mutes []Mute) Setup {
+	s := b.setup(routes)
+	s.Mutes = mutes
+	return s
+}
+
 // What is foreseen is what the pipeline sends when every receiver answers at once:
 // random stories under random routes, told by the real one in a bubble.
 func TestForeseenIsWhatIsSent(t *testing.T) {
@@ -59,7 +66,7 @@ func TestForeseenIsWhatIsSent(t *testing.T) {
 					want = append(want, fmt.Sprintf("%s %s %s", name, m.Now.Format("15:04"), m.Kind))
 				}
 			}
-			for _, f := range Foresee(notices, routes, mutes, estate(), time.Now()) {
+			for _, f := range Foresee(notices, b.foretold(routes, mutes), time.Now()) {
 				got = append(got, fmt.Sprintf("%s %s %s", f.Receiver, f.At.Format("15:04"), f.Kind))
 				for _, at := range f.Reminders {
 					got = append(got, fmt.Sprintf("%s %s %s", f.Receiver, at.Format("15:04"), KindReminder))

@@ -63,7 +63,7 @@ func (l *lane) pop() (job, bool) {
 	}
 	j := l.queue[0]
 	l.queue = l.queue[1:]
-	l.busy, l.since = j.d.ID, time.Now()
+	l.busy, l.since = j.d.ID, l.p.now()
 	return j, true
 }
 
@@ -108,7 +108,7 @@ func (l *lane) run() {
 }
 
 func (l *lane) release(d keepwatch.Delivery) {
-	d.NextAttemptAt = time.Now()
+	d.NextAttemptAt = l.p.now()
 	l.p.settle(l.p.sending, d)
 }
 
@@ -119,7 +119,7 @@ func (l *lane) postpone(d keepwatch.Delivery, until time.Time) {
 
 // serve brings one delivery a step further.
 func (l *lane) serve(ctx context.Context, j job) {
-	now := time.Now()
+	now := l.p.now()
 	if until := l.closedUntil(); until.After(now) {
 		l.postpone(j.d, until)
 		return

@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -11,16 +10,9 @@ import (
 	"keepwatch"
 )
 
-// memory is an outbox in memory with the manners of the store: a lease is a due
-// time in the future, and rows are kept by their ids.
+// memory is an outbox in memory that can be made to fail.
 type memory struct {
-	mu        sync.Mutex
-	notices   []keepwatch.Notice
-	routed    map[keepwatch.NoticeID]bool
-	rows      map[keepwatch.DeliveryID]keepwatch.Delivery
-	incidents map[keepwatch.IncidentID]keepwatch.Incident
-	bundles   []*keepwatch.BundleState
-	woken     chan struct{}
+	*ledger
 	// refuse makes Settle fail, as a crash before the mark does.
 	refuse func(keepwatch.Delivery) bool
 	// broken makes the whole outbox fail.
@@ -30,30 +22,7 @@ type memory struct {
 
 var errBroken = errors.New("the outbox is broken")
 
-func newMemory() *memory {
-	return &memory{
-		routed: map[keepwatch.NoticeID]bool{}, rows: map[keepwatch.DeliveryID]keepwatch.Delivery{},
-		incidents: map[keepwatch.IncidentID]keepwatch.Incident{}, woken: make(chan struct{}, 1),
-	}
-}
-
-func (m *memory) wake() {
-	select {
-	case m.woken <- struct{}{}:
-	default:
-	}
-}
-
-// add is what the store's Apply does with a notice.
-func (m *memory) add(ns ...keepwatch.Notice) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, n := range ns {
-		m.notices = append(m.notices, n)
-		m.incidents[n.Incident.ID] = n.Incident
-	}
-	m.wake()
-}
+func newMemory() *memory { return &memory{ledger: newLedger()} }
 
 // breakDown makes the whole outbox fail, or work again.
 func (m *memory) breakDown(broken bool) {
@@ -62,131 +31,62 @@ func (m *memory) breakDown(broken bool) {
 	m.broken = broken
 }
 
-func (m *memory) Unrouted(_ context.Context, limit int) ([]keepwatch.Notice, error) {
+// fails reports whether a call fails.
+func (m *memory) fails() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.broken {
-		return nil, errBroken
-	}
-	var out []keepwatch.Notice
-	for _, n := range m.notices {
-		if !m.routed[n.ID] && len(out) < limit {
-			out = append(out, n)
-		}
-	}
-	return out, nil
-}
-
-func (m *memory) Route(_ context.Context, n keepwatch.NoticeID, ds []keepwatch.Delivery, _ time.Time) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.routed[n] {
-		return nil // the first decision holds
-	}
-	m.routed[n] = true
-	for _, d := range ds {
-		if _, ok := m.rows[d.ID]; !ok {
-			m.rows[d.ID] = d
-		}
-	}
-	m.wake()
-	return nil
-}
-
-func (m *memory) Remind(_ context.Context, d keepwatch.Delivery, _ time.Time) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, ok := m.rows[d.ID]; !ok {
-		m.rows[d.ID] = d
-	}
-	return nil
-}
-
-func (m *memory) ClaimDeliveries(_ context.Context, now time.Time, lease time.Duration, limit int) ([]keepwatch.Delivery, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.claims++
-	if m.broken {
-		return nil, errBroken
-	}
-	out := m.due(now)
-	out = out[:min(limit, len(out))]
-	for i := range out {
-		out[i].NextAttemptAt = now.Add(lease)
-		m.rows[out[i].ID] = out[i]
-	}
-	return out, nil
-}
-
-func (m *memory) Settle(_ context.Context, d keepwatch.Delivery, _ time.Time) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.broken || m.refuse != nil && m.refuse(d) {
 		return errBroken
 	}
-	if m.rows[d.ID].Status == keepwatch.DeliveryPending { // settled for good stays so
-		m.rows[d.ID] = d
-		b := m.bundle(d.Notice.Incident.ID)
-		if b != nil && d.Status == keepwatch.DeliverySent && d.NextAttemptAt.After(d.SentAt) && b.Seq == b.Taken && b.ClosedAt.IsZero() {
-			m.planMessage(b, d.NextAttemptAt, d.SentAt)
-			m.wake()
-		}
-	}
 	return nil
 }
 
-func (m *memory) NextDelivery(context.Context) (time.Time, bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.broken {
-		return time.Time{}, false, errBroken
+func (m *memory) Unrouted(ctx context.Context, limit int) ([]keepwatch.Notice, error) {
+	if err := m.fails(); err != nil {
+		return nil, err
 	}
-	var next time.Time
-	for _, d := range m.rows {
-		if d.Status == keepwatch.DeliveryPending && (next.IsZero() || d.NextAttemptAt.Before(next)) {
-			next = d.NextAttemptAt
-		}
-	}
-	return next, !next.IsZero(), nil
+	return m.ledger.Unrouted(ctx, limit)
 }
 
-func (m *memory) Deliveries(_ context.Context, id keepwatch.IncidentID) ([]keepwatch.Delivery, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.broken {
-		return nil, errBroken
+func (m *memory) RouteAll(ctx context.Context, list []keepwatch.Routing, now time.Time) error {
+	if err := m.fails(); err != nil {
+		return err
 	}
-	var out []keepwatch.Delivery
-	for _, d := range m.rows {
-		if d.Notice.Incident.ID == id {
-			out = append(out, m.overlay(d))
-		}
-	}
-	slices.SortFunc(out, func(a, b keepwatch.Delivery) int { return cmp.Compare(a.ID, b.ID) })
-	return out, nil
+	return m.ledger.RouteAll(ctx, list, now)
 }
 
-func (m *memory) Incident(_ context.Context, id keepwatch.IncidentID) (keepwatch.Incident, error) {
+func (m *memory) ClaimDeliveries(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]keepwatch.Delivery, error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	inc, ok := m.incidents[id]
-	if !ok {
-		return inc, keepwatch.ErrNotFound
+	m.claims++
+	m.mu.Unlock()
+	if err := m.fails(); err != nil {
+		return nil, err
 	}
-	return inc, nil
+	return m.ledger.ClaimDeliveries(ctx, now, lease, limit)
 }
 
-func (m *memory) due(now time.Time) []keepwatch.Delivery {
-	var out []keepwatch.Delivery
-	for _, d := range m.rows {
-		if d.Status == keepwatch.DeliveryPending && !d.NextAttemptAt.After(now) {
-			out = append(out, d)
-		}
+func (m *memory) Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) error {
+	m.mu.Lock()
+	refused := m.broken || m.refuse != nil && m.refuse(d)
+	m.mu.Unlock()
+	if refused {
+		return errBroken
 	}
-	slices.SortFunc(out, func(a, b keepwatch.Delivery) int {
-		return cmp.Or(a.NextAttemptAt.Compare(b.NextAttemptAt), cmp.Compare(a.ID, b.ID))
-	})
-	return out
+	return m.ledger.Settle(ctx, d, now)
+}
+
+func (m *memory) NextDelivery(ctx context.Context) (time.Time, bool, error) {
+	if err := m.fails(); err != nil {
+		return time.Time{}, false, err
+	}
+	return m.ledger.NextDelivery(ctx)
+}
+
+func (m *memory) Deliveries(ctx context.Context, id keepwatch.IncidentID) ([]keepwatch.Delivery, error) {
+	if err := m.fails(); err != nil {
+		return nil, err
+	}
+	return m.ledger.Deliveries(ctx, id)
 }
 
 func (m *memory) row(id keepwatch.DeliveryID) keepwatch.Delivery {
@@ -346,10 +246,10 @@ func (t *tale) next(kind keepwatch.TransitionKind, at time.Time) keepwatch.Notic
 func (m *memory) hasten(now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for id, d := range m.rows {
+	for _, d := range m.rows {
 		if mk := marksOf(d); d.Status == keepwatch.DeliveryPending && (mk.held > 0 || mk.waited > 0) && d.NextAttemptAt.After(now) {
 			d.NextAttemptAt = now
-			m.rows[id] = d
+			m.put(d)
 		}
 	}
 	m.wake()
@@ -359,10 +259,8 @@ func (m *memory) hasten(now time.Time) {
 func (m *memory) of(id keepwatch.IncidentID) (out []keepwatch.Delivery) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, d := range m.rows {
-		if d.Notice.Incident.ID == id {
-			out = append(out, d)
-		}
+	for _, row := range m.ledger.of[id] {
+		out = append(out, m.rows[row])
 	}
 	return out
 }

@@ -117,6 +117,7 @@ func (s *Setup) sender(name string) (Sender, bool) {
 type Pipeline struct {
 	opts  Options
 	log   *slog.Logger
+	now   func() time.Time // time.Now, except where the past is told again: see [Foresee]
 	setup atomic.Pointer[Setup]
 	muted atomic.Pointer[[]Mute] // beside those of the files
 	read  atomic.Int64           // when they were read, in ms
@@ -164,7 +165,7 @@ func New(o Options, s Setup) *Pipeline {
 	o.Lease = max(orDefault(o.Lease, 2*time.Minute), 2*o.SendTimeout)
 	o.Poll = orDefault(o.Poll, 30*time.Second)
 	p := &Pipeline{
-		opts: o, log: o.Logger.With("component", "notify"),
+		opts: o, log: o.Logger.With("component", "notify"), now: time.Now,
 		lanes: map[string]*lane{}, nudged: make(chan struct{}, 1), quit: make(chan struct{}),
 	}
 	p.sending, p.abandon = context.WithCancel(context.Background())
@@ -339,7 +340,7 @@ func (p *Pipeline) claimAll(ctx context.Context, now time.Time) error {
 			l := p.lane(d.Receiver)
 			if !l.push(d, now.Add(p.opts.Lease)) {
 				// No room: another node may have it, or we in a while.
-				d.NextAttemptAt = now.Add(l.room(time.Now()))
+				d.NextAttemptAt = now.Add(l.room(now))
 				p.settle(ctx, d)
 			}
 		}
@@ -357,7 +358,7 @@ func (p *Pipeline) settle(ctx context.Context, d keepwatch.Delivery) bool {
 	ctx = context.WithoutCancel(ctx)
 	for pause := 100 * time.Millisecond; ; pause *= 2 {
 		within, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := p.opts.Outbox.Settle(within, d, time.Now())
+		err := p.opts.Outbox.Settle(within, d, p.now())
 		cancel()
 		if err == nil {
 			if d.Status == keepwatch.DeliveryPending {

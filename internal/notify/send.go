@@ -14,7 +14,7 @@ var errTooSlow = errors.New("the receiver did not answer in time")
 // send tells the receiver and writes down what became of it, in that order.
 func (l *lane) send(ctx context.Context, d keepwatch.Delivery, f Facts, t Target) {
 	receipt, err := l.attempt(ctx, d, f)
-	now := time.Now()
+	now := l.p.now()
 	if err == nil {
 		l.sent(ctx, d, f, t, receipt, now)
 		return
@@ -39,7 +39,7 @@ func (l *lane) attempt(ctx context.Context, d keepwatch.Delivery, f Facts) (Rece
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
-	f.Now = time.Now()
+	f.Now = l.p.now()
 	within, cancel := context.WithTimeoutCause(ctx, l.p.opts.SendTimeout, errTooSlow)
 	defer cancel()
 	receipt, err := sender.Send(within, l.words(ctx, d, f))
@@ -67,7 +67,7 @@ func (l *lane) words(ctx context.Context, d keepwatch.Delivery, f Facts) Message
 
 // note keeps the receiver's health.
 func (l *lane) note(err error) {
-	now := time.Now()
+	now := l.p.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err == nil {

@@ -127,7 +127,7 @@ func (l *lane) together(ctx context.Context, d keepwatch.Delivery, siblings []ke
 		}
 	}
 	if d.Attempts == 0 && stormable(d) {
-		w, limited, err := l.p.weather(ctx, l.receiver, time.Now())
+		w, limited, err := l.p.weather(ctx, l.receiver, l.p.now())
 		if err != nil || limited && w.raging {
 			b := stormOf(l.receiver)
 			return &b, err
