@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"keepwatch"
+	"keepwatch/internal/notify"
 	"keepwatch/internal/store"
 )
 
@@ -226,39 +227,83 @@ func (w *world) checkTold(t *testing.T, back time.Time) {
 	}
 }
 
-// A flood that begins slowly cannot be told from a few incidents at first: what a
-// receiver may be told of one by one is told so, and from there on it is a storm.
+// A flood may begin slowly: the first incident is told at once, and what follows on it
+// waits a beat, in which the flood is seen. So it is one message in half a minute then,
+// too, and three in ten.
 func TestRamp(t *testing.T) {
+	for name, each := range map[string][]int{ // incidents of every team, second by second
+		"one, two, five, fifty":         {1, 2, 5, 50, 100, 200, 200, 100, 50},
+		"two at once, then more":        {2, 0, 3, 20, 40},
+		"one a second":                  slices.Repeat([]int{1}, 120),
+		"a pause after the first":       {1, 0, 0, 0, 1, 1, 2, 3, 5, 8, 13, 21},
+		"begins while it is quiet here": {3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, err := newWorld(open(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.pipeline().Start()
+				begin, next := time.Now(), 0
+				for _, n := range each {
+					if _, err := w.intake.Record(context.Background(), failures(next, next+n*len(w.in), keepwatch.LoginFailed), time.Now()); err != nil {
+						t.Fatal(err)
+					}
+					next += n * len(w.in)
+					time.Sleep(time.Second)
+				}
+				time.Sleep(time.Until(begin.Add(10 * time.Minute)))
+				synctest.Wait()
+				for _, name := range w.names() {
+					soon, told, list := 0, 0, w.in[name].took()
+					for _, m := range list {
+						if m.at.Sub(begin) <= 30*time.Second {
+							soon++
+						}
+						if m.total == 1 {
+							told++
+						}
+					}
+					if told += list[len(list)-1].total; soon != 1 || len(list) > 3 || told != next/len(w.in) {
+						t.Errorf("%s: %d messages within 30 s, %d within ten minutes, of %d of %d incidents", name, soon, len(list), told, next/len(w.in))
+					}
+				}
+				stop(t, w)
+			})
+		})
+	}
+}
+
+// What ends together is told as ended together, although it ends bit by bit.
+func TestEndOfAFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, err := newWorld(open(t))
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.pipeline().Start()
-		begin, name := time.Now(), w.names()[0]
-		for i := range 300 { // of one team
-			first := i * len(w.in)
-			if _, err := w.intake.Record(context.Background(), failures(first, first+1, keepwatch.LoginFailed), time.Now()); err != nil {
+		const n = 2_000
+		if _, err := w.flood(context.Background(), n, 10*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Minute)
+		before := map[string]int{}
+		for _, name := range w.names() {
+			before[name] = len(w.in[name].took())
+		}
+		for i := range 10 {
+			if _, err := w.intake.Record(context.Background(), failures(i*n/10, (i+1)*n/10, keepwatch.OK), time.Now()); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(400 * time.Millisecond)
+			time.Sleep(time.Second)
 		}
-		time.Sleep(time.Until(begin.Add(10 * time.Minute)))
+		time.Sleep(20 * time.Minute)
 		synctest.Wait()
-		soon, alone, together := 0, 0, 0
-		for _, m := range w.in[name].took() {
-			if m.at.Sub(begin) <= 30*time.Second {
-				soon++
+		for _, name := range w.names() {
+			if ends := w.in[name].took()[before[name]:]; len(ends) != 1 || ends[0].status != notify.Over {
+				t.Errorf("%s was told of the end by %+v", name, ends)
 			}
-			if m.total == 1 {
-				alone++
-			} else {
-				together++
-			}
-		}
-		t.Logf("%d within 30 s; %d by themselves and %d about several within ten minutes", soon, alone, together)
-		if soon > 5 || alone > 5 || together < 1 || together > 3 {
-			t.Errorf("%d within 30 s; %d by themselves and %d about several", soon, alone, together)
 		}
 		stop(t, w)
 	})

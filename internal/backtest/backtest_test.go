@@ -252,7 +252,7 @@ func TestTogether(t *testing.T) {
 		}, "digest 20 120", 41}, // what is transactional and fails does not wait,
 		{"a limit", func(r *Rules) {
 			r.Receivers = []notify.Receiver{{Name: "ops", Pace: notify.DefaultPace}}
-		}, "storm 40 1, storm 40 2, storm 40 60", 3},
+		}, "storm 40 1, storm 40 2, storm 40 61", 3},
 	} {
 		next := rules()
 		x.change(&next)

@@ -194,6 +194,20 @@ func (l *ledger) NextDelivery(context.Context) (time.Time, bool, error) {
 	return d.NextAttemptAt, ok, nil
 }
 
+func (l *ledger) Waiting(_ context.Context, receiver string, until time.Time, limit int) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, met := 0, map[keepwatch.DeliveryID]bool{}
+	for _, a := range l.pending {
+		d := l.rows[a.id]
+		if d.Receiver == receiver && d.Status == keepwatch.DeliveryPending && d.NextAttemptAt.Equal(a.at) && !a.at.After(until) && !met[a.id] {
+			met[a.id] = true
+			n++
+		}
+	}
+	return min(n, limit), nil
+}
+
 func (l *ledger) Deliveries(_ context.Context, id keepwatch.IncidentID) ([]keepwatch.Delivery, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -28,6 +28,9 @@ type Queue interface {
 	Settle(ctx context.Context, d keepwatch.Delivery, now time.Time) error
 	// NextDelivery is when the next pending delivery is due; false when there is none.
 	NextDelivery(ctx context.Context) (time.Time, bool, error)
+	// Waiting counts a receiver's deliveries that are due until then and nobody has
+	// claimed, limit at most.
+	Waiting(ctx context.Context, receiver string, until time.Time, limit int) (int, error)
 }
 
 // Incidents is what the pipeline reads besides.

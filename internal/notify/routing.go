@@ -81,6 +81,7 @@ type planRow struct {
 	due  time.Time         // of the bundle's message
 	// soon: it is to be told now, and nothing holds it back; a storm may take it in.
 	soon bool
+	beat time.Duration // that it waits where others are being told
 }
 
 func (p *Pipeline) plan(ctx context.Context, n keepwatch.Notice, setup *Setup, now time.Time) (*plan, error) {
@@ -122,7 +123,7 @@ func (p *Pipeline) plan(ctx context.Context, n keepwatch.Notice, setup *Setup, n
 func (p *Pipeline) planRow(ctx context.Context, of *plan, t Target, earlier []keepwatch.Delivery, setup *Setup, now time.Time) (planRow, error) {
 	n := of.notice
 	row := planRow{Delivery: rowOf(n, t, now)}
-	row.Rank = rank(of.facts)
+	row.Rank, row.beat = rank(of.facts), beatOf(of.facts)
 	alone := false
 	for _, e := range earlier {
 		switch {
@@ -136,6 +137,9 @@ func (p *Pipeline) planRow(ctx context.Context, of *plan, t Target, earlier []ke
 			}
 			if b.ClosedAt.IsZero() {
 				row.into, row.due = &b.Bundle, n.At.Add(b.Wait)
+				if b.Kind == keepwatch.BundleStorm { // what ends together is told together
+					row.due = n.At.Add(stormSoon)
+				}
 				return row, nil
 			}
 		}
@@ -177,19 +181,45 @@ func (p *Pipeline) storm(ctx context.Context, plans []*plan, now time.Time) erro
 		if err != nil {
 			return err
 		}
-		if !limited || !w.raging && n <= w.spare {
-			continue
-		}
-		for _, one := range plans {
-			for i := range one.rows {
-				if row := &one.rows[i]; row.soon && row.Receiver == receiver {
-					b := stormOf(receiver)
-					row.into, row.due = &b, now
-				}
+		switch rows := soonOf(plans, receiver); {
+		case !limited:
+		case w.raging || n > w.spare:
+			for _, row := range rows {
+				b := stormOf(receiver)
+				row.into, row.due = &b, now
 			}
+		default:
+			letWait(rows, w, now)
 		}
 	}
 	return nil
+}
+
+// soonOf are the rows that tell a receiver something now, the worst first.
+func soonOf(plans []*plan, receiver string) []*planRow {
+	var out []*planRow
+	for _, one := range plans {
+		for i := range one.rows {
+			if row := &one.rows[i]; row.soon && row.Receiver == receiver {
+				out = append(out, row)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *planRow) int { return cmp.Compare(a.Rank, b.Rank) })
+	return out
+}
+
+// letWait lets what begins wait a beat, all but the first that a quiet receiver hears of.
+func letWait(rows []*planRow, w weather, now time.Time) {
+	for _, row := range rows {
+		if row.into != nil || row.Notice.Kind != keepwatch.Opened {
+			continue
+		}
+		if w.stirred {
+			row.NextAttemptAt = now.Add(row.beat)
+		}
+		w.stirred = true
+	}
 }
 
 // routing is the plan as the rows that are written.

@@ -11,6 +11,32 @@ import (
 type weather struct {
 	raging bool // a storm is on, and takes new incidents in
 	spare  int  // messages that may still go out one by one
+	// stirred: one went out a moment ago, or is about to. What begins now waits a beat.
+	stirred bool
+}
+
+// A flood may begin with one incident, then two, then five. The first is told at once;
+// what follows on it soon waits a beat, so that it is seen whether more are coming. What
+// is transactional and fails waits a shorter one.
+const (
+	beat      = 10 * time.Second
+	shortBeat = 3 * time.Second
+)
+
+func beatOf(f Facts) time.Duration {
+	if f.criticality() == keepwatch.Transactional && f.Incident.Severity == keepwatch.SeverityCritical {
+		return shortBeat
+	}
+	return beat
+}
+
+// raging reports whether a storm is on at a receiver, and takes new incidents in.
+func (p *Pipeline) raging(ctx context.Context, receiver string) (bool, error) {
+	if p.setup.Load().pace(receiver).Count <= 0 {
+		return false, nil
+	}
+	s, open, err := p.opts.Outbox.OpenBundle(ctx, receiver, stormKey)
+	return err == nil && open && !s.Calm, err
 }
 
 // weather reads how a receiver stands; false when it has no limit.
@@ -19,12 +45,8 @@ func (p *Pipeline) weather(ctx context.Context, receiver string, now time.Time) 
 	if pace.Count <= 0 {
 		return weather{}, false, nil
 	}
-	s, open, err := p.opts.Outbox.OpenBundle(ctx, receiver, stormKey)
-	if err != nil {
-		return weather{}, false, err
-	}
-	if open && !s.Calm {
-		return weather{raging: true}, true, nil
+	if on, err := p.raging(ctx, receiver); err != nil || on {
+		return weather{raging: on}, true, err
 	}
 	sent, err := p.opts.Outbox.SentSince(ctx, receiver, now.Add(-pace.Within), pace.Count)
 	if err != nil {
@@ -36,8 +58,12 @@ func (p *Pipeline) weather(ctx context.Context, receiver string, now time.Time) 
 			recent++
 		}
 	}
-	spare := min(pace.Count-len(sent), pace.burst()-recent)
-	return weather{spare: spare - p.lane(receiver).health().Waiting}, true, nil
+	coming, err := p.opts.Outbox.Waiting(ctx, receiver, now.Add(beat), pace.Count)
+	if err != nil {
+		return weather{}, false, err
+	}
+	coming += p.lane(receiver).health().Waiting
+	return weather{spare: min(pace.Count-len(sent), pace.burst()-recent) - coming, stirred: recent+coming > 0}, true, nil
 }
 
 // storms hands what is due over to storms, where more is due than may be told one by
@@ -127,8 +153,8 @@ func (l *lane) together(ctx context.Context, d keepwatch.Delivery, siblings []ke
 		}
 	}
 	if d.Attempts == 0 && stormable(d) {
-		w, limited, err := l.p.weather(ctx, l.receiver, l.p.now())
-		if err != nil || limited && w.raging {
+		raging, err := l.p.raging(ctx, l.receiver)
+		if err != nil || raging {
 			b := stormOf(l.receiver)
 			return &b, err
 		}

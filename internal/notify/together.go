@@ -92,11 +92,11 @@ func (l *lane) judgeTogether(ctx context.Context, q question, f Facts, t Target,
 		return v, nil
 	}
 	if b.Kind == keepwatch.BundleGroup && !told && l.receiver == b.Receiver {
-		w, limited, err := l.p.weather(ctx, l.receiver, q.now)
+		raging, err := l.p.raging(ctx, l.receiver)
 		if err != nil {
 			return v, err
 		}
-		if limited && w.raging {
+		if raging {
 			err := l.p.opts.Outbox.CloseBundle(ctx, b.ID, q.d.Notice.Seq, stormOf(l.receiver), q.now)
 			return verdict{act: actCollapse, reason: "said with a storm"}, err
 		}

@@ -305,6 +305,16 @@ func (db *DB) NextDelivery(ctx context.Context) (time.Time, bool, error) {
 		" ORDER BY next_attempt_at LIMIT 1) AS first", db.canary())
 }
 
+// Waiting counts a receiver's deliveries that are due until then and that nobody has
+// claimed, limit at most.
+func (db *DB) Waiting(ctx context.Context, receiver string, until time.Time, limit int) (n int, err error) {
+	rows, err := db.reads.QueryContext(ctx, "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE status = 'pending' AND next_attempt_at <= $1 AND receiver = $2 LIMIT $3) AS waiting", millis(until), receiver, limit)
+	if _, err = one(rows, err, &n); err != nil {
+		return 0, fail("what waits for a receiver", err)
+	}
+	return n, nil
+}
+
 // OldestUndelivered is since when the oldest message waits, routed or not.
 func (db *DB) OldestUndelivered(ctx context.Context) (time.Time, bool, error) {
 	return db.earliest(ctx, "oldest undelivered", "SELECT min(at) FROM ("+
