@@ -80,32 +80,61 @@ func explainTarget(s Setup, mutes []Mute, f Facts, t Target, at time.Time) Told 
 	}
 	if len(t.GroupBy) > 0 {
 		b, _ := t.bundle("", f, at)
-		why = append(why, "told in one message with those of the same "+strings.Join(t.GroupBy, ", ")+inParentheses(alike(b, t.GroupBy)))
+		why = append(why, "told in one message with those of the same "+strings.Join(t.GroupBy, ", ")+inParentheses(alike(b, t.GroupBy))+", sooner where one is due already")
 	}
 	if p := s.pace(t.Receiver); p.Count > 0 {
-		why = slices.Insert(why, 1, fmt.Sprintf("more than %d messages in %s become one", p.Count, keepwatch.FormatDuration(p.Within)))
-	}
-	if t.Digest != nil && t.After == 0 {
-		if h, ok := hold(Target{}, mutes, f, at); ok { // it joins the digest when it may be told
-			due = h.until
-			why = append(why, h.why)
-		}
-		due = t.Digest.Next(due)
-		why = append(why, "gathered for the digest "+t.Digest.String())
+		why = slices.Insert(why, 1, fmt.Sprintf("more than %d messages in %s become one, and right after another one it waits up to %s",
+			p.Count, keepwatch.FormatDuration(p.Within), keepwatch.FormatDuration(beatOf(f))))
 	}
 	if t.Wait > 0 && t.After == 0 {
 		why = append(why, "waits "+keepwatch.FormatDuration(t.Wait))
 	}
+	var held []string
+	if t.Digest != nil && t.After == 0 {
+		due, held = digested(t, mutes, f, at)
+		why = append(why, "gathered for the digest "+t.Digest.String())
+	} else {
+		due, held = freeFrom(t, mutes, f, due)
+	}
+	why = append(why, held...)
+	out.At, out.Why = due, strings.Join(why, "; ")
+	return out
+}
+
+// freeFrom is the first moment from then on at which nothing holds a message back, and
+// what did until then.
+func freeFrom(t Target, mutes []Mute, f Facts, at time.Time) (time.Time, []string) {
+	var why []string
+	for range maxHolds {
+		h, ok := hold(t, mutes, f, at)
+		if !ok {
+			break
+		}
+		at = h.until
+		why = append(why, h.why)
+	}
+	return at, why
+}
+
+// digested is when a digest tells of what begins at a moment. It joins the first one
+// after it may be told, and what is silenced at that hour joins the next after the silence.
+func digested(t Target, mutes []Mute, f Facts, at time.Time) (time.Time, []string) {
+	free, why := freeFrom(t, mutes, f, at)
+	due := t.Digest.Next(free)
 	for range maxHolds {
 		h, ok := hold(t, mutes, f, due)
 		if !ok {
 			break
 		}
-		due = h.until
 		why = append(why, h.why)
+		if due = h.until; !h.hours { // somebody's wish for quiet, and not the receiver's hours
+			var more []string
+			free, more = freeFrom(t, mutes, f, h.until)
+			why = append(why, more...)
+			due = t.Digest.Next(free)
+		}
 	}
-	out.At, out.Why = due, strings.Join(why, "; ")
-	return out
+	return due, why
 }
 
 func alike(b keepwatch.Bundle, facts []string) string {

@@ -41,6 +41,15 @@ func (c chance) hours(t *testing.T) *calendar.Calendar {
 	return cal
 }
 
+func (c chance) hour(t *testing.T) *Hour {
+	t.Helper()
+	zone, err := time.LoadLocation(pick(c, zones...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Hour{Day: c.IntN(8), At: time.Duration(c.IntN(24*60)) * time.Minute, Zone: zone}
+}
+
 func (c chance) match() Match {
 	var m Match
 	for _, set := range []func(){
@@ -74,6 +83,9 @@ func (c chance) routes(t *testing.T, receivers []string) Routes {
 		}
 		if c.IntN(3) == 0 {
 			r.GroupBy = c.some(GroupFacts, 3)
+		}
+		if c.IntN(6) == 0 {
+			r.Digest = c.hour(t)
 		}
 		for range c.IntN(3) {
 			r.Escalate = append(r.Escalate, Escalation{After: time.Duration(1+c.IntN(36000)) * time.Second, To: c.some(receivers, 2)})
@@ -124,16 +136,112 @@ func (c chance) incident(at time.Time) keepwatch.Incident {
 	return inc
 }
 
-// For any configuration and clock: each receiver hears of an incident exactly once or
-// not at all, and it is as the explanation says: who, when, and by which rule. Times
-// include both changes of the clocks in six zones.
+// story are the begins of incidents: one, a few in an hour, or a flood that swells.
+func (c chance) story(at time.Time) []keepwatch.Notice {
+	n, gap := 1, 0
+	switch c.IntN(4) {
+	case 0:
+		n, gap = 2+c.IntN(6), 3600
+	case 1:
+		n, gap = 10+c.IntN(50), 1+c.IntN(120)
+	}
+	var out []keepwatch.Notice
+	for i := range n {
+		inc := c.incident(at)
+		inc.ID, inc.DetectedAt, inc.Revision = keepwatch.IncidentID(fmt.Sprintf("inc-%02d", i)), at, 1
+		if i == 0 {
+			inc.ID = "inc" // that silences name
+		}
+		out = append(out, keepwatch.Notice{ID: keepwatch.NoticeIDOf(inc.ID, 1), Incident: inc, Kind: keepwatch.Opened, Seq: 1, At: at})
+		if gap > 0 && c.IntN(3) > 0 {
+			at = at.Add(time.Duration(c.IntN(gap)) * time.Second)
+		}
+	}
+	return out
+}
+
+// telling is how one receiver heard of one incident.
+type telling struct {
+	at     time.Time
+	bundle keepwatch.BundleKind // "" by itself
+}
+
+// tellings finds how receivers heard of an incident, and makes sure that each heard of
+// it once: one row told it, and every other says why it did not.
+func tellings(t *testing.T, box *memory, id keepwatch.IncidentID) map[string]telling {
+	t.Helper()
+	rows, err := box.Deliveries(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]telling{}
+	for _, d := range rows {
+		_, again := out[d.Receiver]
+		switch {
+		case d.Receiver == NoReceiver:
+		case d.Status == keepwatch.DeliverySent && again:
+			t.Errorf("%s: told twice", d.ID)
+		case d.Status == keepwatch.DeliverySent:
+			out[d.Receiver] = telling{d.SentAt.UTC().Truncate(time.Second), box.kindOf(d.Bundle)}
+		case d.Status != keepwatch.DeliveryCollapsed || d.LastError == "":
+			t.Errorf("%s is %s: %q", d.ID, d.Status, d.LastError)
+		}
+	}
+	return out
+}
+
+func (m *memory) kindOf(bundle keepwatch.IncidentID) keepwatch.BundleKind {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b := m.bundles[bundle]; b != nil {
+		return b.Kind
+	}
+	return ""
+}
+
+// disagrees compares what is explained of a receiver with how it heard. By itself and in
+// a digest it is told at that moment; one that begins right after another message may wait a
+// beat. A group that gathers already tells it sooner, and a storm when its turn comes: the
+// explanation says of either that it may.
+func disagrees(x Told, got telling, alone bool) string {
+	want := x.At.UTC().Truncate(time.Second)
+	late := got.at.Sub(want)
+	switch got.bundle {
+	case "":
+		if late == 0 || !alone && late > 0 && late <= beat && strings.Contains(x.Why, "waits up to") {
+			return ""
+		}
+	case keepwatch.BundleDigest:
+		if late == 0 && strings.Contains(x.Why, "digest") {
+			return ""
+		}
+	case keepwatch.BundleGroup:
+		if (late == 0 || !alone && late < 0) && strings.Contains(x.Why, "in one message with") {
+			return ""
+		}
+	case keepwatch.BundleStorm:
+		if !alone && strings.Contains(x.Why, "become one") {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s: explained %s (%s), told %s in a %q", x.Receiver, want, x.Why, got.at, got.bundle)
+}
+
+func without(list, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(others, s) })
+}
+
+// For any configuration, clock and number of incidents: each receiver hears of an
+// incident exactly once or not at all, by itself or together with others, and it is as the
+// explanation says: who, when, and by which rule. And what is foreseen is what is sent,
+// message by message. Times include both changes of the clocks in six zones.
 func TestExplanationsAgreeWithWhatIsSent(t *testing.T) {
 	n := 400
 	if os.Getenv("KEEPWATCH_CAMPAIGN") == "1" {
 		n = 10_000
 	}
 	receivers := []string{"a", "b", "c", "d", "e"}
-	told, held, nobody := 0, 0, 0
+	count := map[string]int{}
 	for seed := range n {
 		synctest.Test(t, func(t *testing.T) {
 			c := chance{rand.New(rand.NewPCG(uint64(seed), 19))}
@@ -143,55 +251,86 @@ func TestExplanationsAgreeWithWhatIsSent(t *testing.T) {
 			setup := Setup{Routes: c.routes(t, receivers), Directory: estate()}
 			for _, r := range receivers {
 				in[r] = &inbox{}
-				setup.Receivers = append(setup.Receivers, Receiver{Name: r, Channel: "webhook", Sender: in[r], Pace: DefaultPace})
+				setup.Receivers = append(setup.Receivers, Receiver{Name: r, Channel: "webhook", Sender: in[r], Pace: pick(c, DefaultPace, DefaultPace, Pace{}, Pace{Count: 1 + c.IntN(40), Within: time.Duration(1+c.IntN(30)) * time.Minute})})
 			}
-			mutes := c.mutes(t, at)
-			inc := c.incident(at)
-			said := Explain(setup, mutes, inc, at)
+			setup.Mutes = c.mutes(t, at)
+			story := c.story(at)
 			p := New(Options{Outbox: box, Woken: box.woken, Poll: 90 * 24 * time.Hour}, setup)
-			p.Mute(mutes)
 			p.Start()
-			box.add(keepwatch.Notice{ID: "inc.1", Incident: inc, Kind: keepwatch.Opened, Seq: 1, At: at})
+			for rest := story; len(rest) > 0; {
+				time.Sleep(time.Until(rest[0].At))
+				k := 1
+				for k < len(rest) && rest[k].At.Equal(rest[0].At) {
+					k++
+				}
+				box.add(rest[:k]...)
+				rest = rest[k:]
+				synctest.Wait()
+			}
 			time.Sleep(60 * 24 * time.Hour)
 			synctest.Wait()
 			if err := p.Stop(t.Context()); err != nil {
 				t.Error(err)
 			}
-			var want, got []string
-			for _, x := range said.Told {
-				want = append(want, x.Receiver+" "+x.At.UTC().Format(time.RFC3339))
-				if strings.Contains(x.Why, "until ") {
-					held++
+			for _, notice := range story {
+				said := Explain(setup, nil, notice.Incident, notice.At)
+				heard := tellings(t, box, notice.Incident.ID)
+				for _, x := range said.Told {
+					got, ok := heard[x.Receiver]
+					if !ok {
+						t.Errorf("seed %d: %s was not told of %s: %+v", seed, x.Receiver, notice.Incident.ID, x)
+						continue
+					}
+					if why := disagrees(x, got, len(story) == 1); why != "" {
+						t.Errorf("seed %d at %s, %s: %s\n%+v", seed, at, notice.Incident.ID, why, setup)
+					}
+					delete(heard, x.Receiver)
+					count["told"]++
+					count[string(got.bundle)]++
+					if strings.Contains(x.Why, "until ") {
+						count["held"]++
+					}
 				}
-				told++
+				if len(heard) > 0 {
+					t.Errorf("seed %d: told of %s, and nothing explains it: %v", seed, notice.Incident.ID, heard)
+				}
+				for _, r := range receivers {
+					explained := slices.ContainsFunc(said.Told, func(x Told) bool { return x.Receiver == r }) || slices.ContainsFunc(said.Others, func(o Other) bool { return o.Name == r && o.Why != "" })
+					if !explained {
+						t.Errorf("seed %d: nothing is said of %s", seed, r)
+					}
+				}
+				if dead := box.row(keepwatch.DeliveryIDOf(notice.ID, NoReceiver)).Status == keepwatch.DeliveryDead; (said.Nobody != "") != (len(said.Told) == 0) || dead != (said.Nobody != "") {
+					t.Errorf("seed %d: %q, told %v", seed, said.Nobody, said.Told)
+				}
+				if said.Nobody != "" {
+					count["nobody"]++
+				}
+			}
+			var want, got []string
+			for _, f := range Foresee(story, setup, time.Now()) {
+				want = append(want, fmt.Sprint(f.Receiver, " ", f.At.UTC().Format(time.RFC3339), " ", f.Kind, " ", f.Incidents))
 			}
 			for _, r := range receivers {
 				for _, m := range in[r].messages() {
-					got = append(got, r+" "+m.Now.UTC().Truncate(time.Second).Format(time.RFC3339))
-				}
-				explained := slices.ContainsFunc(said.Told, func(x Told) bool { return x.Receiver == r }) || slices.ContainsFunc(said.Others, func(o Other) bool { return o.Name == r && o.Why != "" })
-				if !explained {
-					t.Errorf("seed %d: nothing is said of %s", seed, r)
+					got = append(got, fmt.Sprint(r, " ", m.Now.UTC().Format(time.RFC3339), " ", m.Kind, " ", max(1, len(m.Members)+m.More)))
+					count["messages"]++
 				}
 			}
 			slices.Sort(want)
 			slices.Sort(got)
 			if !slices.Equal(want, got) {
-				t.Errorf("seed %d at %s: explained %v, sent %v\n%+v\nroutes %+v\nmutes %+v", seed, at, want, got, said, setup.Routes, mutes)
-			}
-			if (said.Nobody != "") != (len(want) == 0) || said.Nobody != "" && box.row(keepwatch.DeliveryIDOf("inc.1", NoReceiver)).Status != keepwatch.DeliveryDead {
-				t.Errorf("seed %d: %q, told %v", seed, said.Nobody, want)
-			}
-			if said.Nobody != "" {
-				nobody++
+				t.Errorf("seed %d: foreseen only\n%s\nsent only\n%s\n%+v", seed, strings.Join(without(want, got), "\n"), strings.Join(without(got, want), "\n"), setup)
 			}
 		})
 		if t.Failed() {
 			return
 		}
 	}
-	t.Logf("%d configurations: %d messages, %d of them held back, %d times nobody", n, told, held, nobody)
-	if told < n || held < n/20 || nobody < n/20 {
-		t.Errorf("too little happens: %d messages, %d held back, %d times nobody", told, held, nobody)
+	t.Logf("%d configurations: %v", n, count)
+	for kind, least := range map[string]int{"told": 3 * n, "held": n / 10, "nobody": n / 10, "": n, "group": n / 10, "storm": n / 10, "digest": n / 10} {
+		if count[kind] < least {
+			t.Errorf("too little happens: %q %d times, want %d at least", kind, count[kind], least)
+		}
 	}
 }
