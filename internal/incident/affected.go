@@ -39,7 +39,7 @@ func (e *entry) lasting() int {
 // that belongs to it.
 func (l *ledger) begin(key string, ef *keepwatch.Effect, s *keepwatch.Series) *entry {
 	e := &entry{touched: true, fresh: true, Incident: keepwatch.Incident{
-		ID:  keepwatch.IncidentID(keepwatch.Digest(key, string(s.ID), strconv.FormatInt(s.LastSlot.UnixMilli(), 10))),
+		ID:  keepwatch.NewIncidentID(s.LastSlot, key, string(s.ID)),
 		Key: key, Scope: keepwatch.ScopeEffect, Tenant: s.Tenant, Outcome: ef.Outcome, Category: ef.Outcome.Info().Category,
 		Severity: keepwatch.SeverityInfo, Status: keepwatch.IncidentOpen, Evidence: ef.Evidence, DetectedAt: l.now,
 	}}

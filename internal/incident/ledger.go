@@ -2,7 +2,6 @@ package incident
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -118,7 +117,7 @@ func (l *ledger) open(key string, c grievance, reason, detail string) *entry {
 func (l *ledger) openAs(key string, c grievance, severity keepwatch.Severity, reason, detail string) *entry {
 	info, o := c.outcome.Info(), c.observation
 	e := &entry{touched: true, Incident: keepwatch.Incident{
-		ID:  keepwatch.IncidentID(keepwatch.Digest(key, strconv.FormatInt(slotOf(o).UnixMilli(), 10))),
+		ID:  keepwatch.NewIncidentID(slotOf(o), key),
 		Key: key, Scope: c.scope(), Outcome: c.outcome, Category: info.Category, Severity: severity,
 		Status: keepwatch.IncidentOpen, Hint: o.Hint, Evidence: o.Evidence, DetectedAt: l.now,
 	}}
@@ -387,7 +386,7 @@ func (l *ledger) gather(key string, members []*keepwatch.Series, olds []*entry, 
 		}
 		info := s.Outcome.Info()
 		e = &entry{touched: true, Incident: keepwatch.Incident{
-			ID:  keepwatch.IncidentID(keepwatch.Digest(key, strconv.FormatInt(l.now.UnixMilli(), 10))),
+			ID:  keepwatch.NewIncidentID(l.now, key),
 			Key: key, Scope: keepwatch.ScopePlace, Tenant: s.Tenant, Place: s.Place,
 			Outcome: s.Outcome, Category: info.Category, Severity: info.Severity, Status: keepwatch.IncidentOpen,
 			Hint: placeHint, Evidence: olds[i].Evidence, DetectedAt: l.now,

@@ -288,7 +288,7 @@ func TestTimesOfAnIncident(t *testing.T) {
 	if !in.LastProvenAt.Equal(at(0, 0)) || !in.FirstFailedAt.Equal(at(14, 0)) || !in.DetectedAt.Equal(at(14, 31)) {
 		t.Errorf("proven %s, failed %s, detected %s", in.LastProvenAt, in.FirstFailedAt, in.DetectedAt)
 	}
-	if in.ID != keepwatch.IncidentID(keepwatch.Digest("credential:a", fmt.Sprint(at(14, 30).UnixMilli()))) {
+	if in.ID != keepwatch.NewIncidentID(at(14, 30), "credential:a") {
 		t.Errorf("id %s does not follow from key and slot", in.ID)
 	}
 }

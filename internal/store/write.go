@@ -113,33 +113,65 @@ func (db *DB) writeIncidents(ctx context.Context, t *tx, c *incident.Changes) er
 	// A cause may end and begin again in one step: what closes is written first, so
 	// that its key is free.
 	for _, open := range []bool{false, true} {
+		var rows, links rowArgs
 		for i := range c.Incidents {
 			if in := &c.Incidents[i]; (in.Status == keepwatch.IncidentOpen) == open {
-				if err := db.writeIncident(ctx, t, in); err != nil {
+				if err := rows.incident(in); err != nil {
 					return err
 				}
+				links.credentials(in)
 			}
 		}
-	}
-	for i := range c.Transitions {
-		if err := db.writeTransition(ctx, t, &c.Transitions[i]); err != nil {
+		if err := rows.insert(ctx, db, t, upsertIncident); err != nil {
 			return err
 		}
+		if err := links.insert(ctx, db, t, linkCredential); err != nil {
+			return err
+		}
+	}
+	var transitions, notices rowArgs
+	for i := range c.Transitions {
+		if err := transitions.transition(&c.Transitions[i]); err != nil {
+			return err
+		}
+	}
+	if err := transitions.insert(ctx, db, t, insertTransition); err != nil {
+		return err
 	}
 	for i := range c.Notices {
-		if err := db.writeNotice(ctx, t, &c.Notices[i]); err != nil {
+		if n := &c.Notices[i]; n.Canary != nil {
+			if err := db.writeCanary(ctx, t, n); err != nil {
+				return err
+			}
+		} else if err := notices.notice(n); err != nil {
 			return err
 		}
 	}
-	return nil
+	return notices.insert(ctx, db, t, insertNotice)
 }
 
-const upsertIncident = "INSERT INTO incidents (id, key, status, scope, tenant, credential, category, severity, detected_at, doc)" +
-	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)" +
-	" ON CONFLICT (id) DO UPDATE SET key = excluded.key, status = excluded.status, scope = excluded.scope, tenant = excluded.tenant," +
-	" credential = excluded.credential, category = excluded.category, severity = excluded.severity, doc = excluded.doc"
+// rowArgs gathers the arguments of a multi-row statement: in a flood the statements
+// cost more than the rows.
+type rowArgs struct {
+	args []any
+	n    int
+}
 
-func (db *DB) writeIncident(ctx context.Context, t *tx, in *keepwatch.Incident) error {
+func (r *rowArgs) add(args ...any) { r.args, r.n = append(r.args, args...), r.n+1 }
+
+func (r *rowArgs) insert(ctx context.Context, db *DB, t *tx, s *shape) error {
+	_, err := db.insert(ctx, t, s, r.n, r.args)
+	return err
+}
+
+var upsertIncident = &shape{
+	head: "INSERT INTO incidents (id, key, status, scope, tenant, credential, category, severity, detected_at, doc) VALUES ",
+	row:  "(?,?,?,?,?,?,?,?,?,?)",
+	tail: " ON CONFLICT (id) DO UPDATE SET key = excluded.key, status = excluded.status, scope = excluded.scope, tenant = excluded.tenant," +
+		" credential = excluded.credential, category = excluded.category, severity = excluded.severity, doc = excluded.doc",
+}
+
+func (r *rowArgs) incident(in *keepwatch.Incident) error {
 	if in.ID == "" || in.Key == "" {
 		return fmt.Errorf("incident without id or key: %w", keepwatch.ErrInvalid)
 	}
@@ -150,24 +182,20 @@ func (db *DB) writeIncident(ctx context.Context, t *tx, in *keepwatch.Incident) 
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, upsertIncident, string(in.ID), in.Key, string(in.Status), string(in.Scope), string(in.Tenant), string(in.Credential),
+	r.add(string(in.ID), in.Key, string(in.Status), string(in.Scope), string(in.Tenant), string(in.Credential),
 		string(in.Category), string(in.Severity), millis(in.DetectedAt), string(doc))
-	if err != nil {
-		return err
-	}
-	return db.linkCredentials(ctx, t, in)
+	return nil
 }
 
 var linkCredential = &shape{head: "INSERT INTO incident_credentials (credential, incident) VALUES ", row: "(?,?)", tail: " ON CONFLICT DO NOTHING"}
 
-// linkCredentials lets a credential find the incidents that it is or was part of.
-func (db *DB) linkCredentials(ctx context.Context, t *tx, in *keepwatch.Incident) error {
+// credentials lets a credential find the incidents that it is or was part of.
+func (r *rowArgs) credentials(in *keepwatch.Incident) {
 	ids := map[keepwatch.CredentialID]bool{}
-	args := make([]any, 0, 2*(len(in.Members)+1))
 	add := func(id keepwatch.CredentialID) {
 		if id != "" && !ids[id] {
 			ids[id] = true
-			args = append(args, string(id), string(in.ID))
+			r.add(string(id), string(in.ID))
 		}
 	}
 	add(in.Credential)
@@ -180,28 +208,25 @@ func (db *DB) linkCredentials(ctx context.Context, t *tx, in *keepwatch.Incident
 	for i := range in.Causes {
 		add(in.Causes[i].Credential)
 	}
-	_, err := db.insert(ctx, t, linkCredential, len(ids), args)
-	return err
 }
 
-func (db *DB) writeTransition(ctx context.Context, t *tx, tr *keepwatch.Transition) error {
+var insertTransition = &shape{head: "INSERT INTO transitions (incident, seq, kind, at, reason, detail, person) VALUES ", row: "(?,?,?,?,?,?,?)"}
+
+func (r *rowArgs) transition(tr *keepwatch.Transition) error {
 	if err := storable("transition of "+string(tr.Incident), tr.Reason, tr.Detail, tr.By); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, "INSERT INTO transitions (incident, seq, kind, at, reason, detail, person) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		string(tr.Incident), tr.Seq, string(tr.Kind), millis(tr.At), tr.Reason, tr.Detail, tr.By)
-	return err
+	r.add(string(tr.Incident), tr.Seq, string(tr.Kind), millis(tr.At), tr.Reason, tr.Detail, tr.By)
+	return nil
 }
 
-func (db *DB) writeNotice(ctx context.Context, t *tx, n *keepwatch.Notice) error {
-	if n.Canary != nil {
-		return db.writeCanary(ctx, t, n)
-	}
+var insertNotice = &shape{head: "INSERT INTO notices (id, incident, seq, kind, at, doc) VALUES ", row: "(?,?,?,?,?,?)"}
+
+func (r *rowArgs) notice(n *keepwatch.Notice) error {
 	doc, err := marshal(&n.Incident)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, "INSERT INTO notices (id, incident, seq, kind, at, doc) VALUES ($1, $2, $3, $4, $5, $6)",
-		string(n.ID), string(n.Incident.ID), n.Seq, string(n.Kind), millis(n.At), string(doc))
-	return err
+	r.add(string(n.ID), string(n.Incident.ID), n.Seq, string(n.Kind), millis(n.At), string(doc))
+	return nil
 }
