@@ -81,6 +81,9 @@ func TestFlood(t *testing.T) {
 		if counts, err := db.OpenCounts(context.Background()); err != nil || counts[0].Count != n {
 			t.Errorf("the store has %+v: %v", counts, err)
 		}
+		if listed, twice, err := w.asked(context.Background()); err != nil || listed != n || twice > 0 {
+			t.Errorf("the API lists %d of %d, %d twice: %v", listed, n, twice, err)
+		}
 		if _, waits, err := db.OldestUndelivered(context.Background()); err != nil || waits {
 			t.Errorf("something waits: %v, %v", waits, err)
 		}

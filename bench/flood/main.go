@@ -65,7 +65,11 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d incidents recorded in %.1fs\n", recorded, time.Since(begin).Seconds())
+	used, err := cpu()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d incidents recorded in %.1fs, CPU %.1fs\n", recorded, time.Since(begin).Seconds(), used.Seconds())
 	time.Sleep(time.Until(begin.Add(*lasting)))
 	for _, name := range w.names() {
 		var at []string
@@ -77,12 +81,28 @@ func run(ctx context.Context) error {
 	w.services.mu.Lock()
 	fmt.Println("largest message, bytes:", w.services.largest)
 	w.services.mu.Unlock()
+	asked := time.Now()
+	n, twice, err := w.asked(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("the API lists %d open incidents, %d of them twice, in %.1fs\n", n, twice, time.Since(asked).Seconds())
+	if used, err = cpu(); err != nil {
+		return err
+	}
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		return err
 	}
-	fmt.Printf("peak RSS %d MiB, CPU %.1fs\n", usage.Maxrss>>10, time.Duration(usage.Utime.Nano()+usage.Stime.Nano()).Seconds())
+	fmt.Printf("peak RSS %d MiB, CPU %.1fs\n", usage.Maxrss>>10, used.Seconds())
 	return w.pipe.Stop(ctx)
+}
+
+// cpu is the processor time that this process has used.
+func cpu() (time.Duration, error) {
+	var usage syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), err
 }
 
 // world is an estate of one team for each channel, and its receivers.
