@@ -31,6 +31,7 @@ func (f CredentialFilter) values() url.Values {
 	set(v, "kind", f.Kind)
 	set(v, "state", f.State)
 	set(v, "q", f.Query)
+	set(v, "told_in", f.ToldIn)
 	setLimit(v, f.Limit)
 	return v
 }
@@ -43,6 +44,7 @@ type IncidentFilter struct {
 	Outcome    string
 	Owner      string // team
 	Query      string // part of the title, the id, the message or a credential, in any case
+	ToldIn     string // a message about several incidents
 	Limit      int
 }
 

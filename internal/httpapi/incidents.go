@@ -25,6 +25,7 @@ type incidentsInput struct {
 	Outcome    string `query:"outcome" maxLength:"50"`
 	Owner      string `query:"owner" maxLength:"200" doc:"team that owns one of its credentials"`
 	Query      string `query:"q" maxLength:"200" doc:"part of the title, the id, the message, an owner or a credential, in any case"`
+	ToldIn     string `query:"told_in" maxLength:"200" doc:"only those that a message about several tells of; its id"`
 }
 
 func (a *api) incidentRoutes() {
@@ -33,7 +34,7 @@ func (a *api) incidentRoutes() {
 		Summary: "Incidents, newest first",
 	}, func(ctx context.Context, in *incidentsInput) (client.Page[client.Incident], error) {
 		f := view.IncidentSearch{
-			IncidentFilter: view.IncidentFilter{Status: in.Status, Credential: keepwatch.CredentialID(in.Credential), Tenant: keepwatch.TenantID(in.Tenant)},
+			IncidentFilter: view.IncidentFilter{Status: in.Status, Credential: keepwatch.CredentialID(in.Credential), Tenant: keepwatch.TenantID(in.Tenant), ToldIn: keepwatch.IncidentID(in.ToldIn)},
 			Outcome:        in.Outcome, Owner: in.Owner, Query: in.Query,
 		}
 		if err := view.OutcomeExists(in.Outcome); err != nil {

@@ -3,6 +3,7 @@ package notify
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -64,10 +65,7 @@ func composeBundle(d keepwatch.Delivery, f Facts) Message {
 		}
 	}
 	if f.BaseURL != "" {
-		m.URL, m.Button = f.BaseURL+"/incidents?status=open", "Open the list"
-		if t.Kind == keepwatch.BundleDigest || over {
-			m.URL = f.BaseURL + "/incidents?status=all"
-		}
+		m.URL, m.Button = f.BaseURL+"/incidents?status=all&told_in="+url.QueryEscape(string(t.ID)), "Open the list"
 	}
 	m.Title = "[" + bundleWord(*t, kind, over) + "] " + bundleTitle(*t)
 	m.Lines = bundleStory(*t, m)

@@ -139,11 +139,11 @@ func (c chance) incident(at time.Time) keepwatch.Incident {
 // story are the begins of incidents: one, a few in an hour, or a flood that swells.
 func (c chance) story(at time.Time) []keepwatch.Notice {
 	n, gap := 1, 0
-	switch c.IntN(4) {
+	switch c.IntN(5) {
 	case 0:
 		n, gap = 2+c.IntN(6), 3600
 	case 1:
-		n, gap = 10+c.IntN(50), 1+c.IntN(120)
+		n, gap = 8+c.IntN(25), 1+c.IntN(120)
 	}
 	var out []keepwatch.Notice
 	for i := range n {
@@ -227,6 +227,26 @@ func disagrees(x Told, got telling, alone bool) string {
 	return fmt.Sprintf("%s: explained %s (%s), told %s in a %q", x.Receiver, want, x.Why, got.at, got.bundle)
 }
 
+// coincide reports that an incident began in the very instant in which an earlier one was
+// told of. Which of the two the pipeline sees first is open then, and a storm may begin one
+// message sooner or later.
+func coincide(story []keepwatch.Notice, in map[string]*inbox) bool {
+	begins := map[keepwatch.IncidentID]time.Time{}
+	for _, n := range story {
+		begins[n.Incident.ID] = n.At
+	}
+	for _, box := range in {
+		for _, m := range box.messages() {
+			for id, at := range begins {
+				if at.Equal(m.Now) && (len(m.Members) > 0 || !begins[m.Incident].Equal(at)) && id != m.Incident && at.After(story[0].At) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 func without(list, others []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(others, s) })
 }
@@ -307,6 +327,10 @@ func TestExplanationsAgreeWithWhatIsSent(t *testing.T) {
 					count["nobody"]++
 				}
 			}
+			if coincide(story, in) {
+				return
+			}
+			count["compared"]++
 			var want, got []string
 			for _, f := range Foresee(story, setup, time.Now()) {
 				want = append(want, fmt.Sprint(f.Receiver, " ", f.At.UTC().Format(time.RFC3339), " ", f.Kind, " ", f.Incidents))
@@ -314,7 +338,6 @@ func TestExplanationsAgreeWithWhatIsSent(t *testing.T) {
 			for _, r := range receivers {
 				for _, m := range in[r].messages() {
 					got = append(got, fmt.Sprint(r, " ", m.Now.UTC().Format(time.RFC3339), " ", m.Kind, " ", max(1, len(m.Members)+m.More)))
-					count["messages"]++
 				}
 			}
 			slices.Sort(want)
@@ -328,7 +351,7 @@ func TestExplanationsAgreeWithWhatIsSent(t *testing.T) {
 		}
 	}
 	t.Logf("%d configurations: %v", n, count)
-	for kind, least := range map[string]int{"told": 3 * n, "held": n / 10, "nobody": n / 10, "": n, "group": n / 10, "storm": n / 10, "digest": n / 10} {
+	for kind, least := range map[string]int{"told": 3 * n, "held": n / 10, "nobody": n / 10, "": n, "group": n / 10, "storm": n / 10, "digest": n / 10, "compared": n / 2} {
 		if count[kind] < least {
 			t.Errorf("too little happens: %q %d times, want %d at least", kind, count[kind], least)
 		}

@@ -10,6 +10,8 @@ import (
 	"keepwatch"
 )
 
+// A statement about the members of a bundle says bundle <> ” beside bundle = $n: it is
+// the condition of their index, and no database concludes it from a parameter.
 const bundleColumns = "doc, seq, taken, calm, closed_at"
 
 func scanBundle(r *sql.Rows) (s keepwatch.BundleState, err error) {
@@ -217,11 +219,11 @@ func (db *DB) Take(ctx context.Context, id keepwatch.IncidentID, seq int, now ti
 			return err
 		}
 		var joined, open int64
-		rows, err := t.query(ctx, "SELECT count(*) FROM deliveries WHERE bundle = $1 AND bundle_seq = $2 AND status = 'gathered'", string(id), seq)
+		rows, err := t.query(ctx, "SELECT count(*) FROM deliveries WHERE bundle = $1 AND bundle <> '' AND bundle_seq = $2 AND status = 'gathered'", string(id), seq)
 		if _, err = one(rows, err, &joined); err != nil {
 			return err
 		}
-		rows, err = t.query(ctx, "SELECT count(*) FROM deliveries d JOIN incidents i ON i.id = d.incident WHERE d.bundle = $1 AND d.status = 'gathered' AND i.status = 'open'", string(id))
+		rows, err = t.query(ctx, "SELECT count(*) FROM deliveries d JOIN incidents i ON i.id = d.incident WHERE d.bundle = $1 AND d.bundle <> '' AND d.status = 'gathered' AND i.status = 'open'", string(id))
 		if _, err = one(rows, err, &open); err != nil {
 			return err
 		}
@@ -244,9 +246,9 @@ func (db *DB) leaveOut(ctx context.Context, t *tx, s *keepwatch.BundleState, seq
 	if s.Kind != keepwatch.BundleGroup || s.Wait <= 0 {
 		return nil
 	}
-	_, err := t.exec(ctx, "UPDATE deliveries SET status = 'collapsed', last_error = $1 WHERE bundle = $2 AND bundle_seq = $3 AND status = 'gathered'"+
-		" AND incident IN (SELECT id FROM incidents WHERE status = 'resolved' AND id IN (SELECT incident FROM deliveries WHERE bundle = $2 AND bundle_seq = $3))"+
-		" AND incident NOT IN (SELECT incident FROM deliveries WHERE bundle = $2 AND bundle_seq < $3 AND status = 'gathered')",
+	_, err := t.exec(ctx, "UPDATE deliveries SET status = 'collapsed', last_error = $1 WHERE bundle = $2 AND bundle <> '' AND bundle_seq = $3 AND status = 'gathered'"+
+		" AND incident IN (SELECT id FROM incidents WHERE status = 'resolved' AND id IN (SELECT incident FROM deliveries WHERE bundle = $2 AND bundle <> '' AND bundle_seq = $3))"+
+		" AND incident NOT IN (SELECT incident FROM deliveries WHERE bundle = $2 AND bundle <> '' AND bundle_seq < $3 AND status = 'gathered')",
 		"began and ended within "+keepwatch.FormatDuration(s.Wait), string(s.ID), seq)
 	return err
 }
@@ -276,7 +278,7 @@ func (db *DB) CloseBundle(ctx context.Context, id keepwatch.IncidentID, seq int,
 			return orNotFound(err, id)
 		}
 		var first string
-		rows, err := t.query(ctx, "SELECT min(id) FROM deliveries WHERE bundle = $1 AND bundle_seq = $2 AND status = 'gathered' HAVING count(*) > 0", string(id), seq)
+		rows, err := t.query(ctx, "SELECT min(id) FROM deliveries WHERE bundle = $1 AND bundle <> '' AND bundle_seq = $2 AND status = 'gathered' HAVING count(*) > 0", string(id), seq)
 		some, err := one(rows, err, &first)
 		if err != nil || !some {
 			return err
@@ -287,7 +289,7 @@ func (db *DB) CloseBundle(ctx context.Context, id keepwatch.IncidentID, seq int,
 		if err != nil {
 			return err
 		}
-		_, err = t.exec(ctx, "UPDATE deliveries SET bundle = $1, bundle_seq = $2 WHERE bundle = $3 AND bundle_seq = $4 AND status = 'gathered'", string(d.Bundle), d.BundleSeq, string(id), seq)
+		_, err = t.exec(ctx, "UPDATE deliveries SET bundle = $1, bundle_seq = $2 WHERE bundle = $3 AND bundle <> '' AND bundle_seq = $4 AND status = 'gathered'", string(d.Bundle), d.BundleSeq, string(id), seq)
 		if err != nil {
 			return err
 		}

@@ -66,6 +66,7 @@ type IncidentFilter struct {
 	Status     string // open, resolved, all; "" is all
 	Credential keepwatch.CredentialID
 	Tenant     keepwatch.TenantID
+	ToldIn     keepwatch.IncidentID // a message about several: what it has told of so far
 }
 
 func (f IncidentFilter) where() (string, []any, error) {
@@ -89,7 +90,10 @@ func (f IncidentFilter) where() (string, []any, error) {
 		t := arg(string(f.Tenant))
 		conditions = append(conditions, "(i.tenant = "+t+" OR EXISTS (SELECT 1 FROM incident_credentials c JOIN series s ON s.credential = c.credential WHERE c.incident = i.id AND s.tenant = "+t+"))")
 	}
-	if err := storable("filter", string(f.Credential), string(f.Tenant)); err != nil {
+	if f.ToldIn != "" {
+		conditions = append(conditions, "EXISTS (SELECT 1 FROM deliveries d WHERE d.bundle = "+arg(string(f.ToldIn))+" AND d.bundle <> '' AND d.incident = i.id)")
+	}
+	if err := storable("filter", string(f.Credential), string(f.Tenant), string(f.ToldIn)); err != nil {
 		return "", nil, err
 	}
 	return strings.Join(append(conditions, ""), " AND "), args, nil

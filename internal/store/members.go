@@ -56,7 +56,7 @@ func (db *DB) EachMember(ctx context.Context, id keepwatch.IncidentID, seq int, 
 	for after := ""; ; {
 		var list []keepwatch.Delivery
 		rows, err := db.reads.QueryContext(ctx, "SELECT "+deliveryColumns+", "+noticeColumns+" FROM deliveries d JOIN notices n ON n.id = d.notice"+
-			" WHERE d.bundle = $1 AND d.bundle_seq = $2 AND d.status = 'gathered' AND d.incident > $3 ORDER BY d.incident, n.seq LIMIT $4", string(id), seq, after, maxLimit)
+			" WHERE d.bundle = $1 AND d.bundle <> '' AND d.bundle_seq = $2 AND d.status = 'gathered' AND d.incident > $3 ORDER BY d.incident, n.seq LIMIT $4", string(id), seq, after, maxLimit)
 		err = each(rows, err, func(r *sql.Rows) error {
 			d, err := scanDelivery(r)
 			list = append(list, d)
@@ -179,7 +179,7 @@ func (db *DB) notifiedAll(ctx context.Context, id keepwatch.IncidentID, seq int,
 	for after := ""; ; {
 		var last sql.NullString
 		err := db.write(ctx, "mark as told", func(ctx context.Context, t *tx) error {
-			const slice = "SELECT DISTINCT incident FROM deliveries WHERE bundle = $1 AND bundle_seq <= $2 AND bundle_seq > $5 AND status = 'gathered' AND incident > $3 ORDER BY incident LIMIT $4"
+			const slice = "SELECT DISTINCT incident FROM deliveries WHERE bundle = $1 AND bundle <> '' AND bundle_seq <= $2 AND bundle_seq > $5 AND status = 'gathered' AND incident > $3 ORDER BY incident LIMIT $4"
 			rows, err := t.query(ctx, "SELECT max(incident) FROM ("+slice+") s", string(id), seq, after, notifiedSlice, told)
 			if _, err = one(rows, err, &last); err != nil || !last.Valid {
 				return err

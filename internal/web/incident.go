@@ -62,7 +62,7 @@ func (s *site) incidents(_ http.ResponseWriter, r *http.Request) (*page, error) 
 	q := r.URL.Query()
 	b := incidentsBody{Statuses: []string{"open", "resolved", "all"}, Past: q.Get("cursor") != ""}
 	b.Search = view.IncidentSearch{
-		IncidentFilter: view.IncidentFilter{Status: q.Get("status"), Tenant: keepwatch.TenantID(q.Get("tenant")), Credential: keepwatch.CredentialID(q.Get("credential"))},
+		IncidentFilter: view.IncidentFilter{Status: q.Get("status"), Tenant: keepwatch.TenantID(q.Get("tenant")), Credential: keepwatch.CredentialID(q.Get("credential")), ToldIn: keepwatch.IncidentID(q.Get("told_in"))},
 		Outcome:        q.Get("outcome"), Owner: q.Get("owner"), Query: strings.TrimSpace(q.Get("q")),
 	}
 	if b.Search.Status == "" {
@@ -98,7 +98,7 @@ func (s *site) incidents(_ http.ResponseWriter, r *http.Request) (*page, error) 
 func incidentsAddress(f view.IncidentSearch, cursor string) string {
 	v := url.Values{}
 	for name, value := range map[string]string{
-		"status": f.Status, "tenant": string(f.Tenant), "credential": string(f.Credential), "outcome": f.Outcome, "owner": f.Owner, "q": f.Query, "cursor": cursor,
+		"status": f.Status, "tenant": string(f.Tenant), "credential": string(f.Credential), "outcome": f.Outcome, "owner": f.Owner, "q": f.Query, "told_in": string(f.ToldIn), "cursor": cursor,
 	} {
 		if value != "" {
 			v.Set(name, value)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"keepwatch"
+	"keepwatch/internal/store"
 )
 
 // gathered opens incidents and gathers their notices for one receiver.
@@ -46,6 +47,9 @@ var bundleTests = []test{
 		if s.Taken != 1 || s.Calm || m.Total != 4 || m.Open != 4 || m.New != 4 || m.Unacknowledged != 4 || len(m.Worst) != 3 || len(m.Causes) != 1 || m.Causes[0].Count != 4 {
 			t.Errorf("state %+v, members %+v", s, m)
 		}
+		if told, _, err := f.Incidents(t.Context(), store.IncidentFilter{ToldIn: id}, store.Page{}); err != nil || len(told) != 4 {
+			t.Errorf("the list of what it tells has %d, %v", len(told), err)
+		}
 		late := f.gathered(storm, 5, 6)
 		if m, err = f.Members(t.Context(), id, 1, 0, false, 3); err != nil || m.Total != 4 {
 			t.Errorf("a newcomer joined what was taken: %+v, %v", m, err)
@@ -71,6 +75,29 @@ var bundleTests = []test{
 		f.must(err)
 		if len(sent) != 1 {
 			t.Errorf("%d messages sent", len(sent))
+		}
+	}},
+	{"what is about to be told to a receiver is counted", func(t *testing.T, f *fixture) {
+		for i := range 3 {
+			f.open(i, f.now)
+		}
+		notices, err := f.Unrouted(t.Context(), 10)
+		f.must(err)
+		for i, n := range notices {
+			f.must(f.Route(t.Context(), n.ID, deliveriesTo(n, f.now.Add(time.Duration(10*i)*time.Second), "ops", "crm"), f.now))
+		}
+		waiting := func(receiver string, until time.Duration, limit int) int {
+			n, err := f.Waiting(t.Context(), receiver, f.now.Add(until), limit)
+			f.must(err)
+			return n
+		}
+		if a, b, c, d := waiting("ops", 10*time.Second, 9), waiting("ops", time.Minute, 9), waiting("ops", time.Minute, 2), waiting("nobody", time.Minute, 9); a != 2 || b != 3 || c != 2 || d != 0 {
+			t.Errorf("%d, %d, %d, %d wait", a, b, c, d)
+		}
+		_, err = f.ClaimDeliveries(t.Context(), f.now, time.Hour, 10)
+		f.must(err)
+		if n := waiting("ops", time.Minute, 9); n != 2 {
+			t.Errorf("%d wait, and one of them is claimed", n)
 		}
 	}},
 	{"a bundle that nobody joins is calm, and one that is over is closed", func(t *testing.T, f *fixture) {
