@@ -25,7 +25,7 @@ type Member struct {
 	Annotations map[string]string
 	URL         string
 	Fingerprint string
-	Message     Message `json:"-"` // as it would be told alone
+	Message     Message // as it would be told alone
 }
 
 // mostListed is how many members a message names.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -89,6 +90,28 @@ func messages(t *testing.T) map[string]Message {
 	back.inc.RestoredAt, back.inc.Severity = t0.Add(time.Hour), keepwatch.SeverityWarning
 	back.inc.Effects = []keepwatch.Effect{{Subject: quiet.inc.Effects[0].Subject}, {Subject: keepwatch.Subject{Kind: keepwatch.SubjectDataExtension, Key: "Orders"}}}
 
+	many := func(kind keepwatch.BundleKind, d keepwatch.Delivery, open, over int) Message {
+		b := keepwatch.Bundle{ID: keepwatch.IncidentID(kind) + "-abcdefgh", Kind: kind, Receiver: "ops", Key: "k", Labels: map[string]string{"tenant": "emea"}, OpenedAt: t0}
+		if kind == keepwatch.BundleStorm {
+			b.Labels = nil
+		}
+		d.Notice.Bundle, d.Notice.Incident = &b, keepwatch.Incident{ID: b.ID, Key: "bundle", Scope: keepwatch.ScopeMonitor, DetectedAt: t0}
+		d.ID = keepwatch.DeliveryIDOf(keepwatch.NoticeIDOf(b.ID, d.Notice.Seq), "ops")
+		f := Facts{Incident: d.Notice.Incident, BaseURL: "https://keepwatch.example.com", Now: t0.Add(90 * time.Minute), Untold: d.Notice.Seq == 1}
+		f.Together = &Together{BundleState: keepwatch.BundleState{Bundle: b, Seq: d.Notice.Seq}, Members: keepwatch.Membership{
+			Total: open + over, Open: open, New: open, Unacknowledged: open, Causes: []keepwatch.BundleCause{{Outcome: keepwatch.BadSecretOrPackage, Count: open + over, Open: open}},
+		}}
+		for i := range min(open+over, mostListed) {
+			member := taleOf(fmt.Sprintf("7k2mq4c5vd3x%04d", i), []keepwatch.CredentialID{"crm-sync", "weekly-report", "us-shop", hostile}[i%4], t0)
+			if i >= open {
+				member.next(keepwatch.Resolved, t0.Add(time.Hour))
+			}
+			f.Together.Facts = append(f.Together.Facts, FactsOf(member.inc, dir, f.BaseURL))
+		}
+		return Compose(d, f)
+	}
+	first := keepwatch.Delivery{Receiver: "ops", Notice: keepwatch.Notice{Kind: keepwatch.Opened, Seq: 1, At: t0}}
+	third := keepwatch.Delivery{Receiver: "ops", Notice: keepwatch.Notice{Kind: keepwatch.Changed, Seq: 3, At: t0.Add(time.Hour)}}
 	test := keepwatch.Notice{ID: "test-1", Kind: KindTest, At: t0, Incident: keepwatch.Incident{ID: "test", Key: "test:ops", Scope: keepwatch.ScopeMonitor, Hint: "Nothing to do.", DetectedAt: t0}}
 	return map[string]Message{
 		"firing":   tell(opened, untold),
@@ -101,6 +124,10 @@ func messages(t *testing.T) map[string]Message {
 		"effect":   tell(delivery(quiet.next(keepwatch.Opened, t0)), untold),
 		"restored": tell(delivery(back.next(keepwatch.Restored, t0.Add(time.Hour))), costing(false)),
 		"test":     tell(delivery(test), nil),
+		"storm":    many(keepwatch.BundleStorm, first, 31_000, 0),
+		"group":    many(keepwatch.BundleGroup, third, 2, 1),
+		"ended":    many(keepwatch.BundleGroup, third, 0, 4),
+		"digest":   many(keepwatch.BundleDigest, first, 5, 7),
 	}
 }
 
@@ -146,7 +173,11 @@ func TestEveryMessageIsWhole(t *testing.T) {
 		for _, l := range m.Lines {
 			asked = append(asked, l.Name)
 		}
-		for _, q := range []string{"What", "Since", "Owner", "Why", "Next"} {
+		questions := []string{"What", "Since", "Owner", "Why", "Next"}
+		if len(m.Members) > 0 {
+			questions = []string{"What", "Since", "By cause", "Next"}
+		}
+		for _, q := range questions {
 			if !slices.Contains(asked, q) {
 				t.Errorf("%s does not say %s", name, q)
 			}

@@ -92,7 +92,11 @@ func explainTarget(s Setup, mutes []Mute, f Facts, t Target, at time.Time) Told 
 	var held []string
 	if t.Digest != nil && t.After == 0 {
 		due, held = digested(t, mutes, f, at)
-		why = append(why, "gathered for the digest "+t.Digest.String())
+		gathered := "gathered for the digest " + t.Digest.String()
+		if t.OnlyIn != nil {
+			gathered += ", sooner where an earlier one waits for the hours"
+		}
+		why = append(why, gathered)
 	} else {
 		due, held = freeFrom(t, mutes, f, due)
 	}

@@ -200,7 +200,7 @@ func (m *memory) kindOf(bundle keepwatch.IncidentID) keepwatch.BundleKind {
 }
 
 // disagrees compares what is explained of a receiver with how it heard. By itself and in
-// a digest it is told at that moment; one that begins right after another message may wait a
+// a digest it is told at that moment, unless an earlier digest still waits for the hours; one that begins right after another message may wait a
 // beat. A group that gathers already tells it sooner, and a storm when its turn comes: the
 // explanation says of either that it may.
 func disagrees(x Told, got telling, alone bool) string {
@@ -212,11 +212,12 @@ func disagrees(x Told, got telling, alone bool) string {
 			return ""
 		}
 	case keepwatch.BundleDigest:
-		if late == 0 && strings.Contains(x.Why, "digest") {
+		if strings.Contains(x.Why, "digest") && (late == 0 || !alone && late < 0 && strings.Contains(x.Why, "sooner")) {
 			return ""
 		}
 	case keepwatch.BundleGroup:
-		if (late == 0 || !alone && late < 0) && strings.Contains(x.Why, "in one message with") {
+		silenced := strings.Contains(x.Why, ", until ") // it joins what gathers when the silence ends
+		if (late == 0 || !alone && (late < 0 || silenced && late <= 2*time.Hour)) && strings.Contains(x.Why, "in one message with") {
 			return ""
 		}
 	case keepwatch.BundleStorm:

@@ -147,8 +147,10 @@ func (p *Pipeline) planRow(ctx context.Context, of *plan, t Target, earlier []ke
 	if t.After == 0 && !t.bundled() && !alone && n.Kind != keepwatch.Opened {
 		t = setup.Routes.target(of.facts, t.Receiver, n.At)
 	}
-	_, held := hold(t, p.mutes(), of.facts, now)
-	if t.bundled() && !alone && !held {
+	h, held := hold(t, p.mutes(), of.facts, now)
+	// A group's message waits for the hours as a whole; who would wait for them alone could
+	// come too late for it.
+	if t.bundled() && !alone && (!held || h.hours && t.Digest == nil) {
 		b, due := t.bundle(setup.Routes.rule(t.Route), of.facts, n.At)
 		row.into, row.due = &b, due
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"mime"
@@ -13,8 +12,6 @@ import (
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -23,9 +20,8 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"keepwatch/internal/notify"
+	"keepwatch/internal/notify/notifytest"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func config(addr string) Config {
 	return Config{SMTP: addr, From: "Keepwatch <keepwatch@example.com>", To: []string{"ops@example.com", "Ada <ada@example.org>"}, TLS: None}
@@ -42,8 +38,8 @@ func sender(t *testing.T, cfg Config, deps Deps) *Sender {
 
 func TestMailGolden(t *testing.T) {
 	s := sender(t, config("127.0.0.1:25"), Deps{})
-	for _, name := range []string{"firing", "resolved", "hostile"} {
-		msg, err := s.compose(told(t, name))
+	for _, name := range []string{"firing", "resolved", "hostile", "storm", "group", "ended", "digest"} {
+		msg, err := s.compose(notifytest.Told(t, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,20 +47,7 @@ func TestMailGolden(t *testing.T) {
 		if _, err := msg.WriteTo(&got); err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join("testdata", name+".golden.eml")
-		if *update {
-			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Line ends may be changed by a checkout.
-		if normal(got.String()) != normal(string(want)) {
-			t.Errorf("%s differs; look at it and run with -update:\n%s", name, got.String())
-		}
+		notifytest.Golden(t, name+".golden.eml", got.Bytes())
 	}
 }
 
@@ -109,7 +92,7 @@ func TestSendOverEachKindOfConnection(t *testing.T) {
 				if login {
 					cfg.Username, cfg.Password = "keepwatch", "env:SMTP"
 				}
-				receipt, err := sender(t, cfg, Deps{Secrets: secrets{"env:SMTP": srv.password}, TLS: trust}).Send(t.Context(), told(t, "firing"))
+				receipt, err := sender(t, cfg, Deps{Secrets: notifytest.Secrets{"env:SMTP": srv.password}, TLS: trust}).Send(t.Context(), notifytest.Told(t, "firing"))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -132,7 +115,7 @@ func TestMailReadsWell(t *testing.T) {
 	addr, _ := srv.serve(t, None)
 	s := sender(t, config(addr), Deps{})
 	for _, name := range []string{"firing", "resolved"} {
-		if _, err := s.Send(t.Context(), told(t, name)); err != nil {
+		if _, err := s.Send(t.Context(), notifytest.Told(t, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -164,7 +147,7 @@ func TestMailReadsWell(t *testing.T) {
 func TestRepeatHasTheSameID(t *testing.T) {
 	srv := &mailServer{}
 	addr, _ := srv.serve(t, None)
-	s, m := sender(t, config(addr), Deps{}), told(t, "firing")
+	s, m := sender(t, config(addr), Deps{}), notifytest.Told(t, "firing")
 	for range 2 {
 		if _, err := s.Send(t.Context(), m); err != nil {
 			t.Fatal(err)
@@ -195,7 +178,7 @@ func TestHostileNamesStayText(t *testing.T) {
 	srv := &mailServer{}
 	addr, _ := srv.serve(t, None)
 	s := sender(t, config(addr), Deps{})
-	plainMail, evil := told(t, "firing"), told(t, "hostile")
+	plainMail, evil := notifytest.Told(t, "firing"), notifytest.Told(t, "hostile")
 	// Also what package notify would have cleaned: this package does not rely on it.
 	evil.Title += "\r\nBcc: evil@example.com\r\n\r\nbody"
 	evil.Key += "\r\nX-Evil: 1"
@@ -242,7 +225,7 @@ func TestRefusals(t *testing.T) {
 			addr, _ := srv.serve(t, None)
 			cfg := config(addr)
 			cfg.Username, cfg.Password = "keepwatch", "env:SMTP"
-			_, err := sender(t, cfg, Deps{Secrets: secrets{"env:SMTP": "pa55-canary"}}).Send(t.Context(), told(t, "firing"))
+			_, err := sender(t, cfg, Deps{Secrets: notifytest.Secrets{"env:SMTP": "pa55-canary"}}).Send(t.Context(), notifytest.Told(t, "firing"))
 			class, _ := notify.ClassOf(err)
 			if err == nil || class != tt.want || !strings.Contains(err.Error(), "because") {
 				t.Errorf("%s: %v", class, err)
@@ -259,13 +242,13 @@ func TestWithoutEncryptionNothingIsSent(t *testing.T) {
 	addr, _ := srv.serve(t, None) // offers no STARTTLS
 	cfg := config(addr)
 	cfg.TLS = STARTTLS
-	if _, err := sender(t, cfg, Deps{}).Send(t.Context(), told(t, "firing")); err == nil || len(srv.mails) != 0 {
+	if _, err := sender(t, cfg, Deps{}).Send(t.Context(), notifytest.Told(t, "firing")); err == nil || len(srv.mails) != 0 {
 		t.Errorf("sent in clear: %v", err)
 	}
 	other := &mailServer{}
 	addr, _ = other.serve(t, STARTTLS) // a certificate nobody trusts
 	cfg.SMTP = addr
-	if _, err := sender(t, cfg, Deps{}).Send(t.Context(), told(t, "firing")); err == nil || len(other.mails) != 0 {
+	if _, err := sender(t, cfg, Deps{}).Send(t.Context(), notifytest.Told(t, "firing")); err == nil || len(other.mails) != 0 {
 		t.Errorf("sent to a stranger: %v", err)
 	}
 }
@@ -287,7 +270,7 @@ func TestLeaksNothing(t *testing.T) {
 			addr, _ := srv.serve(t, None)
 			cfg := config(addr)
 			cfg.Username, cfg.Password = "keepwatch", "env:SMTP"
-			_, err := sender(t, cfg, Deps{Secrets: secrets{"env:SMTP": canary}}).Send(t.Context(), told(t, "firing"))
+			_, err := sender(t, cfg, Deps{Secrets: notifytest.Secrets{"env:SMTP": canary}}).Send(t.Context(), notifytest.Told(t, "firing"))
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -301,7 +284,7 @@ func TestLeaksNothing(t *testing.T) {
 	}
 	cfg := config("127.0.0.1:25")
 	cfg.Username, cfg.Password = "keepwatch", "env:GONE"
-	if _, err := sender(t, cfg, Deps{Secrets: secrets{}}).Send(t.Context(), told(t, "firing")); err == nil || !strings.Contains(err.Error(), "env:GONE") {
+	if _, err := sender(t, cfg, Deps{Secrets: notifytest.Secrets{}}).Send(t.Context(), notifytest.Told(t, "firing")); err == nil || !strings.Contains(err.Error(), "env:GONE") {
 		t.Errorf("a reference that cannot be read: %v", err)
 	}
 }
@@ -316,7 +299,7 @@ func TestOverAPipe(t *testing.T) {
 		pipe := newPipe()
 		go func() { _ = server.Serve(pipe) }()
 		s := sender(t, config("mail.example.com:25"), Deps{Dial: pipe.dial})
-		if _, err := s.Send(t.Context(), told(t, "firing")); err != nil {
+		if _, err := s.Send(t.Context(), notifytest.Told(t, "firing")); err != nil {
 			t.Error(err)
 		}
 		if len(srv.mails) != 1 {
@@ -334,7 +317,7 @@ func TestOverAPipe(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 		defer cancel()
 		begin := time.Now()
-		_, err := silent.Send(ctx, told(t, "firing"))
+		_, err := silent.Send(ctx, notifytest.Told(t, "firing"))
 		if class, _ := notify.ClassOf(err); err == nil || class != notify.ClassRetryable || time.Since(begin) > 8*time.Second {
 			t.Errorf("after %s: %v", time.Since(begin), err)
 		}

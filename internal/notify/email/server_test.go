@@ -1,55 +1,22 @@
 package email
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/json"
-	"fmt"
 	"io"
 	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
-
-	"keepwatch"
-	"keepwatch/internal/notify"
 )
-
-// secrets is a store of secrets in memory.
-type secrets map[string]string
-
-func (s secrets) Resolve(_ context.Context, ref string) (keepwatch.Secret, error) {
-	v, ok := s[ref]
-	if !ok {
-		return keepwatch.Secret{}, fmt.Errorf("%s is not set", ref)
-	}
-	return keepwatch.NewSecret([]byte(v)), nil
-}
-
-// told reads a message as package notify words it; its goldens are our input.
-func told(t testing.TB, name string) notify.Message {
-	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "testdata", name+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m notify.Message
-	if err := json.Unmarshal(raw, &m); err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
 
 // mailServer is a real SMTP server. It is its own backend and session.
 type mailServer struct {

@@ -25,7 +25,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // Stories are the messages that every channel has a golden payload of.
-var Stories = []string{"firing", "acked", "reminder", "resolved", "platform", "hostile", "test"}
+var Stories = []string{"firing", "acked", "reminder", "resolved", "platform", "hostile", "test", "storm", "group", "ended", "digest"}
 
 // Secrets is a store of secrets in memory.
 type Secrets map[string]string

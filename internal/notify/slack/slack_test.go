@@ -1,54 +1,24 @@
 package slack
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
-	"keepwatch"
 	"keepwatch/internal/notify"
 	"keepwatch/internal/notify/notifytest"
 )
 
-// secrets is a store of secrets in memory.
-type secrets map[string]string
-
-func (s secrets) Resolve(_ context.Context, ref string) (keepwatch.Secret, error) {
-	v, ok := s[ref]
-	if !ok {
-		return keepwatch.Secret{}, fmt.Errorf("%s is not set", ref)
-	}
-	return keepwatch.NewSecret([]byte(v)), nil
-}
-
-// told reads a message as package notify words it; its goldens are our input.
-func told(t testing.TB, name string) notify.Message {
-	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "testdata", name+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m notify.Message
-	if err := json.Unmarshal(raw, &m); err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
 func sender(t *testing.T, address string) *Sender {
 	t.Helper()
-	s, err := New(Config{WebhookURL: "env:SLACK"}, Deps{Client: &http.Client{Timeout: 5 * time.Second}, Secrets: secrets{"env:SLACK": address}})
+	s, err := New(Config{WebhookURL: "env:SLACK"}, Deps{Client: &http.Client{Timeout: 5 * time.Second}, Secrets: notifytest.Secrets{"env:SLACK": address}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +26,8 @@ func sender(t *testing.T, address string) *Sender {
 }
 
 func TestPayloadGolden(t *testing.T) {
-	for _, name := range []string{"firing", "resolved", "hostile", "test"} {
-		got, err := json.Marshal(render(told(t, name)))
+	for _, name := range []string{"firing", "resolved", "hostile", "test", "storm", "group", "ended", "digest"} {
+		got, err := json.Marshal(render(notifytest.Told(t, name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +50,7 @@ type textObject struct {
 
 // Slack refuses the whole message when a text is too long or a field too many.
 func TestWithinSlacksLimits(t *testing.T) {
-	m := told(t, "hostile")
+	m := notifytest.Told(t, "hostile")
 	for i := range m.Lines {
 		m.Lines[i].Text = strings.Repeat("<&>", 2000)
 	}
@@ -131,7 +101,7 @@ func TestSend(t *testing.T) {
 		_, _ = io.WriteString(w, "ok")
 	}))
 	defer srv.Close()
-	receipt, err := sender(t, srv.URL+"/services/T/B/t0ken-canary").Send(t.Context(), told(t, "firing"))
+	receipt, err := sender(t, srv.URL+"/services/T/B/t0ken-canary").Send(t.Context(), notifytest.Told(t, "firing"))
 	if err != nil || receipt != "accepted by Slack" {
 		t.Fatalf("%q, %v", receipt, err)
 	}
@@ -172,7 +142,7 @@ func TestStatuses(t *testing.T) {
 				w.WriteHeader(tt.code)
 			}))
 			defer srv.Close()
-			_, err := sender(t, srv.URL).Send(t.Context(), told(t, "firing"))
+			_, err := sender(t, srv.URL).Send(t.Context(), notifytest.Told(t, "firing"))
 			class, after := notify.ClassOf(err)
 			if err == nil || class != tt.want || after != tt.wait {
 				t.Errorf("%s after %s: %v", class, after, err)
@@ -189,43 +159,12 @@ func TestStatuses(t *testing.T) {
 
 func TestLeaksNothing(t *testing.T) {
 	const token = "t0ken-canary"
-	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.WriteHeader(http.StatusBadRequest)
-		_, _ = fmt.Fprint(w, r.URL)
-	}))
-	defer echo.Close()
-	garbage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		conn, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			return
-		}
-		_, _ = fmt.Fprintf(conn, "no HTTP %s\r\n\r\n", r.URL)
-		_ = conn.Close()
-	}))
-	defer garbage.Close()
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
-	for name, url := range map[string]string{
-		"a body that echoes": echo.URL, "garbage": garbage.URL, "nobody listens": closed.URL,
-		"no such name": "http://receiver.invalid", "not a URL": "ht!tp://%zz", "no host": "https://", "a bad port": "https://host:port",
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := sender(t, url+"/services/"+token).Send(t.Context(), told(t, "firing"))
-			if err == nil {
-				t.Fatal("no error")
-			}
-			for e := err; e != nil; e = errors.Unwrap(e) {
-				if strings.Contains(fmt.Sprintf("%v %+v %#v", e, e, e), token) {
-					t.Errorf("leaks: %v", e)
-				}
-			}
-		})
-	}
-	s, err := New(Config{WebhookURL: "env:GONE"}, Deps{Client: http.DefaultClient, Secrets: secrets{}})
+	notifytest.LeaksNothing(t, func(address string) notify.Sender { return sender(t, address+"/services/"+token) }, token)
+	s, err := New(Config{WebhookURL: "env:GONE"}, Deps{Client: http.DefaultClient, Secrets: notifytest.Secrets{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Send(t.Context(), told(t, "firing")); err == nil || !strings.Contains(err.Error(), "env:GONE") {
+	if _, err := s.Send(t.Context(), notifytest.Told(t, "firing")); err == nil || !strings.Contains(err.Error(), "env:GONE") {
 		t.Errorf("a reference that cannot be read: %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func sender(t testing.TB, system, address string) *Sender {
 }
 
 func TestPayloadGolden(t *testing.T) {
-	for _, name := range []string{"firing", "hostile", "letter"} {
+	for _, name := range []string{"firing", "hostile", "letter", "storm", "ended"} {
 		m := notifytest.Letter()
 		if name != "letter" {
 			m = notifytest.Told(t, name)

@@ -12,8 +12,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,32 +21,7 @@ import (
 	"keepwatch/internal/notify/notifytest"
 )
 
-// secrets is a store of secrets in memory.
-type secrets map[string]string
-
-func (s secrets) Resolve(_ context.Context, ref string) (keepwatch.Secret, error) {
-	v, ok := s[ref]
-	if !ok {
-		return keepwatch.Secret{}, fmt.Errorf("%s is not set", ref)
-	}
-	return keepwatch.NewSecret([]byte(v)), nil
-}
-
-// told reads a message as package notify words it; its goldens are our input.
-func told(t *testing.T, name string) notify.Message {
-	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "testdata", name+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m notify.Message
-	if err := json.Unmarshal(raw, &m); err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-func sender(t *testing.T, cfg Config, s secrets) *Sender {
+func sender(t *testing.T, cfg Config, s notifytest.Secrets) *Sender {
 	t.Helper()
 	out, err := New(cfg, Deps{Client: &http.Client{Timeout: 5 * time.Second}, Secrets: s})
 	if err != nil {
@@ -58,8 +31,8 @@ func sender(t *testing.T, cfg Config, s secrets) *Sender {
 }
 
 func TestPayloadGolden(t *testing.T) {
-	for _, name := range []string{"firing", "resolved", "hostile", "platform", "acts"} {
-		m := told(t, strings.Replace(name, "acts", "firing", 1))
+	for _, name := range []string{"firing", "resolved", "hostile", "platform", "acts", "storm", "group", "ended", "digest"} {
+		m := notifytest.Told(t, strings.Replace(name, "acts", "firing", 1))
 		if name != "acts" {
 			m.Acts = nil // a machine gets links that act only when it is told so
 		}
@@ -73,8 +46,8 @@ func TestPayloadGolden(t *testing.T) {
 
 // The form of CloudEvents, checked against what its specification demands.
 func TestCloudEventGolden(t *testing.T) {
-	for _, name := range []string{"firing", "resolved", "hostile"} {
-		m := told(t, name)
+	for _, name := range []string{"firing", "resolved", "hostile", "storm", "ended"} {
+		m := notifytest.Told(t, name)
 		m.Acts = nil
 		raw, err := cloudEvent(m)
 		if err != nil {
@@ -99,13 +72,13 @@ func TestCloudEventGolden(t *testing.T) {
 
 func TestFormats(t *testing.T) {
 	address, asked := notifytest.Fake(t, func(http.ResponseWriter, *http.Request) {})
-	m := told(t, "hostile")
+	m := notifytest.Told(t, "hostile")
 	own := `{"text": "{{.Title}}", "n": 3, "tags": ["{{.Labels.category | upper}}", "{{cut 9 .Labels.credential}}"], "{{.Title}}": "", "none": "{{.Labels.nobody}}"}`
 	for _, cfg := range []Config{
 		{URL: address, Format: CloudEvents, Secret: "env:KEY", Token: "env:KEY"},
 		{URL: address, Format: Template, Template: own, Secret: "env:KEY"},
 	} {
-		if _, err := sender(t, cfg, secrets{"env:KEY": "k3y-canary"}).Send(t.Context(), m); err != nil {
+		if _, err := sender(t, cfg, notifytest.Secrets{"env:KEY": "k3y-canary"}).Send(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -139,8 +112,8 @@ func TestSendIsSigned(t *testing.T) {
 	}))
 	defer srv.Close()
 
-	m := told(t, "firing")
-	receipt, err := sender(t, Config{URL: srv.URL + "/hook", Secret: "env:HOOK"}, secrets{"env:HOOK": key}).Send(t.Context(), m)
+	m := notifytest.Told(t, "firing")
+	receipt, err := sender(t, Config{URL: srv.URL + "/hook", Secret: "env:HOOK"}, notifytest.Secrets{"env:HOOK": key}).Send(t.Context(), m)
 	if err != nil || receipt != "accepted: 202 Accepted" {
 		t.Fatalf("%q, %v", receipt, err)
 	}
@@ -185,7 +158,7 @@ func TestStatuses(t *testing.T) {
 			}
 			w.WriteHeader(code)
 		}))
-		_, err := sender(t, Config{URL: srv.URL}, nil).Send(t.Context(), told(t, "firing"))
+		_, err := sender(t, Config{URL: srv.URL}, nil).Send(t.Context(), notifytest.Told(t, "firing"))
 		srv.Close()
 		class, after := notify.ClassOf(err)
 		if err == nil || class != want || (want == notify.ClassRateLimited && after != 17*time.Second) {
@@ -229,8 +202,8 @@ func TestLeaksNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 			defer cancel()
-			s := sender(t, Config{URL: "env:URL", Secret: "env:KEY"}, secrets{"env:URL": url + "/" + token + "?x=" + token, "env:KEY": key})
-			receipt, err := s.Send(ctx, told(t, "firing"))
+			s := sender(t, Config{URL: "env:URL", Secret: "env:KEY"}, notifytest.Secrets{"env:URL": url + "/" + token + "?x=" + token, "env:KEY": key})
+			receipt, err := s.Send(ctx, notifytest.Told(t, "firing"))
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -250,7 +223,7 @@ func TestLeaksNothing(t *testing.T) {
 
 func TestMissingSecretIsTriedAgain(t *testing.T) {
 	for _, cfg := range []Config{{URL: "env:GONE"}, {URL: "http://127.0.0.1:1", Secret: "env:GONE"}} {
-		_, err := sender(t, cfg, secrets{}).Send(t.Context(), told(t, "firing"))
+		_, err := sender(t, cfg, notifytest.Secrets{}).Send(t.Context(), notifytest.Told(t, "firing"))
 		if class, _ := notify.ClassOf(err); err == nil || class != notify.ClassRetryable || !strings.Contains(err.Error(), "env:GONE") {
 			t.Errorf("%v is %s", err, class)
 		}
