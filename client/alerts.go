@@ -222,6 +222,5 @@ type MessageLink struct {
 
 // EndLinks ends every link that was sent in a message.
 func (c *Client) EndLinks(ctx context.Context) error {
-	_, err := call[struct{}](ctx, c, http.MethodPost, "/api/v1/links/end", nil, nil)
-	return err
+	return c.do(ctx, http.MethodPost, "/api/v1/links/end", nil, nil, nil)
 }

@@ -71,6 +71,8 @@ type commands struct {
 	Explain   explainCmd   `cmd:"" help:"Who would be told of a failure, when, by which rule, and why the others not."`
 	Silence   silenceCmd   `cmd:"" help:"Tell nobody of some incidents for a while."`
 	Snooze    snoozeCmd    `cmd:"" help:"Tell nobody of one incident until a date."`
+	Messages  messagesCmd  `cmd:"" help:"What was told to whom, with what became of it."`
+	Links     linksCmd     `cmd:"" help:"The links in messages by which somebody acts without an account."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at store, clock, egress address, proxy, secrets and channels."`
 	Sim       simCmd       `cmd:"" help:"Run the SFMC simulator alone."`
 	Token     tokenCmd     `cmd:"" help:"Create, list and revoke API tokens."`

@@ -57,7 +57,7 @@ type deliveriesInput struct {
 	Paging
 	Incident string `query:"incident" maxLength:"200"`
 	Receiver string `query:"receiver" maxLength:"100"`
-	Status   string `query:"status" enum:"pending,sent,collapsed,dead"`
+	Status   string `query:"status" enum:"pending,gathered,sent,collapsed,dead"`
 }
 
 type silenceInput struct {

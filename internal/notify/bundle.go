@@ -55,6 +55,9 @@ func (t Target) bundle(rule string, f Facts, at time.Time) (keepwatch.Bundle, ti
 	if t.After > 0 {
 		parts = append(parts, "after "+t.After.String())
 	}
+	if t.OnlyIn != nil { // what is told at any hour must not join what waits for the hours
+		parts = append(parts, "in hours")
+	}
 	for _, name := range t.GroupBy {
 		value := f.fact(name)
 		b.Labels[name] = clean(value, 200)

@@ -19,11 +19,11 @@ type DeliveryFilter struct {
 }
 
 // deliveryStatuses are all there are.
-var deliveryStatuses = []keepwatch.DeliveryStatus{keepwatch.DeliveryPending, keepwatch.DeliverySent, keepwatch.DeliveryCollapsed, keepwatch.DeliveryDead}
+var deliveryStatuses = []keepwatch.DeliveryStatus{keepwatch.DeliveryPending, keepwatch.DeliveryGathered, keepwatch.DeliverySent, keepwatch.DeliveryCollapsed, keepwatch.DeliveryDead}
 
 func (f DeliveryFilter) where() (string, []any, error) {
 	if f.Status != "" && !slices.Contains(deliveryStatuses, f.Status) {
-		return "", nil, keepwatch.WithHint(fmt.Errorf("status %.40q of a message: %w", f.Status, keepwatch.ErrInvalid), "use pending, sent, collapsed or dead")
+		return "", nil, keepwatch.WithHint(fmt.Errorf("status %.40q of a message: %w", f.Status, keepwatch.ErrInvalid), "use pending, gathered, sent, collapsed or dead")
 	}
 	var conditions []string
 	var args []any
@@ -57,6 +57,9 @@ func (db *DB) DeliveryLog(ctx context.Context, f DeliveryFilter, p Page) (list [
 		list = append(list, d)
 		return err
 	})
+	if err == nil {
+		err = db.overlay(ctx, list)
+	}
 	if err != nil {
 		return nil, "", fail("list messages", err)
 	}
