@@ -211,6 +211,10 @@ func disagrees(x Told, got telling, alone bool) string {
 		if late == 0 || !alone && late > 0 && late <= beat && strings.Contains(x.Why, "waits up to") {
 			return ""
 		}
+		// A silence that takes an escalation out of a group gives it back alone.
+		if !alone && late < 0 && strings.Contains(x.Why, "escalation") && strings.Contains(x.Why, "sooner") {
+			return ""
+		}
 	case keepwatch.BundleDigest:
 		if strings.Contains(x.Why, "digest") && (late == 0 || !alone && late < 0 && strings.Contains(x.Why, "sooner")) {
 			return ""
