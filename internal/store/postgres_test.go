@@ -145,3 +145,48 @@ func outage(now time.Time) func(incident.View) (incident.Changes, error) {
 		return c, nil
 	}
 }
+
+// Each node proves itself by a canary of its own: it never meets that of another one on
+// its way, and a new canary takes the place of the node's last one alone.
+func TestPostgresNodesHaveACanaryEach(t *testing.T) {
+	dsn := storetest.PostgresURL(t)
+	nodes := map[string]*store.DB{}
+	for _, name := range []string{"one", "two"} {
+		db, err := store.Open(t.Context(), dsn, store.Options{Node: name})
+		must(t, err)
+		defer func() { _ = db.Close() }()
+		nodes[name] = db
+	}
+	sing := func(name string, at time.Time) {
+		check := keepwatch.CanaryCheck(name)
+		c := keepwatch.Canary{Check: check, Slot: at}
+		o := keepwatch.Observation{Key: keepwatch.SlotKey(check, at), Series: keepwatch.SeriesOf(check, ""), Check: check, Slot: at, At: at, Outcome: keepwatch.OK}
+		_, err := nodes[name].Apply(t.Context(), []keepwatch.Observation{o}, at, func(incident.View) (incident.Changes, error) {
+			return incident.Changes{Notices: []keepwatch.Notice{c.NoticeOf(at)}}, nil
+		})
+		must(t, err)
+	}
+	for slot := range 3 {
+		at := start.Add(time.Duration(slot) * time.Minute)
+		for name := range nodes {
+			sing(name, at)
+		}
+		for name, db := range nodes {
+			list, err := db.Unrouted(t.Context(), 10)
+			must(t, err)
+			if len(list) != 1 || list[0].Canary == nil || list[0].Canary.Check != keepwatch.CanaryCheck(name) || !list[0].Canary.Slot.Equal(at) {
+				t.Fatalf("node %s meets %+v", name, list)
+			}
+			must(t, db.Route(t.Context(), list[0].ID, []keepwatch.Delivery{{
+				ID: keepwatch.DeliveryIDOf(list[0].ID, "(watchdog)"), Notice: list[0], Receiver: "(watchdog)", Status: keepwatch.DeliveryPending, NextAttemptAt: at, CreatedAt: at,
+			}}, at))
+		}
+		for name, db := range nodes {
+			due, err := db.ClaimDeliveries(t.Context(), at, time.Minute, 10)
+			must(t, err)
+			if len(due) != 1 || due[0].Notice.Canary == nil || due[0].Notice.Canary.Check != keepwatch.CanaryCheck(name) {
+				t.Fatalf("node %s claims %+v", name, due)
+			}
+		}
+	}
+}
