@@ -17,7 +17,7 @@ for (const path of process.argv.slice(2)) {
     assert.equal(mail.from.address, 'keepwatch@example.com', path);
     assert.deepEqual(mail.to.map((a) => a.address), ['ops@example.com', 'ada@example.org'], path);
     assert.equal(mail.bcc, undefined, path);
-    assert.match(mail.text, /^\[(FIRING|RESOLVED)\] /, path);
+    assert.match(mail.text, /^\[(FIRING|RESOLVED|DIGEST)\] /, path);
     assert.ok(mail.text.includes('Next: '), path);
     assert.equal(mail.attachments.length, 0, path);
     assert.ok(!/<(script|img|iframe|link|style|b)\b/i.test(mail.html), `${path}: foreign markup`);
