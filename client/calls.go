@@ -31,7 +31,6 @@ func (f CredentialFilter) values() url.Values {
 	set(v, "kind", f.Kind)
 	set(v, "state", f.State)
 	set(v, "q", f.Query)
-	set(v, "told_in", f.ToldIn)
 	setLimit(v, f.Limit)
 	return v
 }
@@ -56,6 +55,7 @@ func (f IncidentFilter) values() url.Values {
 	set(v, "outcome", f.Outcome)
 	set(v, "owner", f.Owner)
 	set(v, "q", f.Query)
+	set(v, "told_in", f.ToldIn)
 	setLimit(v, f.Limit)
 	return v
 }
