@@ -129,8 +129,8 @@ func (l *ledger) carry(from, to *entry, which func(*keepwatch.Effect) bool) {
 // tellAffected writes the line about what came to an incident in this step: its opening,
 // where it is new.
 func (l *ledger) tellAffected(e *entry) {
-	news := e.affected
-	e.affected = nil
+	news, roots := e.affected, e.roots
+	e.affected, e.roots = nil, nil
 	raised := e.RestoredAt.IsZero() && gravity(e.loud) > gravity(e.Severity)
 	if e.Status != keepwatch.IncidentOpen || (len(news) == 0 && !raised) {
 		return
@@ -144,6 +144,11 @@ func (l *ledger) tellAffected(e *entry) {
 		e.fresh = false
 		l.write(e, keepwatch.Opened, ReasonEffect, sentenceOf(e.Causes))
 		return
+	}
+	found := slices.DeleteFunc(slices.Clone(news), func(ef keepwatch.Effect) bool { return !slices.Contains(roots, ef.Series) })
+	if len(found) > 0 {
+		l.write(e, keepwatch.Affected, ReasonCauseFound, some(found)+" stopped, and what was seen before hangs on it.")
+		news = slices.DeleteFunc(news, func(ef keepwatch.Effect) bool { return slices.Contains(roots, ef.Series) })
 	}
 	if len(news) > 0 {
 		l.write(e, keepwatch.Affected, ReasonHangs, some(news)+" stopped and "+plural(len(news), "hangs", "hang")+" on it.")
@@ -198,7 +203,10 @@ func (l *ledger) tellGone(e *entry) {
 
 // about is what an incident is about, in a sentence.
 func (e *entry) about() string {
-	if e.Scope == keepwatch.ScopeEffect {
+	switch n := len(e.roots); {
+	case n > 0: // found in this step
+		return e.effect(e.roots[n-1]).Subject.String()
+	case e.Scope == keepwatch.ScopeEffect:
 		return rootEffect(&e.Incident).Subject.String()
 	}
 	return cmp.Or(names(&e.Incident), string(e.Credential), "the "+string(e.Scope))

@@ -197,7 +197,14 @@ func TestEffectStories(t *testing.T) {
 		{"automation, extension, journey", one(stops("automation/nightly", at(0, 0), lastSign(at(-120, 0))), stops("data_extension/orders", at(10, 0), from("sftp", "automation/nightly")), stops("journey/a", at(20, 0), from("sftp", "automation/nightly", "data_extension/orders"))),
 			"effect:emea:automation/nightly opened effect_judged\neffect:emea:automation/nightly affected hangs_on_cause\neffect:emea:automation/nightly affected hangs_on_cause\neffect:emea:automation/nightly changed severity_raised"},
 		{"the root is seen last", one(stops("data_extension/orders", at(10, 0), from("sftp", "automation/nightly")), stops("automation/nightly", at(20, 0), lastSign(at(-120, 0)))),
-			"effect:emea:data_extension/orders opened effect_judged\neffect:emea:data_extension/orders merged_into cause_found\neffect:emea:automation/nightly opened effect_judged"},
+			"effect:emea:data_extension/orders opened effect_judged\neffect:emea:data_extension/orders affected cause_found"},
+		{"the root of two that were told apart is seen last", one(stops("data_extension/a", at(10, 0), from("sftp", "automation/nightly")), stops("data_extension/b", at(11, 0), from("sftp", "automation/nightly")), stops("automation/nightly", at(20, 0), lastSign(at(-120, 0)))),
+			"effect:emea:data_extension/a opened effect_judged\neffect:emea:data_extension/a affected cause_found\neffect:emea:data_extension/a affected hangs_on_cause\n" +
+				"effect:emea:data_extension/b opened effect_judged\neffect:emea:data_extension/b merged_into cause_found"},
+		{"a root that a person stopped is told in what hangs on it, too", one(stops("data_extension/orders", at(10, 0), from("sftp", "automation/nightly")), stops("automation/nightly", at(20, 0), lastSign(at(-120, 0)), automation(keepwatch.AutomationReading{Status: "PausedSchedule", PausedBy: "ada"}))),
+			"effect:emea:data_extension/orders opened effect_judged\neffect:emea:data_extension/orders affected cause_found"},
+		{"what hangs on something else as well keeps its own incident", one(stops("data_extension/orders", at(10, 0), from("sftp", "automation/other")), stops("automation/nightly", at(20, 0), lastSign(at(-120, 0)))),
+			"effect:emea:data_extension/orders opened effect_judged\neffect:emea:automation/nightly opened effect_judged"},
 		{"what began after the other was noticed did not cause it", one(stops("data_extension/orders", at(10, 0), from("sftp", "automation/nightly")), stops("automation/nightly", at(200, 0), lastSign(at(100, 0)))),
 			"effect:emea:data_extension/orders opened effect_judged\neffect:emea:automation/nightly opened effect_judged"},
 		{"two aspects of one thing are one incident", one(stops("automation/n", at(0, 0)), stops("automation/n", at(1, 0), outcome(keepwatch.ImportEmpty, keepwatch.AspectImports))),
@@ -473,7 +480,8 @@ func TestAChainIsOneIncidentInEveryOrder(t *testing.T) {
 				w.tell2(build[n](at(i, 0)))
 			}
 			in := w.openOne()
-			if in.Key != "effect:emea:automation/nightly" || lasting(in) != 3 || in.Causes[0].Kind != keepwatch.CauseAutomation || in.Causes[0].Confidence <= 0.9 {
+			first := build[order[0]](at(0, 0)).Watch.Subject.ID()
+			if in.Key != "effect:emea:"+first || w.noticesOf(keepwatch.Opened) != 1 || w.noticesOf(keepwatch.Merged) != 0 || lasting(in) != 3 || in.Causes[0].Kind != keepwatch.CauseAutomation || in.Causes[0].Confidence <= 0.9 {
 				t.Errorf("%s with %d effects, %s\n%s", in.Key, lasting(in), causes(in), w.tell())
 			}
 			if !strings.Contains(in.Message, "automation nightly") || !strings.Contains(in.Message, "3 things stopped") || !strings.Contains(in.Message, "Cause: ") {

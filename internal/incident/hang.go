@@ -155,7 +155,7 @@ func (q *inquiry) judge(s *keepwatch.Series) {
 }
 
 // place puts an effect where it belongs: into the incident of what it hangs on, else
-// into one that is named after its likeliest root.
+// into one that is named after its likeliest root, else into that of what hangs on it.
 func (q *inquiry) place(ef keepwatch.Effect, s *keepwatch.Series, except *entry) {
 	q.placed = true
 	e, credential := q.home(&ef, s, except)
@@ -163,7 +163,13 @@ func (q *inquiry) place(ef keepwatch.Effect, s *keepwatch.Series, except *entry)
 		cause := q.rank(&ef, s)[0]
 		key := effectKey(s.Tenant, q.root(&cause.Cause, s))
 		credential = cause.Credential
-		if e = q.book.byKey[key]; e == nil {
+		e = q.book.byKey[key]
+		if e == nil {
+			if e = q.below(&ef, s, except); e != nil {
+				e.roots = append(e.roots, ef.Series)
+			}
+		}
+		if e == nil {
 			e = q.book.begin(key, &ef, s)
 		}
 	}
@@ -171,6 +177,38 @@ func (q *inquiry) place(ef keepwatch.Effect, s *keepwatch.Series, except *entry)
 	q.book.affect(e, ef)
 	e.loudest(effectSeverity(s), s.Outcome)
 	q.stop(s)
+}
+
+// below is the open incident of something that hangs on the subject. A run that hangs is
+// late only after the rows that it should have brought: people were told of those, and what
+// stopped them is news for their incident, not a second one. It keeps its key, under which
+// messages were sent. One that nobody was told of is not asked: it is named after the root.
+func (q *inquiry) below(ef *keepwatch.Effect, s *keepwatch.Series, except *entry) *entry {
+	for _, e := range q.book.entries {
+		if e.Status == keepwatch.IncidentOpen && e.Scope == keepwatch.ScopeEffect && e != except && !e.fresh && q.hangsOn(e, ef, s) {
+			return e
+		}
+	}
+	return nil
+}
+
+// hangsOn reports whether an incident is named after an effect, and all that lasts in it
+// comes from a subject that had stopped by then.
+func (q *inquiry) hangsOn(e *entry, root *keepwatch.Effect, s *keepwatch.Series) bool {
+	named, id := false, s.Watch.Subject.ID()
+	for i := range e.Effects {
+		ef := &e.Effects[i]
+		if !lasts(ef) {
+			continue
+		}
+		down := q.watches[ef.Series]
+		if down == nil || down.Tenant != s.Tenant || selfMade(down) || root.Since.After(ef.NoticedAt) ||
+			down.Watch.Subject.ID() == id || !slices.Contains(way(down.Watch), id) {
+			return false
+		}
+		named = named || e.Key == effectKey(s.Tenant, subjectKey(ef.Subject))
+	}
+	return named
 }
 
 // root names what an incident of an effect is about.
