@@ -160,6 +160,8 @@ func (w *work) effectSpan(s Subject, e keepwatch.Effect, during span) span {
 		held.from = [2]time.Time{latest(first[0], e.Since), first[1]}
 	}
 	switch end := e.EndedAt; {
+	case !during.isZero() && end.Equal(during.to[1]):
+		held.to = during.to // it went on without the cause, elsewhere
 	case !end.IsZero():
 		held.to = [2]time.Time{end, end}
 		if from := latest(before(w.Incident.RestoredAt, end), before(during.to[0], end), lastLook(s, e)); !from.IsZero() {

@@ -165,6 +165,7 @@ var partings = []struct{ reason, one, many string }{
 	{ReasonUnjudged, "could not be judged for a day", "could not be judged for a day"},
 	{ReasonRemoved, "is no longer watched", "are no longer watched"},
 	{ReasonCauseFound, "hangs on what another incident is about", "hang on what another incident is about"},
+	{ReasonStopped, "was stopped by something else, and counts on its own since the cause is gone", "were stopped by something else, and count on their own since the cause is gone"},
 	{ReasonOutlived, "lasts though the cause is long gone", "last though the cause is long gone"},
 }
 

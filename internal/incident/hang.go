@@ -144,9 +144,8 @@ func (q *inquiry) judge(s *keepwatch.Series) {
 		ef.Outcome, ef.Evidence, ef.Confidence = now.Outcome, now.Evidence, now.Confidence
 	}
 	ef := *held.effect(s.ID)
-	if q.outlived(held, &ef) {
-		q.book.part(held, s.ID, q.st.now, ReasonOutlived)
-		q.place(ef, s, held)
+	if gone, reason := q.left(held, &ef, s); reason != "" {
+		q.leave(held, ef, s, gone, reason)
 		return
 	}
 	if !q.move(held, ef, s) {
@@ -355,18 +354,37 @@ func (q *inquiry) over(restored time.Time) bool {
 	return !restored.IsZero() && q.st.now.Sub(restored) >= q.st.policy.CatchUp
 }
 
-// outlived reports an effect that still lasts though what it hung on is long restored.
-func (q *inquiry) outlived(e *entry, ef *keepwatch.Effect) bool {
+// left reports why an effect that still lasts belongs no more to the incident that it hung
+// on, and since when the cause is gone: it is long restored, or SFMC says that something
+// else holds the effect now.
+func (q *inquiry) left(e *entry, ef *keepwatch.Effect, s *keepwatch.Series) (gone time.Time, reason string) {
 	if e.Scope == keepwatch.ScopeEffect {
-		return false
+		return gone, ""
 	}
-	restored := e.RestoredAt
+	gone = e.RestoredAt
 	for i := range e.Members {
-		if m := &e.Members[i]; restored.IsZero() && m.Credential == ef.Credential && blames(&e.Incident, m) {
-			restored = m.EndedAt
+		if m := &e.Members[i]; gone.IsZero() && m.Credential == ef.Credential && blames(&e.Incident, m) {
+			gone = m.EndedAt
 		}
 	}
-	return q.over(restored)
+	switch {
+	case gone.IsZero():
+	case selfMade(s):
+		return gone, ReasonStopped
+	case q.over(gone):
+		return gone, ReasonOutlived
+	}
+	return gone, ""
+}
+
+// leave has an effect go on elsewhere. What it cost until the cause was gone is the cause's,
+// what it costs from then on is not: no contact counts in both.
+func (q *inquiry) leave(held *entry, ef keepwatch.Effect, s *keepwatch.Series, gone time.Time, reason string) {
+	q.book.part(held, s.ID, gone, reason)
+	now := effectOf(s)
+	ef.Since, ef.NoticedAt = held.effect(s.ID).EndedAt, q.st.now
+	ef.Evidence, ef.Confidence, ef.EndedAt = now.Evidence, now.Confidence, time.Time{}
+	q.place(ef, s, held)
 }
 
 // above is the effect of something on the way to the subject, the one nearest to the

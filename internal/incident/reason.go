@@ -33,6 +33,7 @@ const (
 	ReasonCauseFound       = "cause_found"             // affected: the root is seen last; relieved, merged_into: another incident explains it
 	ReasonCaughtUp         = "caught_up"               // relieved, resolved: it works again
 	ReasonUnjudged         = "not_judged"              // relieved, resolved: for a day nothing could be said of it
+	ReasonStopped          = "stopped_otherwise"       // relieved, resolved: the cause is gone, and SFMC says what else holds it
 	ReasonOutlived         = "effects_outlive"         // relieved, resolved: it lasts though its cause is long gone
 	ReasonHolderRefused    = "holder_refused"          // opened: a holder is refused, though the credential works
 	ReasonHolderDenied     = "holder_denied"           // opened: a holder's calls are refused for lack of a right
