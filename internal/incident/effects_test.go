@@ -184,6 +184,12 @@ func TestEffectStories(t *testing.T) {
 			died + "\ncredential:crm affected hangs_on_cause\ncredential:crm restored proven\neffect:emea:credential:crm opened effect_judged"},
 		{"the cause comes back before they caught up", cat(dead, one(stops("journey/a", at(5, 0), from("crm")), seen("crm", at(25, 0), ok)), refuses("crm", 39)),
 			died + "\ncredential:crm affected hangs_on_cause\ncredential:crm restored proven\ncredential:crm joined confirmed_refusal\ncredential:crm changed fails_again"},
+		{"a journey that a person stopped in the outage leaves when the credential works", cat(dead, one(stops("journey/a", at(5, 0), from("crm")), seen("crm", at(25, 0), ok),
+			stops("journey/a", at(30, 0), from("crm"), journey(keepwatch.JourneyReading{Status: "Stopped", Change: "Stop", ChangedBy: "ada", ChangedAt: at(10, 0)})))),
+			died + "\ncredential:crm affected hangs_on_cause\ncredential:crm restored proven\ncredential:crm resolved stopped_otherwise\neffect:emea:journey/a opened effect_judged"},
+		{"and not while it is dead", cat(dead, one(stops("journey/a", at(5, 0), from("crm")),
+			stops("journey/a", at(20, 0), from("crm"), journey(keepwatch.JourneyReading{Status: "Stopped", Change: "Stop", ChangedBy: "ada", ChangedAt: at(10, 0)})))),
+			died + "\ncredential:crm affected hangs_on_cause"},
 		{"an effect that outlives its cause by a day", cat(dead, one(stops("journey/a", at(5, 0), from("crm")), seen("crm", at(25, 0), ok), stops("journey/a", at(25+24*60-5, 0), from("crm")), seen("crm", at(25+24*60, 0), ok), stops("journey/a", at(25+24*60+1, 0), from("crm")))),
 			died + "\ncredential:crm affected hangs_on_cause\ncredential:crm restored proven\ncredential:crm resolved effects_outlive\neffect:emea:credential:crm opened effect_judged"},
 		{"a holder that does not call is the root of all that he feeds", cat(proven, one(seen("crm", at(0, 0), ok), stops("journey/a", at(5, 0), from("crm")), stops("journey/b", at(6, 0), from("crm")), stops("data_extension/x", at(7, 0), from("crm")))),
@@ -226,6 +232,34 @@ func TestEffectStories(t *testing.T) {
 				t.Errorf("timeline:\n%s\nwant:\n%s\n%s", got, tc.want, w.tell())
 			}
 		})
+	}
+}
+
+// TestAnEffectThatGoesOnElsewhereIsDivided: the first incident has it until its cause was
+// gone, the other one from then on, whatever the last sign of life was.
+func TestAnEffectThatGoesOnElsewhereIsDivided(t *testing.T) {
+	stopped := journey(keepwatch.JourneyReading{Status: "Stopped", Change: "Stop", ChangedBy: "ada", ChangedAt: at(10, 0)})
+	w := story(t, append([]keepwatch.Observation{seen("crm", at(-14, 0), keepwatch.OK)}, refuses("crm", 0)...)...)
+	w.tell2(stops("journey/a", at(5, 0), from("crm")))
+	w.tell2(seen("crm", at(25, 0), keepwatch.OK))
+	w.tell2(stops("journey/a", at(30, 0), from("crm"), stopped, lastSign(at(-55, 0))))
+	w.tell2(stops("journey/a", at(45, 0), from("crm"), stopped, lastSign(at(-55, 0))))
+	second := w.openOne()
+	var first keepwatch.Incident
+	for _, in := range w.recent("emea", at(45, 0)) {
+		if in.Credential == "crm" {
+			first = in
+		}
+	}
+	if len(first.Effects) != 1 || len(second.Effects) != 1 {
+		t.Fatal(w.tell())
+	}
+	a, b := first.Effects[0], second.Effects[0]
+	if !a.EndedAt.Equal(first.RestoredAt) || !b.Since.Equal(a.EndedAt) || !b.EndedAt.IsZero() || second.FirstFailedAt.Before(a.EndedAt) {
+		t.Errorf("divided at %s and %s, restored %s; the second began %s\n%s", a.EndedAt, b.Since, first.RestoredAt, second.FirstFailedAt, w.tell())
+	}
+	if second.Causes[0].Kind != keepwatch.CauseStopped || second.Causes[0].By != "ada" {
+		t.Errorf("causes %s", causes(second))
 	}
 }
 
