@@ -231,6 +231,19 @@ func TestAnEffectThatGoesOnElsewhereCountsOnce(t *testing.T) {
 	}
 }
 
+// What another incident explains counts there, and not here as well.
+func TestWhatAnotherIncidentExplainsCountsThere(t *testing.T) {
+	c := outage(4)
+	c.Subjects = []Subject{journey("welcome", 2400)}
+	c.Subjects[0].Upstream = []keepwatch.Upstream{{Credential: "crm"}}
+	c.Incident.Effects = []keepwatch.Effect{{Subject: c.Subjects[0].Subject, Aspect: keepwatch.AspectEntry, Outcome: keepwatch.JourneyStalled, Since: at(0), NoticedAt: at(1), EndedAt: at(2)}}
+	figure(t, Of(c), ContactsDelayed, "journey/welcome")
+	c.Incident.Effects[0].MovedTo = "other"
+	if f, ok := Sum(Of(c), ContactsDelayed); ok {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestStalenessWhereNobodyLooks(t *testing.T) {
 	c := outage(4)
 	c.Subjects = []Subject{orders()}

@@ -143,7 +143,7 @@ func (w *work) link(s Subject) (direct, nested bool, during span) {
 // effect finds the incident's effect on a subject, of the outcomes given.
 func (w *work) effect(s Subject, outcomes ...keepwatch.Outcome) (keepwatch.Effect, bool) {
 	for _, e := range w.Incident.Effects {
-		if e.Subject.ID() == s.ID() && e.Subject.Unit == s.Unit && slices.Contains(outcomes, e.Outcome) {
+		if e.MovedTo == "" && e.Subject.ID() == s.ID() && e.Subject.Unit == s.Unit && slices.Contains(outcomes, e.Outcome) {
 			return e, true
 		}
 	}
@@ -193,6 +193,13 @@ func before(at, limit time.Time) time.Time {
 	return time.Time{}
 }
 
+// moved reports that another incident explains what stopped a subject. Its cost counts there.
+func (w *work) moved(s Subject) bool {
+	return slices.ContainsFunc(w.Incident.Effects, func(e keepwatch.Effect) bool {
+		return e.MovedTo != "" && e.Subject.ID() == s.ID() && e.Subject.Unit == s.Unit
+	})
+}
+
 // contacts are those that could not come when they were due.
 func (w *work) contacts(s Subject) {
 	direct, _, during := w.link(s)
@@ -200,7 +207,7 @@ func (w *work) contacts(s Subject) {
 	switch {
 	case stalled:
 		during = w.effectSpan(s, e, during)
-	case !direct:
+	case !direct || w.moved(s):
 		return
 	}
 	v, ok := w.volume(s, during)

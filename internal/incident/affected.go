@@ -67,7 +67,7 @@ func (l *ledger) affect(e *entry, ef keepwatch.Effect) {
 	}
 	// What comes back within the hour has not been away.
 	if x := e.effect(ef.Series); x != nil && (lasts(x) || ef.Since.Sub(x.EndedAt) < comesBack) {
-		x.Outcome, x.Evidence, x.EndedAt = ef.Outcome, ef.Evidence, time.Time{}
+		x.Outcome, x.Evidence, x.EndedAt, x.MovedTo = ef.Outcome, ef.Evidence, time.Time{}, ""
 		return
 	}
 	e.newest[ef.Series] = len(e.Effects)
@@ -104,7 +104,7 @@ func (l *ledger) part(e *entry, id keepwatch.SeriesID, at time.Time, reason stri
 	e.touch()
 	ef := e.effect(id)
 	ef.EndedAt = later(at, ef.NoticedAt)
-	e.gone = append(e.gone, departure{*ef, reason})
+	e.gone = append(e.gone, departure{Effect: *ef, reason: reason})
 	delete(l.byEffect, id)
 }
 
@@ -112,6 +112,7 @@ func (l *ledger) part(e *entry, id keepwatch.SeriesID, at time.Time, reason stri
 type departure struct {
 	keepwatch.Effect
 	reason string
+	to     string // what it hangs on, where another incident explains it
 }
 
 // carry takes effects over to another incident, which explains them.
@@ -122,6 +123,8 @@ func (l *ledger) carry(from, to *entry, which func(*keepwatch.Effect) bool) {
 			continue
 		}
 		l.part(from, ef.Series, l.now, ReasonCauseFound)
+		from.effect(ef.Series).MovedTo = to.ID
+		from.gone[len(from.gone)-1].to = to.about()
 		l.affect(to, ef)
 	}
 }
@@ -164,7 +167,7 @@ var partings = []struct{ reason, one, many string }{
 	{ReasonCaughtUp, "works again", "work again"},
 	{ReasonUnjudged, "could not be judged for a day", "could not be judged for a day"},
 	{ReasonRemoved, "is no longer watched", "are no longer watched"},
-	{ReasonCauseFound, "hangs on what another incident is about", "hang on what another incident is about"},
+	{ReasonCauseFound, "hangs on", "hang on"},
 	{ReasonStopped, "was stopped by something else, and counts on its own since the cause is gone", "were stopped by something else, and count on their own since the cause is gone"},
 	{ReasonOutlived, "lasts though the cause is long gone", "last though the cause is long gone"},
 }
@@ -185,9 +188,11 @@ func (l *ledger) tellGone(e *entry) {
 	left := len(gone)
 	for _, p := range partings {
 		var list []keepwatch.Effect
+		where := ""
 		for _, d := range gone {
 			if d.reason == p.reason {
 				list = append(list, d.Effect)
+				where = cmp.Or(where, d.to)
 			}
 		}
 		if len(list) == 0 {
@@ -198,7 +203,10 @@ func (l *ledger) tellGone(e *entry) {
 		if ends && left == 0 {
 			kind = keepwatch.Resolved
 		}
-		l.write(e, kind, p.reason, some(list)+" "+plural(len(list), p.one, p.many)+".")
+		if where != "" {
+			where = " " + where + ", whose incident counts what that cost"
+		}
+		l.write(e, kind, p.reason, some(list)+" "+plural(len(list), p.one, p.many)+where+".")
 	}
 }
 

@@ -235,6 +235,27 @@ func TestEffectStories(t *testing.T) {
 	}
 }
 
+// TestWhatAnotherIncidentExplainsIsNamed: an effect that goes over says where to, in the data and in the timeline.
+func TestWhatAnotherIncidentExplainsIsNamed(t *testing.T) {
+	w := story(t, slices.Concat([]keepwatch.Observation{seen("crm", at(-14, 0), keepwatch.OK)}, burstOf("crm", 0, keepwatch.PlatformError), burstOf("erp", 0, keepwatch.PlatformError),
+		[]keepwatch.Observation{stops("journey/a", at(5, 0), from("crm"))}, refuses("crm", 10))...)
+	ids := map[string]keepwatch.IncidentID{}
+	for _, in := range w.open {
+		ids[in.Key] = in.ID
+	}
+	for _, in := range w.open {
+		if len(in.Effects) != 1 {
+			t.Fatalf("%s has %d effects\n%s", in.Key, len(in.Effects), w.tell())
+		}
+		if ef := in.Effects[0]; in.Key == incident.PlatformKey && (ef.MovedTo != ids["credential:crm"] || ef.EndedAt.IsZero()) || in.Key == "credential:crm" && ef.MovedTo != "" {
+			t.Errorf("%s: moved to %q, ended %s\n%s", in.Key, ef.MovedTo, ef.EndedAt, w.tell())
+		}
+	}
+	if len(ids) != 2 || !strings.Contains(w.tell(), "journey a hangs on crm, whose incident counts what that cost.") {
+		t.Error(w.tell())
+	}
+}
+
 // TestAnEffectThatGoesOnElsewhereIsDivided: the first incident has it until its cause was
 // gone, the other one from then on, whatever the last sign of life was.
 func TestAnEffectThatGoesOnElsewhereIsDivided(t *testing.T) {
