@@ -309,14 +309,12 @@ func (s *stage) really(story scenario.EffectStory, a scenario.Amount) float64 {
 	case scenario.Refused:
 		last := story.Turns[len(story.Turns)-1]
 		return last.At.Hours() - story.Turns[0].At.Hours()
-	case scenario.Hollow:
-		var hollow []world.Work
-		for _, w := range truth.Of(a.Subject).Steps {
-			if w.Hollow > 0 {
-				hollow = append(hollow, w)
-			}
+	case scenario.Failing:
+		failed := slices.DeleteFunc(slices.Clone(truth.Of(a.Subject).Steps), func(w world.Work) bool { return w.Failed+w.Hollow == 0 || w.At.Before(from) })
+		if len(failed) == 0 {
+			return 0
 		}
-		return hollow[len(hollow)-1].At.Sub(hollow[0].At).Hours()
+		return failed[len(failed)-1].At.Sub(failed[0].At).Hours()
 	case scenario.Still:
 		return world.Hours(truth.Still(a.Subject, from, s.usual(a.Subject)))
 	case scenario.Outdated:

@@ -68,14 +68,14 @@ const (
 	Deepest  Measure = "deepest"  // messages in the queue, at most
 	Short    Measure = "short"    // rows that an import should have brought and did not
 	Refused  Measure = "refused"  // hours in which a credential was refused
-	Hollow   Measure = "hollow"   // hours in which what an activity calls refused
+	Failing  Measure = "failing"  // hours in which an activity failed
 )
 
 // meanings are the measures in words, for docs/silent-failures.md.
 var meanings = map[Measure]string{
 	Missed: "contacts that came late or never", Unsynced: "hours from the last write to the next that brought rows",
 	Still: "hours from the last good run to the next", Outdated: "contacts that came in while what they read was behind", Deepest: "messages in the queue, at most",
-	Short: "rows that were in no file when they were due", Refused: "hours in which it was refused", Hollow: "hours from the first to the last call of an activity that was refused and counted as done",
+	Short: "rows that were in no file when they were due", Refused: "hours in which it was refused", Failing: "hours from the first to the last time that an activity failed",
 }
 
 // EffectStory is a script of days about what a credential feeds, and what Keepwatch
@@ -264,7 +264,7 @@ func deeds() []EffectStory {
 		},
 		{Name: "an activity is refused", Summary: "What a custom activity calls answers 4xx; the journey counts it as done and goes on.", For: 36 * hour,
 			Turns:   []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Step, d.Mode = 2, "failing" }), deed(21*hour, welcome, "mend")},
-			Amounts: []Amount{{"outage_hours", welcome, Hollow}},
+			Amounts: []Amount{{"outage_hours", welcome, Failing}},
 			Incidents: []string{
 				"effect:emea:journey/welcome@510000123 journey_activity_failing warning resolved: journey/welcome journey_activity_failing; activity_failing journey/welcome",
 			},
