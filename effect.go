@@ -247,6 +247,7 @@ type Effect struct {
 	Evidence   string       `json:"evidence,omitzero"`
 	Confidence float64      `json:"confidence,omitzero"`
 	OnOutage   string       `json:"on_outage,omitzero"`
+	MovedTo    IncidentID   `json:"moved_to,omitzero"` // the incident that explains it, and counts what it cost
 }
 
 // CauseKind is the fixed name of what may have caused an effect.

@@ -94,7 +94,10 @@ type Model struct {
 	// Budget is how many false alarms a month this series may raise; 0 is the default
 	// of package detect. Whoever fits many series shares a total among them.
 	Budget float64 `json:"budget,omitzero"`
-	Tail   float64 `json:"tail"` // how much heavier than promised the silences of the training were, 1 to 3
+	// Tail is how much heavier than promised the silences of the training were, 1 to 3, and
+	// Spare how much less evidence than promised the common ones among them held.
+	Tail  float64 `json:"tail"`
+	Spare float64 `json:"spare,omitzero"`
 	// Thin are the same factors for a flow that falls to the fractions of detect.Fractions.
 	Thin    []float64 `json:"thin,omitempty"`
 	Longest float64   `json:"longest"`          // expected events in the longest silence of the training

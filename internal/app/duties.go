@@ -36,6 +36,7 @@ type duties struct {
 
 	prints map[string]string // fingerprints of file references, by reference
 	seeing bool              // at the last look, and so it was recorded
+	inVain bool              // the last look found one without an answer since the newest that had one
 	lookBy time.Time         // look again by then, however fresh the proofs are
 
 	digested keepwatch.Date // the week of letters that is known to be done
@@ -97,7 +98,7 @@ func (d *duties) every(ctx context.Context, pause time.Duration, name string, do
 // longer than two planned gaps, and ends it with the next proof. A single unknown
 // credential has its own state; blindness is when nobody could be looked at.
 func (d *duties) watch(ctx context.Context, now time.Time) error {
-	if d.seeing && now.Before(d.lookBy) && now.Before(d.app.sight.until()) {
+	if d.sees(now) {
 		return nil // reading every series twice a minute would cost more than it tells
 	}
 	all, err := d.app.db.PlainSeries(ctx)
@@ -106,6 +107,7 @@ func (d *duties) watch(ctx context.Context, now time.Time) error {
 	}
 	blind, since := blindness(all, now)
 	d.seeing, d.lookBy = !blind && !saidBlind(all), now.Add(lookAgain)
+	d.inVain = inVain(all)
 	if blind == saidBlind(all) || now.Sub(d.app.started) < startGrace {
 		return nil
 	}
@@ -121,6 +123,16 @@ func (d *duties) watch(ctx context.Context, now time.Time) error {
 	return d.app.record(ctx, []keepwatch.Observation{o}, now)
 }
 
+// sees reports that this place sees, by what this process has recorded since the series
+// were read. Blindness takes a look in vain that is newer than any answer, so without one
+// there is nothing to read.
+func (d *duties) sees(now time.Time) bool {
+	if !d.seeing || !now.Before(d.lookBy) {
+		return false
+	}
+	return now.Before(d.app.sight.until()) || (!d.inVain && d.app.sight.clear())
+}
+
 // saidBlind is what was recorded last. It is read from the store, since another
 // process may have said it: the one before a restart, or another node.
 func saidBlind(all []keepwatch.Series) bool {
@@ -133,15 +145,14 @@ func saidBlind(all []keepwatch.Series) bool {
 // proven: since something last answered there were looks, all of them in vain, for
 // two of the shortest gaps among them. Refusals are answers, too.
 func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Time) {
-	var sight time.Time
-	for _, s := range all {
-		if proves(s) {
-			since, sight = latest(since, s.LastProvenAt), latest(sight, lastSight(s))
+	sight, looked, gap := newestSight(all), false, time.Duration(0)
+	for i := range all {
+		s := &all[i]
+		if !proves(s) {
+			continue
 		}
-	}
-	looked, gap := false, time.Duration(0)
-	for _, s := range all {
-		if proves(s) && s.LastAt.After(sight) {
+		since = latest(since, s.LastProvenAt)
+		if s.LastAt.After(sight) {
 			looked = true
 			gap = shorter(gap, s.PlannedGap)
 		}
@@ -149,16 +160,31 @@ func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Ti
 	return looked && now.After(sight.Add(2*gap)), since
 }
 
+// inVain reports a look that is newer than any answer.
+func inVain(all []keepwatch.Series) bool {
+	sight := newestSight(all)
+	return slices.ContainsFunc(all, func(s keepwatch.Series) bool { return proves(&s) && s.LastAt.After(sight) })
+}
+
+// newestSight is when anything last had an answer.
+func newestSight(all []keepwatch.Series) (sight time.Time) {
+	for i := range all {
+		if proves(&all[i]) {
+			sight = latest(sight, lastSight(&all[i]))
+		}
+	}
+	return sight
+}
+
 // proves reports whether a series is of a credential's own proofs, made here. A look at a
 // date always succeeds, also on a machine that sees nothing.
-func proves(s keepwatch.Series) bool {
+func proves(s *keepwatch.Series) bool {
 	return s.Credential != "" && s.Traffic == nil && (s.Place == "" || s.Place == keepwatch.Local) && (s.Check == "" || s.Check == keepwatch.CheckID(s.Credential))
 }
 
 // lastSight is when a series last had an answer, whatever it said.
-func lastSight(s keepwatch.Series) time.Time {
-	last := s.Last.Outcome
-	if last == keepwatch.OK || last.Hard() || (last.Soft() && s.Last.Connectivity == keepwatch.ConnectivityProven) {
+func lastSight(s *keepwatch.Series) time.Time {
+	if answers(&s.Last) {
 		return s.LastAt
 	}
 	return s.LastProvenAt

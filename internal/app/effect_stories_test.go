@@ -140,6 +140,9 @@ func (s *stage) judgeEffects(story scenario.EffectStory) {
 	if testing.Verbose() {
 		s.tell(all)
 	}
+	if story.Calm {
+		s.judgeCalm(story)
+	}
 	if len(all) == 0 {
 		return
 	}
@@ -201,11 +204,76 @@ func (s *stage) judgeAmounts(story scenario.EffectStory, all []keepwatch.Inciden
 			s.t.Errorf("%s of %s is %.1f, and really %.1f", a.Name, a.Subject, f.Mid, really)
 		}
 	}
+	for _, share := range story.Shares {
+		own := slices.DeleteFunc(slices.Clone(all), func(in keepwatch.Incident) bool { return in.Key != share.Incident })
+		f, _ := s.figure(own, share.Amount)
+		really := float64(s.sim.Truth().ByCause(share.Subject, s.start, s.start.Add(story.For))[share.Cause])
+		s.t.Logf("%s of %s in %s: %.1f (%.1f to %.1f), really %.1f by %s", share.Name, share.Subject, share.Incident, f.Mid, f.Low, f.High, really, share.Cause)
+		if really == 0 || math.Abs(f.Mid-really) > really/10 {
+			s.t.Errorf("%s of %s in %s is %.1f, and really %.1f", share.Name, share.Subject, share.Incident, f.Mid, really)
+		}
+	}
+	for _, a := range story.Absent {
+		f, ok := s.figure(all, a)
+		if really := s.really(story, a); ok || really != 0 {
+			s.t.Errorf("%s of %s is %.1f (%s), and really %.1f", a.Name, a.Subject, f.Mid, f.Formula, really)
+		}
+	}
+	s.judgeMonth(story, all)
 }
 
-// figure is that of the newest incident which has it. Times are the incident's and no
-// subject's.
-func (s *stage) figure(all []keepwatch.Incident, a scenario.Amount) (keepwatch.Figure, bool) {
+// judgeCalm: by the log nothing was late or lost, and the month's report counts nothing.
+func (s *stage) judgeCalm(story scenario.EffectStory) {
+	truth, end := s.sim.Truth(), s.start.Add(story.For)
+	for _, subject := range truth.Subjects() {
+		if n := truth.Delayed(subject, s.start, end) + truth.LostIn(subject, s.start, end); n > 0 {
+			s.t.Errorf("%d of %s were late or lost", n, subject)
+		}
+	}
+	month, err := s.app.reader.MonthReport(s.t.Context(), time.Now(), s.start.Format("2006-01"))
+	s.must(err)
+	for name, f := range month.Totals {
+		if f.Unit != "hours" { // of an outage that stopped nothing
+			s.t.Errorf("%s of the month is %.1f", name, f.Mid)
+		}
+	}
+}
+
+// judgeMonth holds the month's report against the log: no contact may count in two
+// incidents of it.
+func (s *stage) judgeMonth(story scenario.EffectStory, all []keepwatch.Incident) {
+	month, err := s.app.reader.MonthReport(s.t.Context(), time.Now(), s.start.Format("2006-01"))
+	s.must(err)
+	for _, name := range []string{impact.ContactsDelayed, impact.ContactsLate, impact.ContactsLost} {
+		really, held := 0.0, false
+		for _, subject := range s.having(all, name) {
+			really += s.really(story, scenario.Amount{Name: name, Subject: subject, Truth: scenario.Missed})
+			held = held || slices.ContainsFunc(story.Amounts, func(a scenario.Amount) bool { return a.Name == name })
+		}
+		if got := month.Totals[name].Mid; held && math.Abs(got-really) > really/10 {
+			s.t.Errorf("%s of the month is %.1f, and really %.1f", name, got, really)
+		}
+	}
+}
+
+// having are the subjects of which incidents have a figure, each once.
+func (s *stage) having(all []keepwatch.Incident, name string) []string {
+	var subjects []string
+	for _, in := range all {
+		impacts, err := s.db.Impacts(s.t.Context(), in.ID)
+		s.must(err)
+		for _, f := range impacts[in.ID].Figures {
+			if f.Name == name && f.Subject != "" && !slices.Contains(subjects, f.Subject) {
+				subjects = append(subjects, f.Subject)
+			}
+		}
+	}
+	return subjects
+}
+
+// figure is that of the newest incident which has it; what was missed is added up over
+// all that have it. Times are the incident's and no subject's.
+func (s *stage) figure(all []keepwatch.Incident, a scenario.Amount) (sum keepwatch.Figure, found bool) {
 	subject := a.Subject
 	if a.Name == impact.OutageHours {
 		subject = ""
@@ -213,11 +281,20 @@ func (s *stage) figure(all []keepwatch.Incident, a scenario.Amount) (keepwatch.F
 	for _, in := range slices.Backward(all) {
 		impacts, err := s.db.Impacts(s.t.Context(), in.ID)
 		s.must(err)
-		if f, ok := impact.Part(impacts[in.ID], a.Name, subject); ok {
-			return f, true
+		f, ok := impact.Part(impacts[in.ID], a.Name, subject)
+		if !ok || in.MergedInto != "" {
+			continue
+		}
+		if !found {
+			sum, found = f, true
+		} else {
+			sum.Low, sum.Mid, sum.High, sum.Formula = sum.Low+f.Low, sum.Mid+f.Mid, sum.High+f.High, f.Formula+" + "+sum.Formula
+		}
+		if a.Truth != scenario.Missed {
+			break
 		}
 	}
-	return keepwatch.Figure{}, false
+	return sum, found
 }
 
 // really asks the simulator's log.
@@ -229,6 +306,15 @@ func (s *stage) really(story scenario.EffectStory, a scenario.Amount) float64 {
 		return float64(truth.Delayed(a.Subject, from, to) + truth.LostIn(a.Subject, from, to))
 	case scenario.Unsynced:
 		return world.Hours(truth.Unwritten(a.Subject, from, s.usual(a.Subject)))
+	case scenario.Refused:
+		last := story.Turns[len(story.Turns)-1]
+		return last.At.Hours() - story.Turns[0].At.Hours()
+	case scenario.Failing:
+		failed := slices.DeleteFunc(slices.Clone(truth.Of(a.Subject).Steps), func(w world.Work) bool { return w.Failed+w.Hollow == 0 || w.At.Before(from) })
+		if len(failed) == 0 {
+			return 0
+		}
+		return failed[len(failed)-1].At.Sub(failed[0].At).Hours()
 	case scenario.Still:
 		return world.Hours(truth.Still(a.Subject, from, s.usual(a.Subject)))
 	case scenario.Outdated:

@@ -19,6 +19,7 @@ const (
 	holidayPrior   = 0.3
 	tailPrior      = 10 // silences that behave as promised, counted beside those of the training
 	tailMost       = 3
+	spareLeast     = 20  // silences above the quantile, to lower a bar
 	batchShare     = 0.8 // of the events in the busiest hours …
 	batchHours     = 0.05
 	batchSize      = 5 // … and so many at once
@@ -65,7 +66,10 @@ type fit struct {
 	special []seen // on holidays
 
 	mean  [cells]float64 // expected in each cell at the average level
+	lent  [cells]float64 // what the other cells of its day and hour say of each
 	level []float64      // by the weeks before now, 0 the newest
+
+	count, weight [cells]float64 // events, and hours that were watched
 }
 
 // seen is one hour of the training.
@@ -76,7 +80,8 @@ type seen struct {
 	cell int
 	day  int64
 	week int     // before now
-	mu   float64 // expected in it, at the level of its week
+	mu   float64 // expected in it, at the level of its week …
+	out  float64 // … and had it not been seen itself
 }
 
 func (f *fit) choose(hours []keepwatch.Hour, now time.Time, except []Span, holiday func(time.Time) bool) {
@@ -134,9 +139,10 @@ func (f *fit) pattern() {
 	}
 	byDay, byHour := product(n, x)
 	for c := range f.mean {
-		s := byDay[c/24] * byHour[c%24]
-		f.mean[c] = (n[c] + shrinkage*s) / (x[c] + shrinkage)
+		f.lent[c] = byDay[c/24] * byHour[c%24]
+		f.mean[c] = (n[c] + shrinkage*f.lent[c]) / (x[c] + shrinkage)
 	}
+	f.count, f.weight = n, x
 }
 
 // product fits counts as the product of a day's and an hour's factor.
@@ -196,6 +202,8 @@ func (f *fit) levels() {
 	for i := range f.hours {
 		h := &f.hours[i]
 		h.mu = f.mean[h.cell] * f.level[h.week] * h.part
+		c := h.cell
+		h.out = (f.count[c] - h.n + shrinkage*f.lent[c]) / (f.weight[c] - h.part + shrinkage) * f.level[h.week] * h.part
 	}
 }
 
@@ -260,7 +268,7 @@ func (f *fit) holidays() {
 // settle writes the cells at the present level.
 func (f *fit) settle() {
 	m := &f.model
-	m.Clump, m.Slow, m.Tail, m.Longest = round(m.Clump), round(m.Slow), round(m.Tail), round(m.Longest)
+	m.Clump, m.Slow, m.Tail, m.Spare, m.Longest = round(m.Clump), round(m.Slow), round(m.Tail), round(m.Spare), round(m.Longest)
 	m.Cells = make([]float64, cells)
 	m.Starts = 0
 	for c, mu := range f.mean {
@@ -367,9 +375,9 @@ func (f *fit) deadlines() {
 	b.Least = round(leastOfLogs(logs))
 }
 
-// replay lets the scores run over the training, and measures how much heavier their
-// tails are than promised: the mean excess over the 90 % quantile, which is 1 where
-// the model is right.
+// replay lets the scores run over the training, and measures how far they keep what the
+// model promises. Each hour is judged by what the others say of it: a silence draws down
+// the very cells that it lies in, and so looks shorter than it is.
 func (f *fit) replay() {
 	m := &f.model
 	var silences []float64
@@ -390,10 +398,13 @@ func (f *fit) replay() {
 		case m.Batch != nil:
 			today, due = today+m.Batch.Empty[h.cell]*h.part, due+h.mu
 		default:
-			today, due = today+hourly(h.mu, m), due+h.mu
+			today, due = today+hourly(h.out, m), due+h.mu
 		}
 	}
 	m.Tail = tail(silences)
+	if m.Batch == nil {
+		m.Spare = spare(silences, m.Tail)
+	}
 	m.Thin = make([]float64, len(Fractions))
 	for i := range Fractions {
 		m.Thin[i] = round(tail(f.excursions(i)))
@@ -422,13 +433,34 @@ func tail(scores []float64) float64 {
 	if len(scores) == 0 {
 		return 1
 	}
-	slices.Sort(scores)
-	q := scores[min(len(scores)*9/10, len(scores)-1)]
-	excess, n := float64(tailPrior), float64(tailPrior)
-	for _, s := range scores {
-		if s > q {
-			excess, n = excess+s-q, n+1
-		}
+	q, over := above(scores)
+	excess := float64(tailPrior)
+	for _, s := range over {
+		excess += s - q
 	}
-	return min(max(excess/n, 1), tailMost)
+	return min(max(excess/float64(len(over)+tailPrior), 1), tailMost)
+}
+
+// spare is by how much evidence the 90 % quantile of scores lies below what was promised:
+// of scores that behave, a share of p lies above ln(1/p). Hours are whole, and the one in
+// which a silence ends adds nothing, so most lie below. A few scores prove nothing.
+func spare(scores []float64, tail float64) float64 {
+	q, over := above(scores)
+	if len(over) < spareLeast {
+		return 0
+	}
+	return max(0, tail*math.Log(float64(len(scores))/float64(len(over)))-q)
+}
+
+// above are the 90 % quantile of scores, and those that exceed it.
+func above(scores []float64) (q float64, over []float64) {
+	slices.Sort(scores)
+	q = scores[min(len(scores)*9/10, len(scores)-1)]
+	from, _ := slices.BinarySearchFunc(scores, q, func(s, q float64) int {
+		if s <= q {
+			return -1
+		}
+		return 1
+	})
+	return q, scores[from:]
 }

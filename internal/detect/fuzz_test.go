@@ -95,7 +95,7 @@ func (w wild) reading(at time.Time) keepwatch.Reading {
 func (w wild) model() *keepwatch.Model {
 	m := &keepwatch.Model{
 		Zone: []string{"", "Europe/Berlin", "nowhere"}[w.IntN(3)], Weeks: 6, Events: 1000, Cells: make([]float64, 168),
-		Clump: w.Float64() * 2, Slow: w.Float64(), Starts: w.Float64() * 700, Tail: 1 + w.Float64(), Longest: 3, Needs: 5, Wait: 1, Budget: w.number(),
+		Clump: w.Float64() * 2, Slow: w.Float64(), Starts: w.Float64() * 700, Tail: 1 + w.Float64(), Spare: w.Float64(), Longest: 3, Needs: 5, Wait: 1, Budget: w.number(),
 	}
 	for c := range m.Cells {
 		m.Cells[c] = w.Float64() * math.Pow(10, float64(w.IntN(8)-3))
@@ -117,7 +117,7 @@ func (w wild) model() *keepwatch.Model {
 	case 2:
 		m.Clump, m.Slow = w.number(), w.number()
 	case 3:
-		m.Starts, m.Tail, m.Holiday, m.Longest = w.number(), w.number(), w.number(), w.number()
+		m.Starts, m.Tail, m.Spare, m.Holiday, m.Longest = w.number(), w.number(), w.number(), w.number(), w.number()
 	case 4:
 		m.Thin, m.Needs, m.Wait = []float64{w.number()}, w.number(), w.number()
 	case 5:
@@ -217,7 +217,7 @@ func FuzzFit(f *testing.F) {
 			t.Fatalf("a model of %d bytes", len(doc))
 		}
 		low, mid, high := detect.Expected(&m, nil, quietBegin, quietBegin.Add(30*time.Hour))
-		if !(low >= 0 && low <= mid && mid <= high) || math.IsInf(high, 0) || ok && m.Tail < 1 {
+		if !(low >= 0 && low <= mid && mid <= high) || math.IsInf(high, 0) || ok && (m.Tail < 1 || !(m.Spare >= 0)) {
 			t.Fatalf("%f %f %f of %s", low, mid, high, document(t, m))
 		}
 	})

@@ -374,10 +374,13 @@ func TestRows(t *testing.T) {
 		return keepwatch.ExtensionReading{Rows: &n, Overwritten: true, FedAt: at}
 	}
 	step(keepwatch.Expectation{}, over(5000), quarter)
+	lived := at
+	step(keepwatch.Expectation{}, over(5000), quarter)
 	if v := step(keepwatch.Expectation{}, over(0), quarter); v.Outcome == keepwatch.DataStale {
 		t.Errorf("at the first look: %+v", v)
 	}
-	if v := step(keepwatch.Expectation{}, over(0), quarter); v.Outcome != keepwatch.DataStale || !strings.Contains(v.Evidence, "It held 5,000 rows and holds none") {
+	// What emptied it was no sign of life.
+	if v := step(keepwatch.Expectation{}, over(0), quarter); v.Outcome != keepwatch.DataStale || !strings.Contains(v.Evidence, "It held 5,000 rows and holds none") || v.Since.After(lived) {
 		t.Errorf("%+v", v)
 	}
 	if v := step(keepwatch.Expectation{}, over(5000), quarter); v.Outcome == keepwatch.DataStale {

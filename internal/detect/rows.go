@@ -60,6 +60,9 @@ func (j *judge) came(before, now *keepwatch.ExtensionReading) {
 	}
 	newer := !before.Newest.IsZero() && now.Newest.After(before.Newest)
 	loaded := now.Overwritten && (grown != 0 || !before.FedAt.IsZero() && now.FedAt.After(before.FedAt))
+	if j.hollow(now) {
+		loaded, newer = false, false
+	}
 	switch {
 	case loaded && now.Rows != nil && *now.Rows > 0:
 		j.delta = bounded(*now.Rows)
@@ -86,7 +89,7 @@ func (j *judge) emptied(r *keepwatch.ExtensionReading) bool {
 		m.Bad, m.RunSum = 0, bounded(*r.Rows)
 		return false
 	}
-	if m.RunSum < emptiedFrom {
+	if !j.hollow(r) {
 		return false
 	}
 	m.Bad++
@@ -100,8 +103,14 @@ func (j *judge) emptied(r *keepwatch.ExtensionReading) bool {
 	j.raise(alarmEmptied, keepwatch.DataStale)
 	v := &j.w.Verdict
 	v.Page, v.Confidence = true, 0.95
-	v.Evidence = fmt.Sprintf("It held %s rows and holds none since %s.", figure(float64(m.RunSum)), stamp(v.Noticed))
+	v.Evidence = fmt.Sprintf("It held %s rows and holds none; the last came by %s.", figure(float64(m.RunSum)), stamp(v.Since))
 	return true
+}
+
+// hollow: it has no rows, and had some. The load that took them away brought nothing, and
+// neither does one after it that leaves it so.
+func (j *judge) hollow(r *keepwatch.ExtensionReading) bool {
+	return r.Rows != nil && *r.Rows == 0 && j.mem.RunSum >= emptiedFrom
 }
 
 // promised judges by the rhythm that the configuration names.

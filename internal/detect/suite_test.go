@@ -51,7 +51,6 @@ type said struct {
 	page, ticket, thin, plain, lastWeek, oracle tally
 	half, quarter                               tally // drops that were made
 	star                                        []float64
-	calibrated                                  []float64 // what pages: S* by how heavy the tail of the training was
 }
 
 type extent struct {
@@ -102,20 +101,49 @@ func judgeSuite(t *testing.T, s story, v *said) {
 	if got := len(v.page.missed); got < v.page.stops*95/100 {
 		t.Errorf("%d of %d stops paged", got, v.page.stops)
 	}
-	promised := 1.5 * median(v.star)
+	most := 1.5 * median(v.star)
 	if s.clump > 0 {
-		promised = 2.5 * median(v.calibrated)
+		most = 2.5 * median(v.star)
 	}
-	// Where the events themselves say less, nobody can be faster than the score that
-	// knows how they were made. Beyond 1,000 a month one hour holds many.
-	most := max(promised, 1.15*median(v.oracle.missed))
-	t.Logf("paged after %.1f expected events: %.2f × S*, %.2f × c·S*; the best possible are %.1f", median(v.page.missed), median(v.page.missed)/median(v.star),
-		median(v.page.missed)/median(v.calibrated), median(v.oracle.missed))
-	if s.month > 1000 {
+	t.Logf("paged after %.1f expected events: %.2f × S*; the score that knows the truth after %.1f", median(v.page.missed), median(v.page.missed)/median(v.star), median(v.oracle.missed))
+	if s.month > 1000 { // one hour holds many
 		most = 2.5 * median(v.oracle.missed)
 	}
 	if got := median(v.page.missed); got > most || math.IsNaN(got) {
 		t.Errorf("paged after %.1f expected events, at most %.1f promised", got, most)
+	}
+}
+
+// What the training shows lowers the bar where many silences speak for it, and never
+// where a few do.
+func TestCalibration(t *testing.T) {
+	for _, test := range []struct {
+		story     story
+		low, high float64 // of what is taken off the bar
+	}{
+		{story{name: "a few a day", month: 30}, 0, 0},
+		{story{name: "Poisson", month: 1000}, .1, 1.2},
+		{story{name: "clumps", month: 1000, clump: 1, slow: .1}, .1, 1.2},
+	} {
+		t.Run(test.story.name, func(t *testing.T) {
+			var spares, tails []float64
+			for seed := range 12 {
+				s := test.story
+				s.chance, s.zone, s.began = rand.New(rand.NewPCG(uint64(seed), 9)), "UTC", time.Date(2025, time.September, 1, 0, 0, 0, 0, time.UTC)
+				m := newLife(s, lead).fit(lead, lead, nil)
+				if m == nil {
+					continue
+				}
+				spares, tails = append(spares, m.Spare), append(tails, m.Tail)
+				star := math.Log(m.Starts / detect.Budget)
+				if bar := star*m.Tail - m.Spare; m.Spare > 0 && (m.Tail < 1 || bar > star*m.Tail) {
+					t.Errorf("seed %d: the bar is %.2f, by the promise %.2f", seed, bar, star)
+				}
+			}
+			if got := median(spares); got < test.low || got > test.high {
+				t.Errorf("taken off the bar: %.2f, want %.2f to %.2f (tail %.2f)", got, test.low, test.high, median(tails))
+			}
+		})
 	}
 }
 
@@ -302,7 +330,7 @@ func (l *life) stop(i int, w keepwatch.Watch, model *keepwatch.Model, plain floa
 		}
 	}
 	star := math.Log(model.Starts / detect.Budget)
-	v.star, v.calibrated = append(v.star, star), append(v.calibrated, star*max(1, model.Tail))
+	v.star = append(v.star, star)
 	for k := i; k < min(i+len(none), len(l.counts)) && len(waiting) > 0; k++ {
 		if (k-lead)%24 == 0 && k > i {
 			if fresh := l.fit(k, i, none); fresh != nil {

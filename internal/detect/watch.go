@@ -80,7 +80,7 @@ func usable(m *keepwatch.Model) *keepwatch.Model {
 		}
 		sum += c
 	}
-	if sum <= 0 || !sound(m.Clump) || !sound(m.Slow) || !sound(m.Starts) || !sound(m.Tail) || !sound(m.Holiday) || !sound(m.Longest) || !sound(m.Needs) || !sound(m.Wait) || !sound(m.Weeks) {
+	if sum <= 0 || !sound(m.Clump) || !sound(m.Slow) || !sound(m.Starts) || !sound(m.Tail) || !sound(m.Spare) || !sound(m.Holiday) || !sound(m.Longest) || !sound(m.Needs) || !sound(m.Wait) || !sound(m.Weeks) {
 		return nil
 	}
 	if b := m.Batch; b != nil {

@@ -84,8 +84,11 @@ func mixed(x, inv float64) float64 {
 // happens less often than once in n. A load that is late for once, and so leaves one
 // hour empty, is no stop.
 func hourly(x float64, m *keepwatch.Model) float64 {
-	return min(mixed(x, m.Clump), math.Log1p(m.Weeks*cells))
+	return min(mixed(x, m.Clump), shown(m))
 }
+
+// shown is the most evidence that so many hours of training can bear witness of.
+func shown(m *keepwatch.Model) float64 { return math.Log1p(m.Weeks * cells) }
 
 // threshold is the evidence from which a silence counts as no chance:
 // S* = ln(H+/f). Each silence starts after one hour that was not empty; there are
@@ -98,18 +101,23 @@ func threshold(m *keepwatch.Model) float64 {
 // noticeable is the evidence that is worth a ticket. Where batches have come so
 // faithfully that a missed day says enough, it is one missed deadline.
 func noticeable(m *keepwatch.Model) float64 {
+	bar := min(threshold(m), pages(m))
 	if m.Batch != nil && m.Batch.Miss >= faithful {
-		return min(threshold(m), silence(m.Batch.Miss, m))
+		return min(bar, silence(m.Batch.Miss, m))
 	}
-	return threshold(m)
+	return bar
 }
 
 // faithful is the evidence of one missed day after a month without one: ln 33.
 const faithful = 3.5
 
-// pages is the evidence that wakes somebody: what is noticeable by a model whose
-// promises were weighed against its own training.
-func pages(m *keepwatch.Model) float64 { return threshold(m) * tailOf(m) }
+// pages is the evidence that wakes somebody: what is noticeable by a model whose promises
+// were weighed against its own training. That may lower the bar, too, but not below what
+// the training could show at all.
+func pages(m *keepwatch.Model) float64 {
+	bar := threshold(m)
+	return max(bar*tailOf(m)-m.Spare, min(bar, shown(m)))
+}
 
 // needs is how many events must stay away until a stop is sure, and how many days
 // that takes: the median over the days of the week on which it may begin.

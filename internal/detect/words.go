@@ -78,7 +78,7 @@ func times(a float64) string {
 
 // byChance is how many silences of this score a month brings by chance.
 func (j *judge) byChance(s float64) float64 {
-	return max(j.model.Starts, 1) * math.Exp(-s/tailOf(j.model))
+	return max(j.model.Starts, 1) * math.Exp(-(s+j.model.Spare)/tailOf(j.model))
 }
 
 func (j *judge) confidence(s float64) float64 {

@@ -192,6 +192,58 @@ func TestNestedDependents(t *testing.T) {
 	}
 }
 
+// The rows that a batch journey takes are its contacts: none of them came while there were none.
+func TestABatchJourneyIsNotOnItsOwnStaleData(t *testing.T) {
+	c := outage(4)
+	batch := reader()
+	batch.Readings = []keepwatch.Watch{{Subject: batch.Subject, Aspect: keepwatch.AspectEntry, Reading: keepwatch.Reading{At: at(1), Journey: &keepwatch.JourneyReading{Extension: "Orders"}}}}
+	c.Subjects = []Subject{batch, orders()}
+	c.Incident.Effects = []keepwatch.Effect{{
+		Subject: orders().Subject, Aspect: keepwatch.AspectRows, Outcome: keepwatch.DataStale, Since: at(-0.5), NoticedAt: at(2), EndedAt: at(4.5),
+	}}
+	c.Incident.ResolvedAt = at(4.5)
+	if f, ok := Sum(Of(c), ContactsOnStaleData); ok {
+		t.Errorf("%+v", f)
+	}
+}
+
+// What an effect costs after its cause is gone is no part of the cause's incident, and the next
+// one begins there: no contact counts in both.
+func TestAnEffectThatGoesOnElsewhereCountsOnce(t *testing.T) {
+	c := outage(4)
+	c.Subjects = []Subject{journey("welcome", 2400)}
+	c.Subjects[0].Upstream = []keepwatch.Upstream{{Credential: "crm"}}
+	restored := c.Incident.RestoredAt
+	if restored.IsZero() {
+		restored = c.Incident.ResolvedAt
+	}
+	e := keepwatch.Effect{Subject: c.Subjects[0].Subject, Aspect: keepwatch.AspectEntry, Outcome: keepwatch.JourneyStalled, Since: at(0), NoticedAt: at(1), EndedAt: restored}
+	c.Incident.Effects = []keepwatch.Effect{e}
+	first := figure(t, Of(c), ContactsDelayed, "journey/welcome")
+	e.Since, e.NoticedAt, e.EndedAt = restored, restored, restored.Add(10*time.Hour)
+	rest := Case{Now: restored.Add(11 * time.Hour), Subjects: c.Subjects, Incident: keepwatch.Incident{
+		Scope: keepwatch.ScopeEffect, Outcome: keepwatch.JourneyStalled, Status: keepwatch.IncidentResolved, DetectedAt: restored,
+		ResolvedAt: e.EndedAt, Effects: []keepwatch.Effect{e},
+	}}
+	second := figure(t, Of(rest), ContactsDelayed, "journey/welcome")
+	if first.Mid < 370 || first.Mid > 400 || second.Mid < 990 || second.Mid > 1000 {
+		t.Errorf("of 14 hours the first counts %.0f and the second %.0f: %s; %s", first.Mid, second.Mid, first.Formula, second.Formula)
+	}
+}
+
+// What another incident explains counts there, and not here as well.
+func TestWhatAnotherIncidentExplainsCountsThere(t *testing.T) {
+	c := outage(4)
+	c.Subjects = []Subject{journey("welcome", 2400)}
+	c.Subjects[0].Upstream = []keepwatch.Upstream{{Credential: "crm"}}
+	c.Incident.Effects = []keepwatch.Effect{{Subject: c.Subjects[0].Subject, Aspect: keepwatch.AspectEntry, Outcome: keepwatch.JourneyStalled, Since: at(0), NoticedAt: at(1), EndedAt: at(2)}}
+	figure(t, Of(c), ContactsDelayed, "journey/welcome")
+	c.Incident.Effects[0].MovedTo = "other"
+	if f, ok := Sum(Of(c), ContactsDelayed); ok {
+		t.Errorf("%+v", f)
+	}
+}
+
 func TestStalenessWhereNobodyLooks(t *testing.T) {
 	c := outage(4)
 	c.Subjects = []Subject{orders()}

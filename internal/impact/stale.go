@@ -37,6 +37,9 @@ func (w *work) staleSeen(s Subject, e keepwatch.Effect, during span) {
 		cause = during // rows stream in, and no column says when the newest came: until the cause began
 	}
 	age := w.effectSpan(s, e, cause)
+	if at := lastSync(s, e); at.Before(e.Since) && !at.IsZero() { // it was another incident's before
+		age.from = [2]time.Time{at, at}
+	}
 	if dated(s, e) {
 		age.to = [2]time.Time{e.EndedAt, e.EndedAt}
 	}
@@ -48,6 +51,16 @@ func (w *work) staleSeen(s Subject, e keepwatch.Effect, during span) {
 		behind.from = [2]time.Time{e.Since, latest(e.Since, e.NoticedAt)}
 	}
 	w.keepStale(s, staleness{age: age.ordered(), behind: behind.ordered()}, Measured)
+}
+
+// lastSync is the newest row that was there while an effect held, zero where no column says so.
+func lastSync(s Subject, e keepwatch.Effect) time.Time {
+	for _, r := range s.Readings {
+		if x := r.Reading.Extension; x != nil && r.Aspect == e.Aspect && r.Verdict.Outcome == e.Outcome && !x.Newest.IsZero() && !r.Reading.At.Before(e.Since) {
+			return x.Newest
+		}
+	}
+	return time.Time{}
 }
 
 // dated reports that an effect on a data extension ended when its newest row says, not at
@@ -122,7 +135,19 @@ func (w *work) reader(s Subject) {
 	})
 }
 
-// stalest is the data extension that a subject reads and that was behind for longest.
+// entrySource is the data extension whose rows enter a journey, "" where they come otherwise.
+func entrySource(s Subject) string {
+	for _, r := range slices.Backward(s.Readings) {
+		if j := r.Reading.Journey; j != nil && j.Extension != "" {
+			return j.Extension
+		}
+	}
+	return ""
+}
+
+// stalest is the data extension that a subject reads and that was behind for longest. One
+// whose rows are the contacts themselves is none of them: nobody came while it was behind,
+// and who comes next comes with the rows that made it fresh.
 func (w *work) stalest(s Subject) (key string, behind span) {
 	keys := slices.Clone(s.Expect.Reads)
 	for _, u := range s.Upstream {
@@ -132,8 +157,11 @@ func (w *work) stalest(s Subject) (key string, behind span) {
 			}
 		}
 	}
-	longest := time.Duration(0)
+	longest, source := time.Duration(0), entrySource(s)
 	for _, k := range keys {
+		if k == source {
+			continue
+		}
 		of := Subject{Subject: keepwatch.Subject{Kind: keepwatch.SubjectDataExtension, Key: k, Unit: s.Unit}}
 		st, ok := w.stale[extensionID(of)]
 		if _, mid, _ := st.behind.length(); ok && mid > longest {

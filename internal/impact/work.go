@@ -143,7 +143,7 @@ func (w *work) link(s Subject) (direct, nested bool, during span) {
 // effect finds the incident's effect on a subject, of the outcomes given.
 func (w *work) effect(s Subject, outcomes ...keepwatch.Outcome) (keepwatch.Effect, bool) {
 	for _, e := range w.Incident.Effects {
-		if e.Subject.ID() == s.ID() && e.Subject.Unit == s.Unit && slices.Contains(outcomes, e.Outcome) {
+		if e.MovedTo == "" && e.Subject.ID() == s.ID() && e.Subject.Unit == s.Unit && slices.Contains(outcomes, e.Outcome) {
 			return e, true
 		}
 	}
@@ -160,6 +160,8 @@ func (w *work) effectSpan(s Subject, e keepwatch.Effect, during span) span {
 		held.from = [2]time.Time{latest(first[0], e.Since), first[1]}
 	}
 	switch end := e.EndedAt; {
+	case !during.isZero() && end.Equal(during.to[1]):
+		held.to = during.to // it went on without the cause, elsewhere
 	case !end.IsZero():
 		held.to = [2]time.Time{end, end}
 		if from := latest(before(w.Incident.RestoredAt, end), before(during.to[0], end), lastLook(s, e)); !from.IsZero() {
@@ -191,6 +193,13 @@ func before(at, limit time.Time) time.Time {
 	return time.Time{}
 }
 
+// moved reports that another incident explains what stopped a subject. Its cost counts there.
+func (w *work) moved(s Subject) bool {
+	return slices.ContainsFunc(w.Incident.Effects, func(e keepwatch.Effect) bool {
+		return e.MovedTo != "" && e.Subject.ID() == s.ID() && e.Subject.Unit == s.Unit
+	})
+}
+
 // contacts are those that could not come when they were due.
 func (w *work) contacts(s Subject) {
 	direct, _, during := w.link(s)
@@ -198,7 +207,7 @@ func (w *work) contacts(s Subject) {
 	switch {
 	case stalled:
 		during = w.effectSpan(s, e, during)
-	case !direct:
+	case !direct || w.moved(s):
 		return
 	}
 	v, ok := w.volume(s, during)

@@ -67,7 +67,7 @@ func (l *ledger) affect(e *entry, ef keepwatch.Effect) {
 	}
 	// What comes back within the hour has not been away.
 	if x := e.effect(ef.Series); x != nil && (lasts(x) || ef.Since.Sub(x.EndedAt) < comesBack) {
-		x.Outcome, x.Evidence, x.EndedAt = ef.Outcome, ef.Evidence, time.Time{}
+		x.Outcome, x.Evidence, x.EndedAt, x.MovedTo = ef.Outcome, ef.Evidence, time.Time{}, ""
 		return
 	}
 	e.newest[ef.Series] = len(e.Effects)
@@ -104,7 +104,7 @@ func (l *ledger) part(e *entry, id keepwatch.SeriesID, at time.Time, reason stri
 	e.touch()
 	ef := e.effect(id)
 	ef.EndedAt = later(at, ef.NoticedAt)
-	e.gone = append(e.gone, departure{*ef, reason})
+	e.gone = append(e.gone, departure{Effect: *ef, reason: reason})
 	delete(l.byEffect, id)
 }
 
@@ -112,6 +112,7 @@ func (l *ledger) part(e *entry, id keepwatch.SeriesID, at time.Time, reason stri
 type departure struct {
 	keepwatch.Effect
 	reason string
+	to     string // what it hangs on, where another incident explains it
 }
 
 // carry takes effects over to another incident, which explains them.
@@ -122,6 +123,8 @@ func (l *ledger) carry(from, to *entry, which func(*keepwatch.Effect) bool) {
 			continue
 		}
 		l.part(from, ef.Series, l.now, ReasonCauseFound)
+		from.effect(ef.Series).MovedTo = to.ID
+		from.gone[len(from.gone)-1].to = to.about()
 		l.affect(to, ef)
 	}
 }
@@ -129,8 +132,8 @@ func (l *ledger) carry(from, to *entry, which func(*keepwatch.Effect) bool) {
 // tellAffected writes the line about what came to an incident in this step: its opening,
 // where it is new.
 func (l *ledger) tellAffected(e *entry) {
-	news := e.affected
-	e.affected = nil
+	news, roots := e.affected, e.roots
+	e.affected, e.roots = nil, nil
 	raised := e.RestoredAt.IsZero() && gravity(e.loud) > gravity(e.Severity)
 	if e.Status != keepwatch.IncidentOpen || (len(news) == 0 && !raised) {
 		return
@@ -144,6 +147,11 @@ func (l *ledger) tellAffected(e *entry) {
 		e.fresh = false
 		l.write(e, keepwatch.Opened, ReasonEffect, sentenceOf(e.Causes))
 		return
+	}
+	found := slices.DeleteFunc(slices.Clone(news), func(ef keepwatch.Effect) bool { return !slices.Contains(roots, ef.Series) })
+	if len(found) > 0 {
+		l.write(e, keepwatch.Affected, ReasonCauseFound, some(found)+" stopped, and what was seen before hangs on it.")
+		news = slices.DeleteFunc(news, func(ef keepwatch.Effect) bool { return slices.Contains(roots, ef.Series) })
 	}
 	if len(news) > 0 {
 		l.write(e, keepwatch.Affected, ReasonHangs, some(news)+" stopped and "+plural(len(news), "hangs", "hang")+" on it.")
@@ -159,7 +167,8 @@ var partings = []struct{ reason, one, many string }{
 	{ReasonCaughtUp, "works again", "work again"},
 	{ReasonUnjudged, "could not be judged for a day", "could not be judged for a day"},
 	{ReasonRemoved, "is no longer watched", "are no longer watched"},
-	{ReasonCauseFound, "hangs on what another incident is about", "hang on what another incident is about"},
+	{ReasonCauseFound, "hangs on", "hang on"},
+	{ReasonStopped, "was stopped by something else, and counts on its own since the cause is gone", "were stopped by something else, and count on their own since the cause is gone"},
 	{ReasonOutlived, "lasts though the cause is long gone", "last though the cause is long gone"},
 }
 
@@ -179,9 +188,11 @@ func (l *ledger) tellGone(e *entry) {
 	left := len(gone)
 	for _, p := range partings {
 		var list []keepwatch.Effect
+		where := ""
 		for _, d := range gone {
 			if d.reason == p.reason {
 				list = append(list, d.Effect)
+				where = cmp.Or(where, d.to)
 			}
 		}
 		if len(list) == 0 {
@@ -192,13 +203,19 @@ func (l *ledger) tellGone(e *entry) {
 		if ends && left == 0 {
 			kind = keepwatch.Resolved
 		}
-		l.write(e, kind, p.reason, some(list)+" "+plural(len(list), p.one, p.many)+".")
+		if where != "" {
+			where = " " + where + ", whose incident counts what that cost"
+		}
+		l.write(e, kind, p.reason, some(list)+" "+plural(len(list), p.one, p.many)+where+".")
 	}
 }
 
 // about is what an incident is about, in a sentence.
 func (e *entry) about() string {
-	if e.Scope == keepwatch.ScopeEffect {
+	switch n := len(e.roots); {
+	case n > 0: // found in this step
+		return e.effect(e.roots[n-1]).Subject.String()
+	case e.Scope == keepwatch.ScopeEffect:
 		return rootEffect(&e.Incident).Subject.String()
 	}
 	return cmp.Or(names(&e.Incident), string(e.Credential), "the "+string(e.Scope))

@@ -184,6 +184,12 @@ func TestEffectStories(t *testing.T) {
 			died + "\ncredential:crm affected hangs_on_cause\ncredential:crm restored proven\neffect:emea:credential:crm opened effect_judged"},
 		{"the cause comes back before they caught up", cat(dead, one(stops("journey/a", at(5, 0), from("crm")), seen("crm", at(25, 0), ok)), refuses("crm", 39)),
 			died + "\ncredential:crm affected hangs_on_cause\ncredential:crm restored proven\ncredential:crm joined confirmed_refusal\ncredential:crm changed fails_again"},
+		{"a journey that a person stopped in the outage leaves when the credential works", cat(dead, one(stops("journey/a", at(5, 0), from("crm")), seen("crm", at(25, 0), ok),
+			stops("journey/a", at(30, 0), from("crm"), journey(keepwatch.JourneyReading{Status: "Stopped", Change: "Stop", ChangedBy: "ada", ChangedAt: at(10, 0)})))),
+			died + "\ncredential:crm affected hangs_on_cause\ncredential:crm restored proven\ncredential:crm resolved stopped_otherwise\neffect:emea:journey/a opened effect_judged"},
+		{"and not while it is dead", cat(dead, one(stops("journey/a", at(5, 0), from("crm")),
+			stops("journey/a", at(20, 0), from("crm"), journey(keepwatch.JourneyReading{Status: "Stopped", Change: "Stop", ChangedBy: "ada", ChangedAt: at(10, 0)})))),
+			died + "\ncredential:crm affected hangs_on_cause"},
 		{"an effect that outlives its cause by a day", cat(dead, one(stops("journey/a", at(5, 0), from("crm")), seen("crm", at(25, 0), ok), stops("journey/a", at(25+24*60-5, 0), from("crm")), seen("crm", at(25+24*60, 0), ok), stops("journey/a", at(25+24*60+1, 0), from("crm")))),
 			died + "\ncredential:crm affected hangs_on_cause\ncredential:crm restored proven\ncredential:crm resolved effects_outlive\neffect:emea:credential:crm opened effect_judged"},
 		{"a holder that does not call is the root of all that he feeds", cat(proven, one(seen("crm", at(0, 0), ok), stops("journey/a", at(5, 0), from("crm")), stops("journey/b", at(6, 0), from("crm")), stops("data_extension/x", at(7, 0), from("crm")))),
@@ -197,7 +203,14 @@ func TestEffectStories(t *testing.T) {
 		{"automation, extension, journey", one(stops("automation/nightly", at(0, 0), lastSign(at(-120, 0))), stops("data_extension/orders", at(10, 0), from("sftp", "automation/nightly")), stops("journey/a", at(20, 0), from("sftp", "automation/nightly", "data_extension/orders"))),
 			"effect:emea:automation/nightly opened effect_judged\neffect:emea:automation/nightly affected hangs_on_cause\neffect:emea:automation/nightly affected hangs_on_cause\neffect:emea:automation/nightly changed severity_raised"},
 		{"the root is seen last", one(stops("data_extension/orders", at(10, 0), from("sftp", "automation/nightly")), stops("automation/nightly", at(20, 0), lastSign(at(-120, 0)))),
-			"effect:emea:data_extension/orders opened effect_judged\neffect:emea:data_extension/orders merged_into cause_found\neffect:emea:automation/nightly opened effect_judged"},
+			"effect:emea:data_extension/orders opened effect_judged\neffect:emea:data_extension/orders affected cause_found"},
+		{"the root of two that were told apart is seen last", one(stops("data_extension/a", at(10, 0), from("sftp", "automation/nightly")), stops("data_extension/b", at(11, 0), from("sftp", "automation/nightly")), stops("automation/nightly", at(20, 0), lastSign(at(-120, 0)))),
+			"effect:emea:data_extension/a opened effect_judged\neffect:emea:data_extension/a affected cause_found\neffect:emea:data_extension/a affected hangs_on_cause\n" +
+				"effect:emea:data_extension/b opened effect_judged\neffect:emea:data_extension/b merged_into cause_found"},
+		{"a root that a person stopped is told in what hangs on it, too", one(stops("data_extension/orders", at(10, 0), from("sftp", "automation/nightly")), stops("automation/nightly", at(20, 0), lastSign(at(-120, 0)), automation(keepwatch.AutomationReading{Status: "PausedSchedule", PausedBy: "ada"}))),
+			"effect:emea:data_extension/orders opened effect_judged\neffect:emea:data_extension/orders affected cause_found"},
+		{"what hangs on something else as well keeps its own incident", one(stops("data_extension/orders", at(10, 0), from("sftp", "automation/other")), stops("automation/nightly", at(20, 0), lastSign(at(-120, 0)))),
+			"effect:emea:data_extension/orders opened effect_judged\neffect:emea:automation/nightly opened effect_judged"},
 		{"what began after the other was noticed did not cause it", one(stops("data_extension/orders", at(10, 0), from("sftp", "automation/nightly")), stops("automation/nightly", at(200, 0), lastSign(at(100, 0)))),
 			"effect:emea:data_extension/orders opened effect_judged\neffect:emea:automation/nightly opened effect_judged"},
 		{"two aspects of one thing are one incident", one(stops("automation/n", at(0, 0)), stops("automation/n", at(1, 0), outcome(keepwatch.ImportEmpty, keepwatch.AspectImports))),
@@ -219,6 +232,55 @@ func TestEffectStories(t *testing.T) {
 				t.Errorf("timeline:\n%s\nwant:\n%s\n%s", got, tc.want, w.tell())
 			}
 		})
+	}
+}
+
+// TestWhatAnotherIncidentExplainsIsNamed: an effect that goes over says where to, in the data and in the timeline.
+func TestWhatAnotherIncidentExplainsIsNamed(t *testing.T) {
+	w := story(t, slices.Concat([]keepwatch.Observation{seen("crm", at(-14, 0), keepwatch.OK)}, burstOf("crm", 0, keepwatch.PlatformError), burstOf("erp", 0, keepwatch.PlatformError),
+		[]keepwatch.Observation{stops("journey/a", at(5, 0), from("crm"))}, refuses("crm", 10))...)
+	ids := map[string]keepwatch.IncidentID{}
+	for _, in := range w.open {
+		ids[in.Key] = in.ID
+	}
+	for _, in := range w.open {
+		if len(in.Effects) != 1 {
+			t.Fatalf("%s has %d effects\n%s", in.Key, len(in.Effects), w.tell())
+		}
+		if ef := in.Effects[0]; in.Key == incident.PlatformKey && (ef.MovedTo != ids["credential:crm"] || ef.EndedAt.IsZero()) || in.Key == "credential:crm" && ef.MovedTo != "" {
+			t.Errorf("%s: moved to %q, ended %s\n%s", in.Key, ef.MovedTo, ef.EndedAt, w.tell())
+		}
+	}
+	if len(ids) != 2 || !strings.Contains(w.tell(), "journey a hangs on crm, whose incident counts what that cost.") {
+		t.Error(w.tell())
+	}
+}
+
+// TestAnEffectThatGoesOnElsewhereIsDivided: the first incident has it until its cause was
+// gone, the other one from then on, whatever the last sign of life was.
+func TestAnEffectThatGoesOnElsewhereIsDivided(t *testing.T) {
+	stopped := journey(keepwatch.JourneyReading{Status: "Stopped", Change: "Stop", ChangedBy: "ada", ChangedAt: at(10, 0)})
+	w := story(t, append([]keepwatch.Observation{seen("crm", at(-14, 0), keepwatch.OK)}, refuses("crm", 0)...)...)
+	w.tell2(stops("journey/a", at(5, 0), from("crm")))
+	w.tell2(seen("crm", at(25, 0), keepwatch.OK))
+	w.tell2(stops("journey/a", at(30, 0), from("crm"), stopped, lastSign(at(-55, 0))))
+	w.tell2(stops("journey/a", at(45, 0), from("crm"), stopped, lastSign(at(-55, 0))))
+	second := w.openOne()
+	var first keepwatch.Incident
+	for _, in := range w.recent("emea", at(45, 0)) {
+		if in.Credential == "crm" {
+			first = in
+		}
+	}
+	if len(first.Effects) != 1 || len(second.Effects) != 1 {
+		t.Fatal(w.tell())
+	}
+	a, b := first.Effects[0], second.Effects[0]
+	if !a.EndedAt.Equal(first.RestoredAt) || !b.Since.Equal(a.EndedAt) || !b.EndedAt.IsZero() || second.FirstFailedAt.Before(a.EndedAt) {
+		t.Errorf("divided at %s and %s, restored %s; the second began %s\n%s", a.EndedAt, b.Since, first.RestoredAt, second.FirstFailedAt, w.tell())
+	}
+	if second.Causes[0].Kind != keepwatch.CauseStopped || second.Causes[0].By != "ada" {
+		t.Errorf("causes %s", causes(second))
 	}
 }
 
@@ -473,7 +535,8 @@ func TestAChainIsOneIncidentInEveryOrder(t *testing.T) {
 				w.tell2(build[n](at(i, 0)))
 			}
 			in := w.openOne()
-			if in.Key != "effect:emea:automation/nightly" || lasting(in) != 3 || in.Causes[0].Kind != keepwatch.CauseAutomation || in.Causes[0].Confidence <= 0.9 {
+			first := build[order[0]](at(0, 0)).Watch.Subject.ID()
+			if in.Key != "effect:emea:"+first || w.noticesOf(keepwatch.Opened) != 1 || w.noticesOf(keepwatch.Merged) != 0 || lasting(in) != 3 || in.Causes[0].Kind != keepwatch.CauseAutomation || in.Causes[0].Confidence <= 0.9 {
 				t.Errorf("%s with %d effects, %s\n%s", in.Key, lasting(in), causes(in), w.tell())
 			}
 			if !strings.Contains(in.Message, "automation nightly") || !strings.Contains(in.Message, "3 things stopped") || !strings.Contains(in.Message, "Cause: ") {

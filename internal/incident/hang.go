@@ -144,9 +144,8 @@ func (q *inquiry) judge(s *keepwatch.Series) {
 		ef.Outcome, ef.Evidence, ef.Confidence = now.Outcome, now.Evidence, now.Confidence
 	}
 	ef := *held.effect(s.ID)
-	if q.outlived(held, &ef) {
-		q.book.part(held, s.ID, q.st.now, ReasonOutlived)
-		q.place(ef, s, held)
+	if gone, reason := q.left(held, &ef, s); reason != "" {
+		q.leave(held, ef, s, gone, reason)
 		return
 	}
 	if !q.move(held, ef, s) {
@@ -155,7 +154,7 @@ func (q *inquiry) judge(s *keepwatch.Series) {
 }
 
 // place puts an effect where it belongs: into the incident of what it hangs on, else
-// into one that is named after its likeliest root.
+// into one that is named after its likeliest root, else into that of what hangs on it.
 func (q *inquiry) place(ef keepwatch.Effect, s *keepwatch.Series, except *entry) {
 	q.placed = true
 	e, credential := q.home(&ef, s, except)
@@ -163,7 +162,13 @@ func (q *inquiry) place(ef keepwatch.Effect, s *keepwatch.Series, except *entry)
 		cause := q.rank(&ef, s)[0]
 		key := effectKey(s.Tenant, q.root(&cause.Cause, s))
 		credential = cause.Credential
-		if e = q.book.byKey[key]; e == nil {
+		e = q.book.byKey[key]
+		if e == nil {
+			if e = q.below(&ef, s, except); e != nil {
+				e.roots = append(e.roots, ef.Series)
+			}
+		}
+		if e == nil {
 			e = q.book.begin(key, &ef, s)
 		}
 	}
@@ -171,6 +176,38 @@ func (q *inquiry) place(ef keepwatch.Effect, s *keepwatch.Series, except *entry)
 	q.book.affect(e, ef)
 	e.loudest(effectSeverity(s), s.Outcome)
 	q.stop(s)
+}
+
+// below is the open incident of something that hangs on the subject. A run that hangs is
+// late only after the rows that it should have brought: people were told of those, and what
+// stopped them is news for their incident, not a second one. It keeps its key, under which
+// messages were sent. One that nobody was told of is not asked: it is named after the root.
+func (q *inquiry) below(ef *keepwatch.Effect, s *keepwatch.Series, except *entry) *entry {
+	for _, e := range q.book.entries {
+		if e.Status == keepwatch.IncidentOpen && e.Scope == keepwatch.ScopeEffect && e != except && !e.fresh && q.hangsOn(e, ef, s) {
+			return e
+		}
+	}
+	return nil
+}
+
+// hangsOn reports whether an incident is named after an effect, and all that lasts in it
+// comes from a subject that had stopped by then.
+func (q *inquiry) hangsOn(e *entry, root *keepwatch.Effect, s *keepwatch.Series) bool {
+	named, id := false, s.Watch.Subject.ID()
+	for i := range e.Effects {
+		ef := &e.Effects[i]
+		if !lasts(ef) {
+			continue
+		}
+		down := q.watches[ef.Series]
+		if down == nil || down.Tenant != s.Tenant || selfMade(down) || root.Since.After(ef.NoticedAt) ||
+			down.Watch.Subject.ID() == id || !slices.Contains(way(down.Watch), id) {
+			return false
+		}
+		named = named || e.Key == effectKey(s.Tenant, subjectKey(ef.Subject))
+	}
+	return named
 }
 
 // root names what an incident of an effect is about.
@@ -317,18 +354,37 @@ func (q *inquiry) over(restored time.Time) bool {
 	return !restored.IsZero() && q.st.now.Sub(restored) >= q.st.policy.CatchUp
 }
 
-// outlived reports an effect that still lasts though what it hung on is long restored.
-func (q *inquiry) outlived(e *entry, ef *keepwatch.Effect) bool {
+// left reports why an effect that still lasts belongs no more to the incident that it hung
+// on, and since when the cause is gone: it is long restored, or SFMC says that something
+// else holds the effect now.
+func (q *inquiry) left(e *entry, ef *keepwatch.Effect, s *keepwatch.Series) (gone time.Time, reason string) {
 	if e.Scope == keepwatch.ScopeEffect {
-		return false
+		return gone, ""
 	}
-	restored := e.RestoredAt
+	gone = e.RestoredAt
 	for i := range e.Members {
-		if m := &e.Members[i]; restored.IsZero() && m.Credential == ef.Credential && blames(&e.Incident, m) {
-			restored = m.EndedAt
+		if m := &e.Members[i]; gone.IsZero() && m.Credential == ef.Credential && blames(&e.Incident, m) {
+			gone = m.EndedAt
 		}
 	}
-	return q.over(restored)
+	switch {
+	case gone.IsZero():
+	case selfMade(s):
+		return gone, ReasonStopped
+	case q.over(gone):
+		return gone, ReasonOutlived
+	}
+	return gone, ""
+}
+
+// leave has an effect go on elsewhere. What it cost until the cause was gone is the cause's,
+// what it costs from then on is not: no contact counts in both.
+func (q *inquiry) leave(held *entry, ef keepwatch.Effect, s *keepwatch.Series, gone time.Time, reason string) {
+	q.book.part(held, s.ID, gone, reason)
+	now := effectOf(s)
+	ef.Since, ef.NoticedAt = held.effect(s.ID).EndedAt, q.st.now
+	ef.Evidence, ef.Confidence, ef.EndedAt = now.Evidence, now.Confidence, time.Time{}
+	q.place(ef, s, held)
 }
 
 // above is the effect of something on the way to the subject, the one nearest to the

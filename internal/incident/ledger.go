@@ -29,6 +29,7 @@ type entry struct {
 	// What this step has brought, to be told in one line once it is all known.
 	fresh    bool // opened, and not told yet
 	affected []keepwatch.Effect
+	roots    []keepwatch.SeriesID // of these, what the others hang on
 	gone     []departure
 	loud     keepwatch.Severity // of the loudest effect, and what that is
 	loudOf   keepwatch.Outcome

@@ -30,9 +30,10 @@ const (
 	ReasonRemoved          = "removed"                 // left, relieved, resolved: the check is no longer configured
 	ReasonEffect           = "effect_judged"           // opened: something stopped, and no open incident explains it
 	ReasonHangs            = "hangs_on_cause"          // affected: it hangs on what the incident is about
-	ReasonCauseFound       = "cause_found"             // affected, relieved, merged_into: another incident explains it
+	ReasonCauseFound       = "cause_found"             // affected: the root is seen last; relieved, merged_into: another incident explains it
 	ReasonCaughtUp         = "caught_up"               // relieved, resolved: it works again
 	ReasonUnjudged         = "not_judged"              // relieved, resolved: for a day nothing could be said of it
+	ReasonStopped          = "stopped_otherwise"       // relieved, resolved: the cause is gone, and SFMC says what else holds it
 	ReasonOutlived         = "effects_outlive"         // relieved, resolved: it lasts though its cause is long gone
 	ReasonHolderRefused    = "holder_refused"          // opened: a holder is refused, though the credential works
 	ReasonHolderDenied     = "holder_denied"           // opened: a holder's calls are refused for lack of a right

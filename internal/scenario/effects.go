@@ -48,6 +48,14 @@ type Amount struct {
 	Truth   Measure
 }
 
+// Share is what one of several incidents carries of a figure: what really happened by one
+// cause.
+type Share struct {
+	Incident string // key
+	Amount
+	Cause keepwatch.CauseKind
+}
+
 // Measure says what the simulator's log is asked for.
 type Measure string
 
@@ -59,13 +67,15 @@ const (
 	Outdated Measure = "outdated" // contacts that came in while a data extension that they read was behind
 	Deepest  Measure = "deepest"  // messages in the queue, at most
 	Short    Measure = "short"    // rows that an import should have brought and did not
+	Refused  Measure = "refused"  // hours in which a credential was refused
+	Failing  Measure = "failing"  // hours in which an activity failed
 )
 
 // meanings are the measures in words, for docs/silent-failures.md.
 var meanings = map[Measure]string{
 	Missed: "contacts that came late or never", Unsynced: "hours from the last write to the next that brought rows",
 	Still: "hours from the last good run to the next", Outdated: "contacts that came in while what they read was behind", Deepest: "messages in the queue, at most",
-	Short: "rows that were in no file when they were due",
+	Short: "rows that were in no file when they were due", Refused: "hours in which it was refused", Failing: "hours from the first to the last time that an activity failed",
 }
 
 // EffectStory is a script of days about what a credential feeds, and what Keepwatch
@@ -81,9 +91,14 @@ type EffectStory struct {
 	Incidents []string
 	// Messages in the order they were sent: "firing|resolved outcome key".
 	Messages []string
-	// Amounts of the newest incident that has them.
+	// Amounts over all incidents: contacts are added up, of the rest the newest counts.
 	Amounts []Amount
-	// Unmeasured says why there are none.
+	Shares  []Share
+	// Absent are figures that must not be there, because the log has none of it.
+	Absent []Amount
+	// Calm: nothing was late or lost, and no report says so.
+	Calm bool
+	// Unmeasured says why there are no figures where something was.
 	Unmeasured string
 	// Blind: that the counters cannot be read is part of the story, and not judged.
 	Blind bool
@@ -117,18 +132,18 @@ func EffectStories() []EffectStory {
 // quiet: nothing is wrong, and nothing may be said.
 func quiet() []EffectStory {
 	return []EffectStory{
-		{Name: "a quiet week", Summary: "Seven days with nights and a weekend: nothing is said.", For: 7 * day, Unmeasured: "Nothing is missed."},
-		{Name: "a new version", Summary: "A new version of a journey is published and counts from nothing.", For: 2 * day, Unmeasured: "Nothing is missed.",
+		{Name: "a quiet week", Summary: "Seven days with nights and a weekend: nothing is said.", For: 7 * day, Calm: true},
+		{Name: "a new version", Summary: "A new version of a journey is published and counts from nothing.", For: 2 * day, Calm: true,
 			Turns: []Turn{deed(10*hour, welcome, "publish"), deed(30*hour, points, "publish")}},
 		{Name: "a pause that keeps arrivals", Summary: "A journey is paused for three hours and keeps who arrives.", For: day, Unmeasured: "Who arrives waits for what a person decided, and goes on afterwards: there is no incident to have a figure.",
 			Turns: []Turn{deed(10*hour, welcome, "pause"), deed(13*hour, welcome, "resume")}},
 		{Name: "half of the polls are lost", Summary: "Every second answer of the REST host is an error for two days: no stall is seen where none is.", For: 2 * day, Blind: true,
-			Turns:      []Turn{event(2*hour, Event{Do: Inject, Fault: "rest_server_error", Credential: "watcher", Probability: 0.5}), event(44*hour, Event{Do: Clear})},
-			Unmeasured: "Nothing is missed.",
-			Incidents:  []string{},
-			Messages:   []string{"firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault "},
+			Turns:     []Turn{event(2*hour, Event{Do: Inject, Fault: "rest_server_error", Credential: "watcher", Probability: 0.5}), event(44*hour, Event{Do: Clear})},
+			Calm:      true,
+			Incidents: []string{},
+			Messages:  []string{"firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault ", "firing monitor_fault ", "resolved monitor_fault "},
 		},
-		{Name: "rows are deleted by retention", Summary: "The nightly retention job deletes rows, and a person purges half of them.", For: 2 * day, Unmeasured: "Nothing is missed.",
+		{Name: "rows are deleted by retention", Summary: "The nightly retention job deletes rows, and a person purges half of them.", For: 2 * day, Calm: true,
 			Turns: []Turn{deed(9*hour, clicks, "purge", func(d *world.Deed) { d.Rows = 20_000 })}},
 	}
 }
@@ -163,6 +178,7 @@ func died() []EffectStory {
 		},
 		{Name: "the middleware cannot drop its files", Summary: "The credential that drops files dies before the night: automations run, load nothing.", For: 54 * hour, Turns: kill("middleware", 20*hour, 32*hour),
 			Amounts: []Amount{{"contacts_late", winback, Missed}, {"contacts_on_stale_data", welcome, Outdated}, {"hours_stale", customers, Unsynced}, {"hours_stale", stock, Unsynced}},
+			Absent:  []Amount{{"contacts_on_stale_data", winback, Outdated}},
 			Incidents: []string{
 				"credential:middleware bad_secret_or_package warning resolved: automation/drop-prices automation_missed, automation/hourly-stock automation_failed, automation/hourly-stock import_empty, automation/nightly-customers automation_failed, automation/nightly-customers import_empty, data_extension/Customers data_stale, data_extension/Stock data_stale, journey/winback journey_stalled",
 			},
@@ -177,8 +193,9 @@ func died() []EffectStory {
 			Messages: []string{"firing platform_error platform", "firing platform_error platform", "resolved platform_error platform"},
 		},
 		{Name: "the reader dies", Summary: "The credential that reads the counters dies: its own incident, and what it read is unknown, not broken.", For: day,
-			Turns:      kill("watcher", 9*hour, 15*hour),
-			Unmeasured: "Nothing stops but the looks, and what nobody reads has no figure.",
+			Turns:   kill("watcher", 9*hour, 15*hour),
+			Calm:    true,
+			Amounts: []Amount{{"outage_hours", "credential/watcher", Refused}},
 			Incidents: []string{
 				"credential:watcher bad_secret_or_package critical resolved: ",
 			},
@@ -189,6 +206,10 @@ func died() []EffectStory {
 				event(9*hour, Event{Do: Inject, Credential: "shop", Fault: "bad_secret"}), deed(10*hour, welcome, "stop"), event(12*hour, Event{Do: Clear}),
 			},
 			Amounts: []Amount{{"contacts_lost", welcome, Missed}},
+			Shares: []Share{
+				{"credential:shop", Amount{"contacts_lost", welcome, Missed}, keepwatch.CauseCredential},
+				{"effect:emea:journey/welcome@510000123", Amount{"contacts_lost", welcome, Missed}, keepwatch.CauseStopped},
+			},
 			Incidents: []string{
 				"credential:shop bad_secret_or_package warning resolved: data_extension/Orders data_stale, journey/welcome journey_stalled, triggered_send/password-reset volume_dropped",
 				"effect:emea:journey/welcome@510000123 journey_stalled critical open: journey/welcome journey_stalled; stopped_by_person journey/welcome m.weber",
@@ -242,8 +263,8 @@ func deeds() []EffectStory {
 			Messages: []string{"firing journey_stalled effect:emea:credential:shop", "resolved journey_stalled effect:emea:credential:shop"},
 		},
 		{Name: "an activity is refused", Summary: "What a custom activity calls answers 4xx; the journey counts it as done and goes on.", For: 36 * hour,
-			Turns:      []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Step, d.Mode = 2, "failing" }), deed(21*hour, welcome, "mend")},
-			Unmeasured: "SFMC counts these contacts as done, and Keepwatch reads a sample of what activities did: enough to see that they fail, not how often.",
+			Turns:   []Turn{deed(9*hour, welcome, "break", func(d *world.Deed) { d.Step, d.Mode = 2, "failing" }), deed(21*hour, welcome, "mend")},
+			Amounts: []Amount{{"outage_hours", welcome, Failing}},
 			Incidents: []string{
 				"effect:emea:journey/welcome@510000123 journey_activity_failing warning resolved: journey/welcome journey_activity_failing; activity_failing journey/welcome",
 			},
@@ -266,6 +287,7 @@ func loads() []EffectStory {
 		{Name: "an empty file is skipped", Summary: "The nightly file is empty; the import succeeds and brings nothing.", For: 30 * hour,
 			Turns:   []Turn{deed(1*hour, nightly, "empty", func(d *world.Deed) { d.Files = 1 })},
 			Amounts: []Amount{{"contacts_late", winback, Missed}, {"hours_stale", customers, Unsynced}, {"rows_not_imported", nightly, Short}},
+			Absent:  []Amount{{"contacts_on_stale_data", winback, Outdated}},
 			Incidents: []string{
 				"effect:emea:automation/nightly-customers@510000123 import_empty warning resolved: automation/nightly-customers import_empty, data_extension/Customers data_stale, journey/winback journey_stalled; import_empty automation/nightly-customers",
 			},
@@ -273,7 +295,7 @@ func loads() []EffectStory {
 		},
 		{Name: "an empty file empties the target", Summary: "An empty file is processed with overwrite: the target has no rows.", For: day,
 			Turns:   []Turn{deed(9*hour, hourly, "empty", func(d *world.Deed) { d.Files = 3 })},
-			Amounts: []Amount{{"rows_not_imported", hourly, Short}},
+			Amounts: []Amount{{"rows_not_imported", hourly, Short}, {"hours_stale", stock, Unsynced}},
 			Incidents: []string{
 				"effect:emea:automation/hourly-stock@510000123 import_empty warning resolved: automation/hourly-stock import_empty, data_extension/Stock data_stale; import_empty automation/hourly-stock",
 			},
@@ -315,10 +337,9 @@ func loads() []EffectStory {
 			Turns:   []Turn{deed(9*hour, hourly, "hang", func(d *world.Deed) { d.Duration = world.Duration(5 * hour) }), deed(11*hour, hourly, "mend")},
 			Amounts: []Amount{{"hours_stale", stock, Unsynced}},
 			Incidents: []string{
-				"effect:emea:data_extension/Stock@510000123 data_stale warning resolved: data_extension/Stock data_stale; unknown",
-				"effect:emea:automation/hourly-stock@510000123 automation_missed warning resolved: automation/hourly-stock automation_missed, data_extension/Stock data_stale; automation_late automation/hourly-stock",
+				"effect:emea:data_extension/Stock@510000123 data_stale warning resolved: automation/hourly-stock automation_missed, data_extension/Stock data_stale; automation_late automation/hourly-stock",
 			},
-			Messages: []string{"firing data_stale effect:emea:data_extension/Stock@510000123", "firing automation_missed effect:emea:automation/hourly-stock@510000123", "resolved data_stale effect:emea:data_extension/Stock@510000123", "resolved automation_missed effect:emea:automation/hourly-stock@510000123"},
+			Messages: []string{"firing data_stale effect:emea:data_extension/Stock@510000123", "resolved data_stale effect:emea:data_extension/Stock@510000123"},
 		},
 	}
 }

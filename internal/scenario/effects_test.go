@@ -3,6 +3,7 @@ package scenario
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,9 @@ func TestTheTableOfSilentFailures(t *testing.T) {
 		t.Errorf("%d stories, want 25 at least", len(all))
 	}
 	lives := map[string]bool{}
+	for _, c := range shop.Estate.Credentials {
+		lives["credential/"+string(c.ID)] = true
+	}
 	for _, c := range shop.World.Callers {
 		lives["caller/"+c.Name] = true
 	}
@@ -33,10 +37,10 @@ func TestTheTableOfSilentFailures(t *testing.T) {
 			t.Errorf("%q: the name is taken or empty", s.Name)
 		}
 		slugs[s.Slug()] = true
-		if (len(s.Amounts) > 0) == (s.Unmeasured != "") {
+		if (len(s.Amounts) > 0 || s.Calm) == (s.Unmeasured != "") {
 			t.Errorf("%q: it needs figures, or the reason why there are none", s.Name)
 		}
-		for _, a := range s.Amounts {
+		for _, a := range slices.Concat(s.Amounts, s.Absent) {
 			if meanings[a.Truth] == "" || !lives[a.Subject] {
 				t.Errorf("%q: %+v: no such measure or subject", s.Name, a)
 			}
@@ -108,6 +112,15 @@ func (s EffectStory) render(b *strings.Builder) {
 	}
 	for _, a := range s.Amounts {
 		fmt.Fprintf(b, "- `%s` of %s is within 10 %% of what really happened: %s\n", a.Name, a.Subject, meanings[a.Truth])
+	}
+	for _, a := range s.Absent {
+		fmt.Fprintf(b, "- there is no `%s` of %s, and really there is none: %s\n", a.Name, a.Subject, meanings[a.Truth])
+	}
+	for _, share := range s.Shares {
+		fmt.Fprintf(b, "- of `%s` of %s, the incident `%s` carries what `%s` caused, within 10 %%\n", share.Name, share.Subject, share.Incident, share.Cause)
+	}
+	if s.Calm {
+		b.WriteString("- nothing was late or lost, and the month's report counts nothing\n")
 	}
 	if s.Unmeasured != "" {
 		fmt.Fprintf(b, "- no figure is held against the log. %s\n", s.Unmeasured)

@@ -268,7 +268,8 @@ func (t Truth) HoursStale(subject string, from, to time.Time) float64 {
 }
 
 // Unwritten are the spans between two writes of rows into a data extension that lie
-// further apart than usual, as far as they end behind an instant or have not ended.
+// further apart than usual, as far as they end behind an instant or have not ended. One
+// that updates the rows of an empty extension writes none.
 func (t Truth) Unwritten(subject string, from time.Time, usual time.Duration) []Span {
 	r := t.subjects[subject]
 	if r == nil {
@@ -276,7 +277,7 @@ func (t Truth) Unwritten(subject string, from time.Time, usual time.Duration) []
 	}
 	var writes []time.Time
 	for _, s := range r.Syncs {
-		if s.Rows > 0 {
+		if s.Rows > 0 && s.Total > 0 {
 			writes = append(writes, s.At)
 		}
 	}
