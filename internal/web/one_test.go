@@ -41,7 +41,7 @@ func TestDependentsAreANestedListWithStates(t *testing.T) {
 				continue
 			}
 			found = true
-			if got := text(find(section, ".end")[0]); !strings.HasPrefix(got, kind.first) {
+			if got := text(find(section, ".hung")[0]); !strings.HasPrefix(got, kind.first) {
 				t.Errorf("%s begins with %q", kind.name, got)
 			}
 		}
@@ -49,11 +49,11 @@ func TestDependentsAreANestedListWithStates(t *testing.T) {
 			t.Errorf("no group %s", kind.name)
 		}
 	}
-	if n := len(find(doc, "#dependents .end")); n != 24 {
+	if n := len(find(doc, "#dependents .hung")); n != 24 {
 		t.Errorf("%d things, want 24", n)
 	}
 	_, id, _ := seriesOf(s.subjects()[0].Subject)
-	page := find(doc, "#dependents .end [href=/effect?series="+url.QueryEscape(string(id))+"]")
+	page := find(doc, "#dependents .hung [href=/effect?series="+url.QueryEscape(string(id))+"]")
 	if len(page) != 1 || text(page[0]) != "Welcome series" {
 		t.Errorf("%d links to the effect of Welcome series", len(page))
 	}
