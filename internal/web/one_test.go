@@ -1,6 +1,8 @@
 package web_test
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -539,3 +541,71 @@ func TestHostileNamesInPicturesStayText(t *testing.T) {
 		}
 	}
 }
+
+// What a page says stands in its JSON twin, word by word: both come from one view.
+func TestTheTwinsOfThesePagesHoldTheSameFacts(t *testing.T) {
+	s := newStage(t)
+	if err := s.db.Note(t.Context(), s.inc.ID, "ada", "The vendor says 14:00.", s.now); err != nil {
+		t.Fatal(err)
+	}
+	var o web.Options
+	s.options(&o)
+	twin := func(path string) string {
+		t.Helper()
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+path, nil)
+		r.Header.Set("Accept", "application/json")
+		s.guardedWith(o).ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			t.Fatalf("%s answered %d: %s", path, w.Code, w.Body)
+		}
+		var all []string
+		var walk func(any)
+		walk = func(v any) {
+			switch v := v.(type) {
+			case map[string]any:
+				for _, x := range v {
+					walk(x)
+				}
+			case []any:
+				for _, x := range v {
+					walk(x)
+				}
+			case string:
+				all = append(all, strings.Join(strings.Fields(v), " "))
+			}
+		}
+		var document any
+		if err := json.Unmarshal(w.Body.Bytes(), &document); err != nil {
+			t.Fatal(err)
+		}
+		walk(document)
+		return "\x00" + strings.Join(all, "\x00") + "\x00"
+	}
+	for _, c := range []struct{ page, twin, facts string }{
+		{"/credentials/crm-sync", "/api/v1/credentials/crm-sync", "#head p.purpose|#head [data-say]|#dependents .what a|#dependents .what b|#dependents .hung.failing .says|#dependents .node b|#run .name|#run code|#dates .tag"},
+		{s.path(), "/api/v1/incidents/" + string(s.inc.ID), "#gist dd|#effects b|#told .whom b|#timeline .noted p|#impact .formula|#members .id|#cause code"},
+		{s.shared(""), "", "#gist dd|#effects b|#members .id|#timeline .opened p"},
+	} {
+		_, doc := get(t, s.site(), c.page)
+		facts := twin(cmp.Or(c.twin, c.page))
+		for selector := range strings.SplitSeq(c.facts, "|") {
+			found := find(doc, selector)
+			if len(found) == 0 {
+				t.Errorf("%s has no %s", c.page, selector)
+			}
+			for _, n := range found {
+				for _, tag := range find(n, ".tag") {
+					tag.Parent.RemoveChild(tag)
+				}
+				said := ages.ReplaceAllString(text(n), "…")
+				if said != "" && !strings.Contains(ages.ReplaceAllString(facts, "…"), said) && said != "old-cronjob" { // of the traffic's twin
+					t.Errorf("%s: %s says %q, and its twin does not", c.page, selector, said)
+				}
+			}
+		}
+	}
+}
+
+// ages differ between two looks.
+var ages = regexp.MustCompile(`\d+ (s|min|h)( \d+ min)?\b`)
