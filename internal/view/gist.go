@@ -27,8 +27,13 @@ func whatOf(d client.IncidentDetail, purpose string, now time.Time) string {
 		return datedWhat(d, subject, now)
 	}
 	word := "does not work"
-	if tone := outcomeOf(d.Incident).State; tone == keepwatch.StateDegraded {
+	switch many := keepwatch.Scope(d.Scope) == keepwatch.ScopeEffect && len(d.Effects) > 1; {
+	case outcomeOf(d.Incident).State == keepwatch.StateDegraded && many:
+		word = "work badly"
+	case outcomeOf(d.Incident).State == keepwatch.StateDegraded:
 		word = "works badly"
+	case many:
+		word = "do not work"
 	}
 	switch {
 	case d.ResolvedAt != nil:
@@ -188,7 +193,7 @@ func doOf(d client.IncidentDetail, now time.Time) string {
 	switch {
 	case over && len(todo) > 0:
 		first := todo[0]
-		text := strings.TrimRight(first.Text, ".")
+		text, _, _ := strings.Cut(strings.TrimRight(first.Text, "."), ": ") // how many, and why, stands below
 		if first.Until != nil {
 			text += ", " + deadline(*first.Until, now)
 		}
@@ -208,7 +213,7 @@ func deadline(t, now time.Time) string {
 	if !t.After(now) {
 		return "which is too late since " + t.UTC().Format("Mon 2 Jan 15:04") + " UTC"
 	}
-	return "before " + t.UTC().Format("Mon 2 Jan 15:04") + " UTC, " + Until(&t, now)
+	return "before " + t.UTC().Format("Mon 2 Jan 15:04") + " UTC, in " + Hours(t.Sub(now))
 }
 
 func taken(d client.IncidentDetail) string {

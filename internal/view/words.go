@@ -43,6 +43,14 @@ func Span(d time.Duration) string {
 	}
 }
 
+// Hours counts days in hours too: where something runs out, "2 days" is too coarse.
+func Hours(d time.Duration) string {
+	if d < 24*time.Hour {
+		return Span(d)
+	}
+	return fmt.Sprintf("%d h %02d min", int(d/time.Hour), int(d%time.Hour/time.Minute))
+}
+
 // Ago says how long ago something was; "never" when it is not known.
 func Ago(t *time.Time, now time.Time) string {
 	if t == nil {

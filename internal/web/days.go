@@ -73,11 +73,11 @@ func hoursOf(h *client.History) []slotMark {
 	for i, slot := range h.Slots {
 		start := slotStart(h, i)
 		out[i] = slotMark{Kind: kindOf(slot), Text: slotText(start.Format("2 Jan 15:04")+" UTC", slot)}
-		if i%6 == 0 {
+		switch hour := start.Hour(); {
+		case hour == 0:
+			out[i].Label = start.Format("Mon 2 Jan")
+		case hour%6 == 0:
 			out[i].Label = start.Format("15:04")
-		}
-		if start.Hour() == 0 || i == 0 {
-			out[i].Label = start.Format("Mon 15:04")
 		}
 	}
 	return out

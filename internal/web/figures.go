@@ -119,21 +119,12 @@ func deadlinesOf(actions []client.Action, now time.Time) []deadlineBar {
 		left := a.Until.Sub(now)
 		d.Counts, d.Late = true, left <= 0
 		d.Left = max(0, min(100, float64(left)/float64(waits)*100))
-		d.Words = "in " + hoursLeft(left)
+		d.Words = "in " + view.Hours(left)
 		if d.Late {
 			d.Words = fmt.Sprintf("too late since %s", view.Span(-left))
 		}
 	}
 	return out
-}
-
-// hoursLeft counts three days in hours: "in 2 days" is too coarse for something that
-// runs out.
-func hoursLeft(d time.Duration) string {
-	if d < time.Hour {
-		return view.Span(d)
-	}
-	return fmt.Sprintf("%d h %02d min", int(d/time.Hour), int(d%time.Hour/time.Minute))
 }
 
 // todoShown is how many things to do are in sight; the others are folded.

@@ -349,3 +349,19 @@ func (s *stage) shared(grants string) string {
 	}
 	return link.SharePath + token
 }
+
+// hostileNames are sixty that would be markup, script, style or an address of their own
+// if one of the places that they stand in took them for more than text.
+func hostileNames() []string {
+	out := []string{
+		hostile, `"><svg/onload=alert(1)>`, `'"><svg><script>alert(1)</script>`, `</title><script>alert(1)</script>`, `</textarea><script>alert(1)</script>`, `</style><script>alert(1)</script>`,
+		`javascript:alert(1)`, `JaVaScRiPt:alert(1)`, "java\tscript:alert(1)", `data:text/html,<script>alert(1)</script>`, `vbscript:msgbox(1)`, `//evil.example/x`, `https://evil.example/"onmouseover="alert(1)`,
+		`" onmouseover="alert(1)`, `' onfocus='alert(1)' autofocus='`, "` onload=alert(1)`", `x" style="position:fixed`, `}</style><style>*{display:none}`, `url(javascript:alert(1))`, `expression(alert(1))`,
+		`{{.}}`, `{{define "x"}}`, `<%= 1 %>`, `${alert(1)}`, `#{1}`, `[[1]]`, `<!-- x`, `--> <script>alert(1)</script>`, `<![CDATA[ x`, `]]><script>alert(1)</script>`,
+		`&lt;script&gt;`, `&#x3c;script&#x3e;`, `%3Cscript%3E`, `\u003cscript\u003e`, `<scr<script>ipt>alert(1)</scr</script>ipt>`, `<iframe src=javascript:alert(1)>`, `<object data=x>`, `<embed src=x>`, `<base href=//evil.example>`,
+		`<meta http-equiv=refresh content="0;url=//evil.example">`, `<link rel=stylesheet href=//evil.example>`, `<form action=//evil.example><button>`, `<input autofocus onfocus=alert(1)>`, `<details open ontoggle=alert(1)>`,
+		`<math><mi xlink:href="javascript:alert(1)">`, `M0 0h10"/><script>alert(1)</script>`, `?run=1#run`, `../../etc/passwd`, `..%2f..%2f`, `' OR '1'='1`, `"; DROP TABLE incidents; --`,
+		"\u202egnp.exe", "a\u200bb", "ünïcødé 名前 🙂", `\`, `\\server\share`, `|pipe | table |`, `- [x](javascript:alert(1))`, `=cmd|' /C calc'!A0`, `+1+1`,
+	}
+	return out
+}

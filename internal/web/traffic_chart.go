@@ -65,6 +65,7 @@ func bar(b *strings.Builder, x int, foot, height float64) {
 		return
 	}
 	height = max(height, 1)
+	foot = max(foot, height)
 	fmt.Fprintf(b, "M%d %.1fh%dv-%.1fh-%dz", x, foot, barThick, height, barThick)
 }
 
