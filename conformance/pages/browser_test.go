@@ -233,12 +233,9 @@ func (b *tab) tabTo(what, expression string) {
 	}
 	b.t.Fatalf("Tab does not lead to %s", what)
 }
-<<<<<<< HEAD
-=======
 
 // print shows the page as on paper, on a dark system.
 func (b *tab) print() {
 	b.t.Helper()
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
 }
->>>>>>> pages-proof

@@ -26,10 +26,7 @@ import (
 	"keepwatch/client"
 	"keepwatch/internal/app"
 	"keepwatch/internal/auth"
-<<<<<<< HEAD
-=======
 	"keepwatch/internal/cli"
->>>>>>> pages-proof
 	"keepwatch/internal/config"
 	"keepwatch/internal/httpapi"
 	"keepwatch/internal/incident"
@@ -439,12 +436,9 @@ func demoEstate(t testing.TB) *estate {
 }
 
 func TestMain(m *testing.M) {
-<<<<<<< HEAD
-=======
 	if listen := os.Getenv(demoVariable); listen != "" { // this process is the demo
 		os.Exit(cli.Main([]string{"demo", "--listen", listen}, os.Stdout, os.Stderr))
 	}
->>>>>>> pages-proof
 	code := m.Run()
 	for _, e := range []*estate{shared.e, calm.e} {
 		if e != nil {

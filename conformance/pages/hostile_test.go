@@ -474,12 +474,8 @@ func (b *tab) inspect(path, payload string) []string {
 		for (const e of document.querySelectorAll("[title], [value], [aria-label]")) texts.push(e.getAttribute("title") ?? "", e.getAttribute("value") ?? "", e.getAttribute("aria-label") ?? "");
 		for (const text of texts) for (const m of text.matchAll(/~([A-Z]\w+\.\w+)~/g)) {
 			const before = text.slice(0, m.index);
-<<<<<<< HEAD
-			if (payloads.some((p) => before.endsWith(p))) faults.push("=" + m[1]);
-=======
 			// Names of fixed lists are written with spaces for their underscores.
 			if (payloads.some((p) => before.endsWith(p) || before.endsWith(p.replaceAll("_", " ")))) faults.push("=" + m[1]);
->>>>>>> pages-proof
 			else faults.push("not letter by letter, " + m[1] + ": " + JSON.stringify(before.slice(-80)));
 		}
 		return faults;
