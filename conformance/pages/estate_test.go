@@ -64,7 +64,9 @@ type estate struct {
 	series   keepwatch.SeriesID // of something that is watched
 	silence  keepwatch.Silence
 	token    string // of an administrator
-	close    []func()
+
+	shareID, shareToken string // of a link that reads the incident
+	close               []func()
 }
 
 // quick shortens what a real estate has minutes for, and nothing else.
@@ -241,7 +243,7 @@ func (e *estate) furnish(ctx context.Context, now time.Time) error {
 	e.token = string(token.Reveal())
 	return errors.Join(
 		e.db.SaveToken(ctx, store.Token{ID: "t-admin", Name: "grafana", Role: "admin", Hash: hash, CreatedAt: now, CreatedBy: "admin"}),
-		e.knowIncident(ctx), e.addPeople(ctx, now), e.addRotation(ctx, now), e.addScan(ctx, now), e.addSilences(ctx, now),
+		e.knowIncident(ctx), e.addShare(ctx, now), e.addPeople(ctx, now), e.addRotation(ctx, now), e.addScan(ctx, now), e.addSilences(ctx, now),
 	)
 }
 
@@ -257,6 +259,21 @@ func (e *estate) knowIncident(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("%s has no open incident among %d", dead, len(list))
+}
+
+func (e *estate) addShare(ctx context.Context, now time.Time) error {
+	shares := link.Shares{Store: e.db, Key: e.linkKey}
+	made, token, err := shares.Make(ctx, e.incident.ID, "admin", "admin", 0, now)
+	e.shareID, e.shareToken = made.ID, token
+	return err
+}
+
+func (e *estate) linkKey(ctx context.Context) (link.Key, error) {
+	text, err := e.db.Setting(ctx, "link_key")
+	if err != nil {
+		return nil, err
+	}
+	return link.ParseKey(text)
 }
 
 // The people, and what they may do where.
@@ -334,16 +351,8 @@ func (e *estate) knowSeries(ctx context.Context) error {
 
 // acts are the paths of the links in a message about the incident.
 func (e *estate) acts(ctx context.Context) (map[keepwatch.LinkAction]string, error) {
-	text, err := e.db.Setting(ctx, "link_key")
-	if err != nil {
-		return nil, err
-	}
-	key, err := link.ParseKey(text)
-	if err != nil {
-		return nil, err
-	}
 	desk := link.Desk{
-		Store: e.db, Key: func(context.Context) (link.Key, error) { return key, nil }, Logger: slog.New(slog.DiscardHandler),
+		Store: e.db, Key: e.linkKey, Logger: slog.New(slog.DiscardHandler),
 		Zone: func(keepwatch.Incident) *time.Location { return time.UTC }, Ends: func(context.Context, keepwatch.Incident) time.Time { return time.Time{} },
 	}
 	out := map[keepwatch.LinkAction]string{}

@@ -41,7 +41,7 @@ var noText = map[string]string{
 	"Silence.ID": "the key of the row", "Silence.File": "none of the store's has one", "Silence.Timezone": "a zone that is loaded", "Silence.Hours": "hours that are read",
 	"Token.ID": "the key of the row", "Token.Hash": "a hash", "Token.Role": "roles that are read", "User.Grants": "roles that are read", "User.PasswordHash": "a hash",
 	"Feed.ID": "the key of the row", "Feed.Hash": "a hash", "RotationHolder.TickHash": "a hash", "Scan.ID": "the key of the row", "Acceptance.Finding": "the key of the row",
-	"Report.Target": "see targets",
+	"Report.Target": "see targets", "ShareLink.ID": "the key of the row", "ShareLink.Grants": "roles that are read",
 }
 
 // sower writes one payload into every text of whatever it is given, with the name of the
@@ -113,7 +113,7 @@ func sown[T any](s sower, v T) T {
 // doors are the ways into the store, and what is sown through them. A new one fails
 // TestEveryDoorIsSown until it stands here.
 var doors = map[string]string{
-	"Apply": "observations, incidents, transitions", "Accept": "", "AddUser": "", "Audit": "", "RecordChanges": "", "Route": "deliveries", "SaveFeed": "", "SaveImpact": "", "SaveRotation": "", "SaveScan": "", "SaveSilence": "", "SaveToken": "",
+	"Apply": "observations, incidents, transitions", "Accept": "", "AddUser": "", "Audit": "", "RecordChanges": "", "Route": "deliveries", "SaveFeed": "", "SaveImpact": "", "SaveRotation": "", "SaveScan": "", "SaveSilence": "", "SaveToken": "", "SaveShare": "", "SeeShare": "it notes a look",
 	"Post": "no page shows letters by themselves, and notices hold incidents that come by Apply", "ClaimDue": "it hands rows out", "CloseBundle": "of the mail, shown by its deliveries", "Gather": "deliveries, see Route", "RouteAll": "deliveries, see Route",
 	"Release": "deliveries, see Route", "Remind": "deliveries, see Route", "Settle": "deliveries, see Route", "SaveItems": "a record is the Credential of a file", "SaveModels": "numbers", "SaveFeedEvents": "no page shows them",
 	"SaveSealed": "ciphertext", "SyncChecks": "the schedule, from the configuration", "UseLink": "shown by the incident's timeline", "Plan": "the schedule",
@@ -152,6 +152,7 @@ type field struct {
 	incidents []keepwatch.IncidentID
 	series    []keepwatch.SeriesID
 	links     []string
+	shares    []string
 }
 
 func nth(prefix string, i int) string { return fmt.Sprintf("%s%02d", prefix, i) }
@@ -317,7 +318,11 @@ func (f *field) observe(t *testing.T, s sower, i int, now time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.links = append(f.links, acts[keepwatch.LinkAcknowledge])
+	listed := sown(s, keepwatch.ShareLink{ID: nth("share-", i), Incident: inc.ID, Grants: "admin", CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
+	if err := errors.Join(f.addShare(t.Context(), now), f.db.SaveShare(t.Context(), listed)); err != nil {
+		t.Fatal(err)
+	}
+	f.links, f.shares = append(f.links, acts[keepwatch.LinkAcknowledge]), append(f.shares, f.shareToken)
 }
 
 func (f *field) trouble(s sower, i int, now time.Time, run keepwatch.Observation, watch keepwatch.Watch) (keepwatch.Incident, []keepwatch.Transition) {
@@ -343,6 +348,7 @@ func (f *field) values(i int) map[string]name {
 	one := func(s string) name { return name{s, s} }
 	return map[string]name{
 		"/credentials/": one(nth("c", i)), "/incidents/": one(string(f.incidents[i])), "/rotations/": one(nth("rotation-", i)), "/rotations/tick/": one(f.tick(i)),
+		"/share/": one(f.shares[i]), "/users/{}/": one("x"), "/findings/": one("x"), "/incidents/{}/share/": one("x"),
 		link.Path: one(strings.TrimPrefix(f.links[i], link.Path)), "/scan/": one(nth("scan-", i)), "/static/": one("app.css"), "/users/": one("x"), "/tokens/": one("x"), "/receivers/": one("x"), "/silences/": one("x"),
 	}
 }

@@ -36,27 +36,31 @@ func (e *estate) values(t testing.TB) map[string]name {
 	}
 	incident, series := string(e.incident.ID), string(e.series)
 	return map[string]name{
-		"/credentials/":              {string(dead), "nobody"},
-		"/credentials/{id}/results/": {"latest", "nothing"},
-		"/incidents/":                {incident, "aaaaaaaaaaaaaaaa"},
-		"/effects/":                  {series, "nothing"},
-		"/rotations/":                {string(e.rotation), "nothing"},
-		"/rotations/tick/":           {tickToken + "1", tickToken + "9"},
-		link.Path:                    {strings.TrimPrefix(acts[keepwatch.LinkAcknowledge], link.Path), "nothing"},
-		"/scan/":                     {scanID, "nothing"},
-		"/scans/":                    {scanID, "nothing"},
-		"/static/":                   {"app.css", "nothing"},
-		"/users/":                    {"vera", "nobody"},
-		"/users/{name}/":             {"disable", "nothing"},
-		"/tokens/":                   {"t-admin", "nothing"},
-		"/receivers/":                {"nobody-there", "nobody"},
-		"/silences/":                 {e.silence.ID, "nothing"},
-		"/findings/":                 {"finding", "nothing"},
-		"/feeds/":                    {"feed", "nothing"},
-		"/reports/":                  {"2026-11", "0000-00"},
-		"/discover/":                 {"apac", "nowhere"},
-		"/calendar/":                 {"token.ics", "nothing.ics"},
-		"/ens/":                      {"callback", "nothing"},
+		"/credentials/":            {string(dead), "nobody"},
+		"/credentials/{}/results/": {"latest", "nothing"},
+		"/incidents/":              {incident, "aaaaaaaaaaaaaaaa"},
+		"/effects/":                {series, "nothing"},
+		"/rotations/":              {string(e.rotation), "nothing"},
+		"/rotations/tick/":         {tickToken + "1", tickToken + "9"},
+		link.Path:                  {strings.TrimPrefix(acts[keepwatch.LinkAcknowledge], link.Path), "nothing"},
+		"/scan/":                   {scanID, "nothing"},
+		"/scans/":                  {scanID, "nothing"},
+		"/static/":                 {"app.css", "nothing"},
+		"/users/":                  {"vera", "nobody"},
+		"/users/{}/":               {"disable", "nothing"},
+		"/tokens/":                 {"t-admin", "nothing"},
+		"/receivers/":              {"nobody-there", "nobody"},
+		"/silences/":               {e.silence.ID, "nothing"},
+		"/findings/{}/":            {"accept", "nothing"},
+		"/share/":                  {e.shareToken, "nothing"},
+		"/incidents/{}/shares/":    {e.shareID, "nothing"},
+		"/incidents/{}/share/":     {e.shareID, "nothing"},
+		"/findings/":               {"finding", "nothing"},
+		"/feeds/":                  {"feed", "nothing"},
+		"/reports/":                {"2026-11", "0000-00"},
+		"/discover/":               {"apac", "nowhere"},
+		"/calendar/":               {"token.ics", "nothing.ics"},
+		"/ens/":                    {"callback", "nothing"},
 	}
 }
 
@@ -77,39 +81,25 @@ func (e *estate) queries() map[string][]string {
 
 var variable = regexp.MustCompile(`\{[^}$]+\}`)
 
-// fill puts names into the variables of a path; pick chooses which.
+// fill puts names into the variables of a path; pick chooses which. What a variable
+// stands for follows from the longest end of what is before it in the pattern.
 func fill(path string, values map[string]name, pick func(name) string) (string, error) {
-	for {
-		at := variable.FindStringIndex(path)
-		if at == nil {
-			return strings.TrimSuffix(path, "{$}"), nil
-		}
-		before := path[:at[0]]
-		best := ""
-		for prefix := range values {
-			if strings.HasSuffix(masked(before), prefix) && len(prefix) > len(best) {
-				best = prefix
+	var out strings.Builder
+	last := 0
+	for _, at := range variable.FindAllStringIndex(path, -1) {
+		before, best := variable.ReplaceAllString(path[:at[0]], "{}"), ""
+		for end := range values {
+			if strings.HasSuffix(before, end) && len(end) > len(best) {
+				best = end
 			}
 		}
 		if best == "" {
 			return "", fmt.Errorf("nobody says what %s stands for", path[:at[1]])
 		}
-		path = before + url.PathEscape(pick(values[best])) + path[at[1]:]
+		out.WriteString(path[last:at[0]] + url.PathEscape(pick(values[best])))
+		last = at[1]
 	}
-}
-
-// masked is a path in which names that were filled in are variables again, as far as the
-// table needs it.
-func masked(path string) string {
-	for _, m := range []struct{ prefix, name string }{{"/users/", "{name}"}, {"/credentials/", "{id}"}} {
-		if i := strings.Index(path, m.prefix); i >= 0 {
-			rest := path[i+len(m.prefix):]
-			if _, after, ok := strings.Cut(rest, "/"); ok {
-				path = path[:i+len(m.prefix)] + m.name + "/" + after
-			}
-		}
-	}
-	return path
+	return strings.TrimSuffix(out.String()+path[last:], "{$}"), nil
 }
 
 // address is one page to visit.

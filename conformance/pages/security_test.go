@@ -191,7 +191,7 @@ func TestWhatOthersOwnIsNotThere(t *testing.T) {
 
 // public are routes that carry a secret of their own, or are the same for all.
 func public(path string) bool {
-	return slices.ContainsFunc([]string{link.Path, "/rotations/tick/", "/static/", "/calendar/"}, func(p string) bool { return strings.HasPrefix(path, p) })
+	return slices.ContainsFunc([]string{link.Path, link.SharePath, "/rotations/tick/", "/static/", "/calendar/"}, func(p string) bool { return strings.HasPrefix(path, p) })
 }
 
 // named are the GET routes that name one thing, in the path or in the query.
