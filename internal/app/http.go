@@ -64,6 +64,7 @@ func (a *App) handler(cfg *config.Config) http.Handler {
 		Pages: web.New(web.Options{
 			Logger: a.opts.Logger, Version: a.opts.Version, Reader: a.reader, Check: a.CheckNow, Incidents: a.db, Banner: a.opts.Banner,
 			History: interfaceRecords{a}, Ticks: a.cockpit, Scans: a.scans, Links: a.links, Alerts: alerts{a}, Accounts: Accounts{a.db, a.hasher}, Tokens: Tokens{a.db}, Audit: auditLog{a.db},
+			Rotations: a.cockpit,
 		}),
 	}
 	if a.gate != nil {

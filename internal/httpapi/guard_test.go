@@ -60,6 +60,7 @@ var routes = []struct {
 	{"POST", "/api/v1/incidents/x/ack", "operator"},
 	{"GET", "/api/v1/effects", "viewer"},
 	{"GET", "/api/v1/effects/x", "viewer"},
+	{"GET", "/api/v1/reports/2026-11/compared", "viewer"},
 	{"GET", "/api/v1/users", "admin"},
 	{"POST", "/api/v1/users", "admin"},
 	{"PATCH", "/api/v1/users/x", "admin"},

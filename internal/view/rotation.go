@@ -30,6 +30,18 @@ func (r *Reader) MayRotate(who auth.Principal, needs auth.Role, id keepwatch.Rot
 	return found, r.May(who, needs, found.Credential)
 }
 
+// Rotatable are the credentials that somebody may begin a rotation of, by name.
+func (r *Reader) Rotatable(who auth.Principal) []string {
+	ids := []string{}
+	for _, c := range r.For(who).inventory().Credentials {
+		if c.Kind == keepwatch.ServerToServer && who.May(auth.Operator, c.Tenant, c.Owner.Team) {
+			ids = append(ids, string(c.ID))
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // Rotations lists one page of rotations in the order they come.
 func Rotations(all []keepwatch.Rotation, f RotationFilter, page Page) (client.Page[client.Rotation], error) {
 	out := client.Page[client.Rotation]{Items: []client.Rotation{}}

@@ -18,9 +18,9 @@ import (
 // parseTemplates gives each page its own set: the layout, the shared parts, and
 // the page. A fault in a template shows at the start, not at the first visit.
 func parseTemplates(a *assets) map[string]*template.Template {
-	shared := template.Must(template.New("").Funcs(functions(a)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(dutyFunctions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 	set := map[string]*template.Template{}
-	for _, name := range []string{"overview", "credential", "expiring", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
+	for _, name := range append(dutyPages, "overview", "credential", "expiring", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error") {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set

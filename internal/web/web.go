@@ -46,6 +46,8 @@ type Options struct {
 	Tokens   Tokens
 	Audit    Audit
 	Alerts   Alerts // nil: nobody is told of anything
+	// Rotations runs the rotations of secrets; nil: there are none.
+	Rotations Rotations
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
 }
@@ -73,6 +75,8 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
 	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
 	s.alertPages()
+	s.rotationPages()
+	s.mux.HandleFunc("GET /impact", s.page(s.impact))
 	s.mux.HandleFunc("GET /effects", s.page(s.effects))
 	s.mux.HandleFunc("GET /effect", s.page(s.effect))
 	s.mux.HandleFunc("GET /scan", s.whole(auth.Viewer, s.scans))
