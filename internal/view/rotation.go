@@ -198,6 +198,8 @@ func nextOf(r keepwatch.Rotation) string {
 		return "Compare what " + r.NewRef + " holds with the staged secret in Setup. Put the right one there and resume, or abort. The secret in use is not touched."
 	case r.State == keepwatch.RotationStaged:
 		return "Wait for the proof. Tell no holder before it: nothing shows yet that the staged secret works."
+	case saidActivated(r):
+		return "Wait: the old secret is asked five minutes after you said so, and its refusal is the proof."
 	case r.State == keepwatch.RotationProven:
 		return "See that " + left + " put the new secret in place, and tick off whoever says so. Do not activate before the list is complete."
 	case r.State == keepwatch.RotationSwitched:
@@ -216,6 +218,16 @@ func nextOf(r keepwatch.Rotation) string {
 	return "Nothing: the record is written next."
 }
 
+// saidActivated reports whether a person said that it was activated, and the old secret
+// was not asked since.
+func saidActivated(r keepwatch.Rotation) bool {
+	if r.State != keepwatch.RotationProven && r.State != keepwatch.RotationSwitched {
+		return false
+	}
+	said, works := stepOf(r, rotation.StepActivated), stepOf(r, rotation.StepOldWorks)
+	return said.State == stepDone && !(works.State == stepDone && works.At.After(*said.At))
+}
+
 // canOf are the things that may be asked of it now.
 func canOf(r keepwatch.Rotation) []string {
 	can := []string{}
@@ -228,7 +240,7 @@ func canOf(r keepwatch.Rotation) []string {
 	dead := r.State == keepwatch.RotationActivated
 	pending := len(rotation.Pending(r)) > 0
 	add("ask", open && !refused && !r.NextAt.IsZero() && (!dead || rotation.ActivationKnown(r)))
-	add("activated", open && r.State != keepwatch.RotationStaged && (!dead || !rotation.ActivationKnown(r)))
+	add("activated", open && !saidActivated(r) && r.State != keepwatch.RotationStaged && (!dead || !rotation.ActivationKnown(r)))
 	add("switched", open && r.State != keepwatch.RotationStaged && pending)
 	add("letter", open && r.State != keepwatch.RotationStaged && pending)
 	add("abort", open && !dead)

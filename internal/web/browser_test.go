@@ -71,13 +71,17 @@ func newBrowser(t *testing.T, e *estate) *browser {
 func (e *estate) guarded() http.Handler {
 	logger := slog.New(slog.NewTextHandler(e.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	reader := e.reader()
+	pages := web.Options{
+		Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db, History: history{e.now}, Ticks: &ticks{}, Scans: &looks{now: e.now}, Alerts: told{e},
+	}
+	if e.also != nil {
+		e.also(&pages)
+	}
 	return httpapi.New(httpapi.Options{
 		Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db,
 		Health:  func(context.Context) client.Health { return client.Health{Status: "ok"} },
 		Metrics: http.NotFoundHandler(),
-		Pages: web.New(web.Options{
-			Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db, History: history{e.now}, Ticks: &ticks{}, Scans: &looks{now: e.now}, Alerts: told{e},
-		}),
+		Pages:   web.New(pages),
 	})
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -155,7 +156,7 @@ func (s *site) startRotation(w http.ResponseWriter, r *http.Request) (*page, err
 	}
 	var day keepwatch.Date
 	if err == nil {
-		day, err = stagedForm(&b.Ref, b.Day)
+		day, err = stagedForm(&b.Ref, &b.Day)
 	}
 	var begun keepwatch.Rotation
 	if err == nil {
@@ -182,18 +183,18 @@ func (s *site) rotationsAgain(r *http.Request, b rotationsBody, err error) (*pag
 }
 
 // stagedForm reads where a staged secret is and when it was generated.
-func stagedForm(ref *string, day string) (keepwatch.Date, error) {
+func stagedForm(ref, day *string) (keepwatch.Date, error) {
 	if !secrets.IsReference(*ref) {
 		*ref = ""
 		return keepwatch.Date{}, keepwatch.WithHint(fmt.Errorf("that is no reference to a secret: %w", keepwatch.ErrInvalid),
 			"put the secret where the daemon can read it and name the place, as env:NAME or file:/path. It is never typed here; if it just was, generate another one")
 	}
-	if day == "" {
+	if *day == "" {
 		return keepwatch.Date{}, keepwatch.WithHint(fmt.Errorf("there is no date: %w", keepwatch.ErrInvalid), "the day on which it was generated in Setup; its 180 days count from then")
 	}
-	d, err := keepwatch.ParseDate(day)
+	d, err := keepwatch.ParseDate(*day)
 	if err != nil {
-		// Not repeated: it stands beside a secret, and somebody may have swapped the two.
+		*day = "" // not shown again: it stands beside a secret, and somebody may have swapped the two
 		return d, keepwatch.WithHint(fmt.Errorf("that is no date: %w", keepwatch.ErrInvalid), "write it like 2026-11-24")
 	}
 	return d, nil
@@ -346,11 +347,8 @@ func (s *site) turn(r *http.Request, id keepwatch.RotationID, do, by string) (er
 	case "resume":
 		in := rotate.ResumeRequest{ID: id, StagedRef: get("staged"), By: by}
 		if in.StagedRef != "" || get("generated") != "" {
-			ref := in.StagedRef
-			if ref == "" {
-				ref = "env:" // the one that it has: only the date is another
-			}
-			if in.Generated, err = stagedForm(&ref, get("generated")); err != nil {
+			ref, day := cmp.Or(in.StagedRef, "env:"), get("generated") // without one, only the date of the one that it has is another
+			if in.Generated, err = stagedForm(&ref, &day); err != nil {
 				return err
 			}
 		}
