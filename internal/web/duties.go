@@ -12,7 +12,7 @@ import (
 
 // dutyPages are the pages of what somebody does rather than sees: rotations, the month,
 // windows, the configuration.
-var dutyPages = []string{"rotations", "rotation", "impact"}
+var dutyPages = []string{"rotations", "rotation", "impact", "windows"}
 
 func dutyFunctions() template.FuncMap {
 	return template.FuncMap{
@@ -23,6 +23,7 @@ func dutyFunctions() template.FuncMap {
 			}
 			return nil
 		},
+		"windowsheight": func(list []windowRow) int { return 16 + len(list)*10 }, "windowtop": func(i int) int { return 14 + i*10 },
 		"perday": func(f client.Figure) string { return amountOf(f) },
 		"times": func() []string {
 			return []string{impact.TimeToDetect, impact.TimeToAcknowledge, impact.TimeToRestore, impact.TimeToCatchUp}

@@ -64,7 +64,7 @@ func functions(a *assets) template.FuncMap {
 		},
 		"thousands": thousands, "calls": calls,
 		"scantone": scanTone, "scantitle": scan.Title, "scanevidence": scan.EvidenceLines,
-		"matched": matched, "delivered": delivered,
+		"matched": view.MatchWords, "delivered": delivered,
 		"say": view.Say, "capital": view.Capital,
 		"sure": func(confidence any) string {
 			v, _ := confidence.(float64)
@@ -79,22 +79,6 @@ func functions(a *assets) template.FuncMap {
 	}
 }
 
-// matched is a match in words, one for each field that asks for something.
-func matched(m client.Match) (out []string) {
-	for _, f := range []struct {
-		name   string
-		values []string
-	}{
-		{"credential", m.Credential}, {"tenant", m.Tenant}, {"business unit", m.BusinessUnit}, {"owner", m.Owner}, {"kind", m.Kind},
-		{"criticality", m.Criticality}, {"category", m.Category}, {"outcome", m.Outcome}, {"scope", m.Scope}, {"severity", m.Severity},
-	} {
-		if len(f.values) > 0 {
-			out = append(out, f.name+" "+strings.Join(f.values, " or "))
-		}
-	}
-	return out
-}
-
 // delivered is what became of a message, in words.
 func delivered(status string) string {
 	switch keepwatch.DeliveryStatus(status) {
@@ -102,6 +86,8 @@ func delivered(status string) string {
 		return "not sent by itself"
 	case keepwatch.DeliveryDead:
 		return "refused"
+	case keepwatch.DeliveryGathered:
+		return "waits for others"
 	}
 	return status
 }
