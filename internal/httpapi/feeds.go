@@ -2,10 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -56,7 +52,7 @@ func (a *api) listFeeds(ctx context.Context, _ *noInput) (client.Page[client.Fee
 
 // calendarPath begins the addresses of feeds. They work without an account: no
 // calendar sends a header.
-const calendarPath = "/calendar/"
+const calendarPath = view.CalendarPath
 
 func (a *api) createFeed(ctx context.Context, in *newFeedInput) (client.CreatedFeed, error) {
 	owner := strings.TrimSpace(in.Body.Owner)
@@ -65,33 +61,11 @@ func (a *api) createFeed(ctx context.Context, in *newFeedInput) (client.CreatedF
 			return client.CreatedFeed{}, err
 		}
 	}
-	token := feedToken()
-	now := time.Now().UTC()
-	f := keepwatch.Feed{
-		ID: keepwatch.Digest("feed", token), Owner: owner, Hash: feedHash(token), CreatedAt: now, CreatedBy: view.PrincipalOf(ctx).Name,
-	}
+	f, token := view.NewFeed(owner, view.PrincipalOf(ctx).Name, time.Now())
 	if err := a.Feeds.SaveFeed(ctx, f); err != nil {
 		return client.CreatedFeed{}, err
 	}
-	out := client.CreatedFeed{Feed: view.FeedsOf([]keepwatch.Feed{f})[0], Path: calendarPath + token + ".ics"}
-	if a.BaseURL != "" {
-		out.Address = strings.TrimRight(a.BaseURL, "/") + out.Path
-	}
-	return out, nil
-}
-
-// feedToken is 256 bits of chance: an address nobody finds by trying.
-func feedToken() string {
-	b := make([]byte, 32)
-	_, _ = rand.Read(b) // never fails: crypto/rand ends the process instead
-	return base64.RawURLEncoding.EncodeToString(b)
-}
-
-// feedHash is what is kept of a token. Nothing is gained by a slow hash: a token of
-// 256 bits cannot be tried out.
-func feedHash(token string) string {
-	sum := sha256.Sum256([]byte("feed\x00" + token))
-	return hex.EncodeToString(sum[:])
+	return view.CreatedFeedOf(f, token, a.BaseURL), nil
 }
 
 // calendar answers a calendar program. A token that is unknown, revoked or
@@ -102,7 +76,7 @@ func (a *api) calendar(w http.ResponseWriter, r *http.Request) {
 		a.notFound(w, r)
 		return
 	}
-	feed, err := a.Feeds.FeedByHash(r.Context(), feedHash(token))
+	feed, err := a.Feeds.FeedByHash(r.Context(), view.FeedHash(token))
 	if err == nil && !feed.RevokedAt.IsZero() {
 		err = keepwatch.ErrNotFound
 	}

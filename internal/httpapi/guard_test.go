@@ -61,6 +61,7 @@ var routes = []struct {
 	{"GET", "/api/v1/effects", "viewer"},
 	{"GET", "/api/v1/effects/x", "viewer"},
 	{"GET", "/api/v1/reports/2026-11/compared", "viewer"},
+	{"GET", "/api/v1/config", "admin"},
 	{"GET", "/api/v1/users", "admin"},
 	{"POST", "/api/v1/users", "admin"},
 	{"PATCH", "/api/v1/users/x", "admin"},

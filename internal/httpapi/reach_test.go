@@ -197,7 +197,7 @@ func (b *book) Begin(_ context.Context, e keepwatch.AuditEntry) (keepwatch.Audit
 	return e, nil
 }
 
-func (b *book) List(context.Context, string, int64, int) ([]client.AuditEntry, error) {
+func (b *book) List(context.Context, keepwatch.AuditFilter, int64, int) ([]client.AuditEntry, error) {
 	return []client.AuditEntry{}, nil
 }
 

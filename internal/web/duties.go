@@ -3,6 +3,7 @@ package web
 import (
 	"html/template"
 	"net/http"
+	"time"
 
 	"keepwatch"
 	"keepwatch/client"
@@ -12,7 +13,7 @@ import (
 
 // dutyPages are the pages of what somebody does rather than sees: rotations, the month,
 // windows, the configuration.
-var dutyPages = []string{"rotations", "rotation", "impact", "windows"}
+var dutyPages = []string{"rotations", "rotation", "impact", "windows", "configuration", "feeds"}
 
 func dutyFunctions() template.FuncMap {
 	return template.FuncMap{
@@ -24,6 +25,12 @@ func dutyFunctions() template.FuncMap {
 			return nil
 		},
 		"windowsheight": func(list []windowRow) int { return 16 + len(list)*10 }, "windowtop": func(i int) int { return 14 + i*10 },
+		"dateof": dateOf, "plural64": func(n int64, one, many string) string {
+			if n == 1 {
+				return "1 " + one
+			}
+			return thousands(n) + " " + many
+		},
 		"perday": func(f client.Figure) string { return amountOf(f) },
 		"times": func() []string {
 			return []string{impact.TimeToDetect, impact.TimeToAcknowledge, impact.TimeToRestore, impact.TimeToCatchUp}
@@ -62,3 +69,11 @@ func tookOf(seconds float64) string {
 }
 
 func hoursOf(hours float64) string { return tookOf(hours * 3600) }
+
+// dateOf is a day in words: "Fri 25 Dec 2026".
+func dateOf(day string) string {
+	if t, err := time.Parse(time.DateOnly, day); err == nil {
+		return t.Format("Mon 2 Jan 2006")
+	}
+	return day
+}

@@ -48,6 +48,9 @@ type Options struct {
 	Alerts   Alerts // nil: nobody is told of anything
 	// Rotations runs the rotations of secrets; nil: there are none.
 	Rotations Rotations
+	Config    Configured // nil: nobody shows what is in force
+	Feeds     Feeds      // nil: there are no calendar feeds
+	BaseURL   string     // for the addresses of feeds; "" where nobody set it
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
 }
@@ -76,6 +79,7 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
 	s.alertPages()
 	s.rotationPages()
+	s.configurationPages()
 	s.mux.HandleFunc("GET /impact", s.page(s.impact))
 	s.mux.HandleFunc("GET /effects", s.page(s.effects))
 	s.mux.HandleFunc("GET /effect", s.page(s.effect))
