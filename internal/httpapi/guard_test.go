@@ -87,7 +87,7 @@ func bodyFor(path string) string {
 		return `{"name":"x","role":"viewer"}`
 	case path == "/api/v1/rotations":
 		return `{"credential":"cred-00","staged_ref":"env:X","generated":"2026-11-23"}`
-	case strings.HasSuffix(path, "/switched"):
+	case strings.HasSuffix(path, "/switched"), strings.HasSuffix(path, "/letter"):
 		return `{"holder":"shop"}`
 	case strings.HasSuffix(path, "/accept"):
 		return `{"reason":"x","until":"2027-01-01T00:00:00Z"}`
