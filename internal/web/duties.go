@@ -31,6 +31,7 @@ func dutyFunctions() template.FuncMap {
 			}
 			return thousands(n) + " " + many
 		},
+		"spark":  sparkOf,
 		"perday": func(f client.Figure) string { return amountOf(f) },
 		"times": func() []string {
 			return []string{impact.TimeToDetect, impact.TimeToAcknowledge, impact.TimeToRestore, impact.TimeToCatchUp}
