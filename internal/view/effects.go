@@ -19,6 +19,7 @@ type WatchSource interface {
 	SeriesOf(ctx context.Context, check keepwatch.CheckID) ([]keepwatch.Series, error)
 	SeriesByID(ctx context.Context, id keepwatch.SeriesID) (keepwatch.Series, error)
 	Hours(ctx context.Context, series keepwatch.SeriesID, from, to time.Time) ([]keepwatch.Hour, error)
+	HoursOfEach(ctx context.Context, series []keepwatch.SeriesID, from, to time.Time) (map[keepwatch.SeriesID][]keepwatch.Hour, error)
 	Models(ctx context.Context, series []keepwatch.SeriesID) (map[keepwatch.SeriesID]keepwatch.Model, error)
 }
 
@@ -265,14 +266,12 @@ func (r *Reader) Sparks(ctx context.Context, now time.Time, list []client.Watch)
 		return nil, reading("baselines", err)
 	}
 	from := now.UTC().Truncate(time.Hour).Add(-(sparkHours - 1) * time.Hour)
-	for _, id := range ids {
-		hours, err := r.from.Watches.Hours(ctx, id, from, now)
-		if err != nil {
-			return nil, reading("the hours of a subject", err)
-		}
-		if len(hours) > 0 {
-			out[string(id)] = watchHours(hours, models[id])
-		}
+	hours, err := r.from.Watches.HoursOfEach(ctx, ids, from, now)
+	if err != nil {
+		return nil, reading("the hours of subjects", err)
+	}
+	for id, list := range hours {
+		out[string(id)] = watchHours(list, models[id])
 	}
 	return out, nil
 }

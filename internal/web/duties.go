@@ -24,7 +24,7 @@ func dutyFunctions() template.FuncMap {
 			}
 			return nil
 		},
-		"windowsheight": func(list []windowRow) int { return 16 + len(list)*10 }, "windowtop": func(i int) int { return 14 + i*10 },
+		"windowsheight": func(list []windowRow) int { return windowHead + len(list)*windowLane + 4 }, "windowtop": func(i int) int { return windowHead + i*windowLane },
 		"dateof": dateOf, "plural64": func(n int64, one, many string) string {
 			if n == 1 {
 				return "1 " + one

@@ -14,6 +14,13 @@ import (
 // windowDays is how far ahead the picture of windows reaches.
 const windowDays = 14
 
+// The picture of windows: a column for each day, a row for each window.
+const (
+	windowDay  = 84
+	windowLane = 18
+	windowHead = 24
+)
+
 type windowsBody struct {
 	Tab     string
 	May     bool
@@ -85,7 +92,7 @@ func (b *windowsBody) draw(list []silenceRow, zone *time.Location, now time.Time
 	from := time.Date(now.In(zone).Year(), now.In(zone).Month(), now.In(zone).Day(), 0, 0, 0, 0, zone)
 	to := from.AddDate(0, 0, windowDays)
 	x := func(t time.Time) float64 {
-		return min(1, max(0, t.Sub(from).Hours()/to.Sub(from).Hours())) * windowDays * dayWidth
+		return min(1, max(0, t.Sub(from).Hours()/to.Sub(from).Hours())) * windowDays * windowDay
 	}
 	for d := range windowDays {
 		day := from.AddDate(0, 0, d)
@@ -100,7 +107,7 @@ func (b *windowsBody) draw(list []silenceRow, zone *time.Location, now time.Time
 			row.Now = row.Now || holds
 			row.Times = append(row.Times, windowTime{o, text, holds})
 			if a, z := x(o.From), x(o.Until); z > a {
-				row.Bars = append(row.Bars, windowBar{a, max(3, z-a), text})
+				row.Bars = append(row.Bars, windowBar{a, max(4, z-a), text})
 			}
 		}
 		if row.Now {
