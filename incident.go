@@ -80,6 +80,7 @@ const (
 	Relieved     TransitionKind = "relieved" // an effect caught up while others have not
 	Restored     TransitionKind = "restored" // the cause is gone, effects still catch up
 	Resolved     TransitionKind = "resolved"
+	Noted        TransitionKind = "noted" // somebody wrote something down; nobody is told
 )
 
 // Transition is one row of an incident's timeline.

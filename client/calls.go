@@ -13,6 +13,10 @@ import (
 // CredentialFilter narrows the list of credentials. Zero fields do not.
 type CredentialFilter struct {
 	Tenant string
+	Unit   string // number of the business unit; "0" is the one that owns the package
+	Owner  string // a team or a contact; "-" is nobody
+	Tier   string // the criticality
+	Kind   string
 	State  string
 	Query  string // part of the id, the purpose or the owner
 	Limit  int    // of one page; the server's default when 0
@@ -21,6 +25,10 @@ type CredentialFilter struct {
 func (f CredentialFilter) values() url.Values {
 	v := url.Values{}
 	set(v, "tenant", f.Tenant)
+	set(v, "unit", f.Unit)
+	set(v, "owner", f.Owner)
+	set(v, "tier", f.Tier)
+	set(v, "kind", f.Kind)
 	set(v, "state", f.State)
 	set(v, "q", f.Query)
 	setLimit(v, f.Limit)
@@ -32,6 +40,9 @@ type IncidentFilter struct {
 	Status     string // open (the server's default), resolved, all
 	Credential string
 	Tenant     string
+	Outcome    string
+	Owner      string // team
+	Query      string // part of the title, the id, the message or a credential, in any case
 	Limit      int
 }
 
@@ -40,13 +51,38 @@ func (f IncidentFilter) values() url.Values {
 	set(v, "status", f.Status)
 	set(v, "credential", f.Credential)
 	set(v, "tenant", f.Tenant)
+	set(v, "outcome", f.Outcome)
+	set(v, "owner", f.Owner)
+	set(v, "q", f.Query)
 	setLimit(v, f.Limit)
 	return v
 }
 
+// OverviewFilter narrows and divides the front page. Zero fields do not.
+type OverviewFilter struct {
+	CredentialFilter
+	Group string // tenant (the server's default), owner, tier
+	Page  int
+}
+
+func (f OverviewFilter) values() url.Values {
+	f.Limit = 0
+	v := f.CredentialFilter.values()
+	set(v, "group", f.Group)
+	if f.Page > 0 {
+		v.Set("page", strconv.Itoa(f.Page))
+	}
+	return v
+}
+
 // Overview reads the front page.
-func (c *Client) Overview(ctx context.Context) (Overview, error) {
-	return call[Overview](ctx, c, http.MethodGet, "/api/v1/overview", nil, nil)
+func (c *Client) Overview(ctx context.Context, f OverviewFilter) (Overview, error) {
+	return call[Overview](ctx, c, http.MethodGet, "/api/v1/overview", f.values(), nil)
+}
+
+// Status reads how Keepwatch itself does.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return call[Status](ctx, c, http.MethodGet, "/api/v1/status", nil, nil)
 }
 
 // Credentials walks over all credentials, page by page.
@@ -57,6 +93,11 @@ func (c *Client) Credentials(ctx context.Context, f CredentialFilter) iter.Seq2[
 // Credential reads one credential.
 func (c *Client) Credential(ctx context.Context, id string) (CredentialDetail, error) {
 	return call[CredentialDetail](ctx, c, http.MethodGet, credentialPath(id), nil, nil)
+}
+
+// DayHistory reads one day of a credential hour by hour; a day such as 2026-11-02.
+func (c *Client) DayHistory(ctx context.Context, id, day string) (DayHistory, error) {
+	return call[DayHistory](ctx, c, http.MethodGet, credentialPath(id)+"/history", url.Values{"day": {day}}, nil)
 }
 
 // Results walks over the runs of one credential, newest first.

@@ -59,11 +59,11 @@ func TestErrorsOfTheServerAndOfWhatStandsBetween(t *testing.T) {
 		}
 	}
 	c, _ = serve(t, http.StatusBadGateway, "<html>nginx</html>")
-	if _, err = c.Overview(t.Context()); !errors.As(err, &e) || e.Code != "unexpected_answer" || strings.Contains(err.Error(), "nginx") {
+	if _, err = c.Overview(t.Context(), client.OverviewFilter{}); !errors.As(err, &e) || e.Code != "unexpected_answer" || strings.Contains(err.Error(), "nginx") {
 		t.Errorf("%v", err)
 	}
 	c, _ = serve(t, http.StatusOK, "<html>sign in</html>")
-	if _, err = c.Overview(t.Context()); err == nil {
+	if _, err = c.Overview(t.Context(), client.OverviewFilter{}); err == nil {
 		t.Error("HTML is taken for an overview")
 	}
 }

@@ -164,6 +164,8 @@ type Expiring struct {
 	Ended   int       `json:"ended" doc:"of all pages: have ended"`
 	Soon    int       `json:"soon" doc:"of all pages: end within the time asked for"`
 	Undated int       `json:"undated" doc:"of all pages: nobody knows when"`
+
+	Days []AheadEnd `json:"days" nullable:"false" doc:"of all pages: the days on which something ends"`
 }
 
 // Import says what an import will do, or has done.
@@ -262,4 +264,60 @@ type Discovery struct {
 type ListedUnit struct {
 	MID  int64  `json:"mid"`
 	Name string `json:"name"`
+}
+
+// InventoryItem is one credential in the table of all.
+type InventoryItem struct {
+	Credential
+	ClientID       string  `json:"client_id"`
+	Package        string  `json:"package"`
+	Username       string  `json:"username"`
+	Environment    string  `json:"environment"`
+	Region         string  `json:"region"`
+	Area           string  `json:"area"`
+	Holders        int     `json:"holders" doc:"systems that keep a copy"`
+	Dependents     int     `json:"dependents" doc:"what stops with it"`
+	PlannedRenewal string  `json:"planned_renewal" doc:"the day; empty when none is planned"`
+	RenewalBy      string  `json:"renewal_by"`
+	EverySeconds   float64 `json:"every_seconds" doc:"between two proofs in business hours; 0 where it has no test"`
+	DefinedIn      string  `json:"defined_in" doc:"the file and line that define it; empty when it belongs to the interface"`
+}
+
+// Inventory is one page of the table of all credentials.
+type Inventory struct {
+	At      time.Time       `json:"at"`
+	Items   []InventoryItem `json:"items" nullable:"false"`
+	Next    *string         `json:"next" doc:"cursor of the next page; null on the last one"`
+	Matched int             `json:"matched" doc:"of all pages: what the filter lets through"`
+	Total   int             `json:"total" doc:"without a filter"`
+	From    int             `json:"from" doc:"the place of the first item in the whole list, from 1"`
+	Counts  map[string]int  `json:"counts" nullable:"false" doc:"of all pages: credentials by state"`
+}
+
+// NewBulk asks to change many records alike.
+type NewBulk struct {
+	Records []SeenRecord      `json:"records" minItems:"1" maxItems:"1000" nullable:"false"`
+	Set     map[string]string `json:"set" nullable:"false" doc:"values by the names of fields, such as owner.team; an empty one clears the field"`
+	Apply   bool              `json:"apply,omitempty" doc:"write it; else the answer says what would happen, and nothing is written"`
+}
+
+// SeenRecord is a record in the version in which somebody saw it.
+type SeenRecord struct {
+	ID      string `json:"id" minLength:"1" maxLength:"200"`
+	Version int    `json:"version,omitempty" minimum:"0" doc:"another one is a conflict; left out, whichever it is"`
+}
+
+// Bulk says what a change of many records will do, or has done.
+type Bulk struct {
+	Applied   bool          `json:"applied" doc:"false: a preview, nothing was written"`
+	Changed   []BulkRow     `json:"changed" nullable:"false"`
+	Unchanged []string      `json:"unchanged" nullable:"false" doc:"have these values already"`
+	Refused   []ImportFault `json:"refused" nullable:"false" doc:"stay as they are, and why"`
+}
+
+// BulkRow is one record that changes.
+type BulkRow struct {
+	Credential string        `json:"credential"`
+	Version    int           `json:"version" doc:"that was compared"`
+	Fields     []FieldChange `json:"fields" nullable:"false"`
 }

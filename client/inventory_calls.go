@@ -15,6 +15,9 @@ type ExpiringFilter struct {
 	Within string // such as 90d, the server's default
 	Owner  string
 	Tenant string
+	Tier   string // the criticality
+	Query  string // part of the id, the purpose or the owner
+	On     string // one day, such as 2026-12-09
 	Clock  string // hard_date (the server's default) or idle; the two are never mixed
 	Limit  int    // of one page
 	Cursor string
@@ -25,6 +28,9 @@ func (f ExpiringFilter) values() url.Values {
 	set(v, "within", f.Within)
 	set(v, "owner", f.Owner)
 	set(v, "tenant", f.Tenant)
+	set(v, "tier", f.Tier)
+	set(v, "q", f.Query)
+	set(v, "on", f.On)
 	set(v, "clock", f.Clock)
 	set(v, "cursor", f.Cursor)
 	setLimit(v, f.Limit)
@@ -67,6 +73,34 @@ type ImportOptions struct {
 // Expiring reads one page of what ends.
 func (c *Client) Expiring(ctx context.Context, f ExpiringFilter) (Expiring, error) {
 	return call[Expiring](ctx, c, http.MethodGet, "/api/v1/expiring", f.values(), nil)
+}
+
+// InventoryFilter narrows and orders the table of all credentials. Zero fields do not.
+type InventoryFilter struct {
+	CredentialFilter
+	Source string // file or interface
+	Sort   string // id (the server's default), state, tenant, unit, kind, owner, tier, ends, …
+	Desc   bool
+	Cursor string
+}
+
+func (f InventoryFilter) values() url.Values {
+	v := f.CredentialFilter.values()
+	set(v, "source", f.Source)
+	set(v, "sort", f.Sort)
+	set(v, "cursor", f.Cursor)
+	setTrue(v, "desc", f.Desc)
+	return v
+}
+
+// Inventory reads one page of the table of all credentials.
+func (c *Client) Inventory(ctx context.Context, f InventoryFilter) (Inventory, error) {
+	return call[Inventory](ctx, c, http.MethodGet, "/api/v1/inventory", f.values(), nil)
+}
+
+// Bulk changes many records alike. Without Apply it only says what would happen.
+func (c *Client) Bulk(ctx context.Context, b NewBulk) (Bulk, error) {
+	return call[Bulk](ctx, c, http.MethodPost, "/api/v1/inventory/bulk", nil, b)
 }
 
 // Record reads a record as it was written, with its version.

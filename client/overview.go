@@ -14,12 +14,95 @@ type Overview struct {
 
 	Incidents     []Incident `json:"incidents" nullable:"false" doc:"open, the loudest first"`
 	MoreIncidents int        `json:"more_incidents" doc:"open ones that are not listed here"`
-	Tenants       []Tenant   `json:"tenants" nullable:"false"`
-	// Shown is smaller than Matched when the page holds only a part.
-	Shown    int      `json:"shown"`
-	Matched  int      `json:"matched"`
-	Expiring []Expiry `json:"expiring" nullable:"false" doc:"the next dates, soonest first"`
-	Undated  int      `json:"undated" doc:"dates that nobody knows, as the list of what ends counts them"`
+
+	GroupBy string  `json:"group_by" enum:"tenant,owner,tier"`
+	Groups  []Group `json:"groups" nullable:"false" doc:"the worst first"`
+	Matched int     `json:"matched" doc:"credentials that the filter lets through"`
+	Shown   int     `json:"shown" doc:"of those, how many are listed; the healthy ones of a large estate are counted"`
+	Page    int     `json:"page"`
+	Pages   int     `json:"pages" doc:"of credentials that are listed"`
+
+	Ahead    Ahead         `json:"ahead"`
+	Expiring []Expiry      `json:"expiring" nullable:"false" doc:"the next dates, soonest first"`
+	Undated  int           `json:"undated" doc:"dates that nobody knows, as the list of what ends counts them"`
+	Traffic  *TrafficToday `json:"traffic" doc:"null where no call of a real client was seen in 24 hours"`
+	Status   Status        `json:"status"`
+}
+
+// Group is one part of the estate.
+type Group struct {
+	Key          string         `json:"key" doc:"a tenant, a team (empty: nobody) or a criticality"`
+	Counts       map[string]int `json:"counts" nullable:"false" doc:"credentials by state, of those that the filter lets through"`
+	Total        int            `json:"total"`
+	SuccessRate  *float64       `json:"success_rate" doc:"last 24 hours; 0 to 1"`
+	LastProvenAt *time.Time     `json:"last_proven_at"`
+	Calls        *Calls         `json:"calls" doc:"of a tenant; null otherwise"`
+	Units        []BusinessUnit `json:"business_units" nullable:"false" doc:"the worst first"`
+	Well         []string       `json:"well" nullable:"false" doc:"further business units, in which everything is healthy"`
+	WellTotal    int            `json:"well_total" doc:"credentials of those"`
+}
+
+// Ahead is what ended lately and what ends in the next 90 days, by day.
+type Ahead struct {
+	From  string      `json:"from" doc:"first day"`
+	Today string      `json:"today"`
+	To    string      `json:"to" doc:"last day"`
+	Lanes []AheadLane `json:"lanes" nullable:"false" doc:"as the groups are"`
+	Ended int         `json:"ended" doc:"of them: have passed"`
+	Total int         `json:"total"`
+}
+
+// AheadLane is one group's ends.
+type AheadLane struct {
+	Key   string     `json:"key"`
+	Total int        `json:"total"`
+	Ends  []AheadEnd `json:"ends" nullable:"false"`
+}
+
+// AheadEnd is one day on which something ends.
+type AheadEnd struct {
+	On          string   `json:"on"`
+	Count       int      `json:"count"`
+	Severity    string   `json:"severity" enum:"info,warning,critical" doc:"the worst of them"`
+	Criticality string   `json:"criticality" doc:"the highest of them"`
+	Credentials []string `json:"credentials" nullable:"false" doc:"the first few"`
+}
+
+// TrafficToday is what real clients lived through in the last 24 hours.
+type TrafficToday struct {
+	Holders     int      `json:"holders" doc:"systems that were seen"`
+	Tokens      int      `json:"token_requests"`
+	Granted     int      `json:"granted"`
+	SuccessRate *float64 `json:"success_rate" doc:"of token requests; 0 to 1"`
+	Troubled    int      `json:"troubled" doc:"systems that do not get what they ask for"`
+}
+
+// Status says whether Keepwatch itself works: a monitor that stands still shows no
+// trouble.
+type Status struct {
+	At           time.Time       `json:"at"`
+	State        string          `json:"state" enum:"healthy,degraded,failing,unknown"`
+	Text         string          `json:"text" doc:"the same in a sentence"`
+	LastProvenAt *time.Time      `json:"last_proven_at" doc:"the newest proof of any credential"`
+	LagSeconds   float64         `json:"lag_seconds" doc:"how long the oldest due check has waited"`
+	Watchdog     *WatchdogStatus `json:"watchdog" doc:"null where none is configured, or the caller does not see the whole estate"`
+}
+
+// WatchdogStatus is how the heartbeat to the outside stands.
+type WatchdogStatus struct {
+	EverySeconds float64       `json:"every_seconds"`
+	LastProofAt  *time.Time    `json:"last_proof_at" doc:"when the last proof of Keepwatch itself came through all of its parts"`
+	Troubles     []string      `json:"troubles" nullable:"false"`
+	Addresses    []BeatAddress `json:"addresses" nullable:"false"`
+}
+
+// BeatAddress is one address outside that waits for the heartbeat.
+type BeatAddress struct {
+	Name         string     `json:"name"`
+	LastBeatAt   *time.Time `json:"last_beat_at"`
+	LastFailAt   *time.Time `json:"last_fail_at" doc:"when trouble was told"`
+	FailingSince *time.Time `json:"failing_since" doc:"it takes no call since; null while it does"`
+	LastError    string     `json:"last_error"`
 }
 
 // Headline is the one sentence that a glance should catch.
@@ -27,16 +110,6 @@ type Headline struct {
 	State  string `json:"state" doc:"the worst state that matters"`
 	Text   string `json:"text"`
 	Detail string `json:"detail"`
-}
-
-// Tenant is one SFMC account with its business units.
-type Tenant struct {
-	ID          string         `json:"id"`
-	SuccessRate *float64       `json:"success_rate" doc:"over its credentials, last 24 hours; 0 to 1"`
-	Counts      map[string]int `json:"counts" nullable:"false"`
-	Total       int            `json:"total"`
-	Units       []BusinessUnit `json:"business_units" nullable:"false"`
-	Calls       Calls          `json:"calls"`
 }
 
 // Calls is what watching one tenant asks of SFMC in a year, as the schedule plans it.
@@ -48,9 +121,12 @@ type Calls struct {
 
 // BusinessUnit is one business unit with its credentials, worst first.
 type BusinessUnit struct {
-	MID         *int64       `json:"mid"`
-	Name        string       `json:"name"`
-	Credentials []Credential `json:"credentials" nullable:"false"`
+	Tenant      string         `json:"tenant"`
+	MID         *int64         `json:"mid"`
+	Name        string         `json:"name"`
+	Counts      map[string]int `json:"counts" nullable:"false"`
+	Total       int            `json:"total"`
+	Credentials []Credential   `json:"credentials" nullable:"false" doc:"those that are listed"`
 }
 
 // Expiry is one date on which a credential ends.

@@ -10,6 +10,20 @@ type Traffic struct {
 	ProvenBy   *TrafficProof   `json:"proven_by" doc:"the newest proof was real traffic; null where it was a test"`
 	Holders    []TrafficHolder `json:"holders" doc:"the newest call first"`
 	Calls      []TrafficCalls  `json:"calls" doc:"of the last 24 hours, by holder, kind, family and class"`
+	Hours      []TrafficHour   `json:"hours" nullable:"false" doc:"token requests of the last 48 hours, oldest first; hours without one are left out"`
+	HoursFrom  time.Time       `json:"hours_from" doc:"start of the first of them"`
+	Guideline  float64         `json:"guideline" doc:"token requests an hour that Salesforce asks a machine to stay within"`
+}
+
+// TrafficHour is one hour of one holder's token requests.
+type TrafficHour struct {
+	Start         time.Time `json:"start"`
+	Holder        string    `json:"holder"`
+	Requests      int       `json:"requests"`
+	Granted       int       `json:"granted"`
+	AttemptsPerOK *float64  `json:"attempts_per_success" doc:"null where none was granted"`
+	Calls         int       `json:"calls" doc:"to the API"`
+	CallsFailed   int       `json:"calls_failed"`
 }
 
 // TrafficProof says whose call proved the credential.

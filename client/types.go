@@ -75,6 +75,10 @@ type CredentialDetail struct {
 	Clocks     []Clock         `json:"clocks" nullable:"false" doc:"its dates, the hard ones first"`
 	Renewal    *Renewal        `json:"renewal" doc:"null when nothing is planned"`
 
+	Days          *History   `json:"days" doc:"90 days in UTC, the newest still filling; null where it has no test"`
+	PastIncidents []Incident `json:"past_incidents" nullable:"false" doc:"that are over, the newest ten"`
+	Rotation      *string    `json:"rotation" doc:"the rotation of its secret that is under way"`
+
 	Environment string `json:"environment"`
 	Region      string `json:"region"`
 	Area        string `json:"area"`
@@ -118,6 +122,21 @@ type Dependent struct {
 	Since    *time.Time `json:"since"`
 	Evidence string     `json:"evidence"`
 	Series   string     `json:"series" doc:"of that aspect; empty while nobody has looked"`
+
+	Via            []string `json:"via" nullable:"false" doc:"what lies between, nearest to the credential first; empty where it hangs on it directly"`
+	OnOutage       string   `json:"on_outage" doc:"late or lost: what becomes of what an outage misses; empty where nobody said"`
+	ContactsPerDay float64  `json:"contacts_per_day" doc:"as somebody wrote it down; 0 where nobody did"`
+}
+
+// DayHistory is one day of a credential, hour by hour.
+type DayHistory struct {
+	Credential string  `json:"credential"`
+	Day        string  `json:"day" doc:"in UTC"`
+	Hours      History `json:"hours"`
+	Runs       int     `json:"runs" doc:"that count: passed or failed"`
+	OK         int     `json:"ok"`
+	Failed     int     `json:"failed"`
+	Worst      string  `json:"worst"`
 }
 
 // Result is one recorded run.
@@ -218,9 +237,12 @@ type Figure struct {
 // IncidentDetail is one incident with its timeline and the messages it caused.
 type IncidentDetail struct {
 	Incident
+	Gist       Gist         `json:"gist" doc:"the incident in three sentences"`
 	Membership []Member     `json:"membership" nullable:"false"`
 	Timeline   []Transition `json:"timeline" nullable:"false"`
 	Deliveries []Delivery   `json:"deliveries" nullable:"false"`
+	NextTold   []NextTold   `json:"next_told" nullable:"false" doc:"who is told next, unless it ends or somebody takes it; the soonest first"`
+	Snoozes    []Silence    `json:"snoozes" nullable:"false" doc:"of this incident, in force"`
 
 	Figures     []SubjectFigure `json:"figures" nullable:"false" doc:"what it cost, also of each subject"`
 	FiguresAt   *time.Time      `json:"figures_at" doc:"when they were worked out"`
@@ -251,6 +273,7 @@ type Transition struct {
 type Delivery struct {
 	ID            string     `json:"id"`
 	Receiver      string     `json:"receiver"`
+	Channel       string     `json:"channel" doc:"email, slack …; empty where the receiver is not configured any more"`
 	About         string     `json:"about" doc:"the transition that it tells of"`
 	Status        string     `json:"status" enum:"pending,gathered,sent,collapsed,dead"`
 	Attempts      int        `json:"attempts"`

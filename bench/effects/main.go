@@ -7,24 +7,16 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"log"
-	"net"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"keepwatch"
+	"keepwatch/bench/process"
 	"keepwatch/internal/collect"
 	"keepwatch/internal/sfmc/sim/world"
 )
@@ -39,13 +31,6 @@ var (
 
 const unit = 510000001
 
-type simulator struct {
-	AuthURL    string `json:"auth_url"`
-	RESTURL    string `json:"rest_url"`
-	SOAPURL    string `json:"soap_url"`
-	ControlURL string `json:"control_url"`
-}
-
 func main() {
 	flag.Parse()
 	if err := run(); err != nil {
@@ -59,73 +44,30 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "keepwatch")
-	build := exec.Command("go", "build", "-trimpath", "-o", binary, "./cmd/keepwatch")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
-	}
-	sim, stop, err := startSimulator(binary)
+	binary, err := process.Build(dir)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	if err := sim.live(); err != nil {
+	sim, err := process.StartSimulator(binary)
+	if err != nil {
+		return err
+	}
+	defer sim.Stop()
+	if err := fill(sim); err != nil {
 		return err
 	}
 	return measure(binary, dir, sim)
 }
 
-func startSimulator(binary string) (*simulator, func(), error) {
-	cmd := exec.Command(binary, "sim", "--listen", "127.0.0.1:0")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	stop := func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
-		stop()
-		return nil, nil, fmt.Errorf("simulator's first line: %w", err)
-	}
-	sim := &simulator{}
-	if err := json.Unmarshal(line, sim); err != nil {
-		stop()
-		return nil, nil, err
-	}
-	return sim, stop, nil
-}
-
-func (s *simulator) post(what string, body any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	res, err := http.Post(s.ControlURL+what, "application/json", bytes.NewReader(text))
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	answer, _ := io.ReadAll(res.Body)
-	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("%s: %s: %s", what, res.Status, answer)
-	}
-	return nil
-}
-
-// live fills the simulator: a reader, a caller that everything hangs on, and what it feeds.
-func (s *simulator) live() error {
+// fill puts into the simulator a reader, a caller that everything hangs on, and what it feeds.
+func fill(sim *process.Simulator) error {
 	for _, id := range []string{"bench-reader-000000000000", "bench-caller-000000000000"} {
-		err := s.post("clients", map[string]any{"client_id": id, "client_secret": "bench-secret-00000000000", "mid": unit, "name": id})
+		err := sim.Control("clients", map[string]any{"client_id": id, "client_secret": "bench-secret-00000000000", "mid": unit, "name": id})
 		if err != nil {
 			return err
 		}
 	}
-	if err := s.post("world", world.Spec{Unit: unit, Callers: []world.Caller{{Name: "caller", ClientID: "bench-caller-000000000000"}}}); err != nil {
+	if err := sim.Control("world", world.Spec{Unit: unit, Callers: []world.Caller{{Name: "caller", ClientID: "bench-caller-000000000000"}}}); err != nil {
 		return err
 	}
 	few := world.Volume{PerDay: 200}
@@ -146,46 +88,34 @@ func (s *simulator) live() error {
 				})
 			}
 		}
-		if err := s.post("world", spec); err != nil {
+		if err := sim.Control("world", spec); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func measure(binary, dir string, sim *simulator) error {
+func measure(binary, dir string, sim *process.Simulator) error {
 	path := filepath.Join(dir, "keepwatch.yaml")
-	listen, err := freeAddress()
+	listen, err := process.FreeAddress()
 	if err != nil {
 		return err
 	}
 	if err := writeConfig(path, dir, listen, sim); err != nil {
 		return err
 	}
-	logFile, err := os.Create(filepath.Join(dir, "serve.log"))
+	daemon, err := process.StartDaemon(binary, path, listen, "BENCH=bench-secret-00000000000")
 	if err != nil {
 		return err
 	}
-	defer logFile.Close()
-	cmd := exec.Command(binary, "serve", "-c", path)
-	cmd.Env = append(os.Environ(), "BENCH=bench-secret-00000000000")
-	cmd.Stdout, cmd.Stderr = logFile, logFile
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	defer func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() }()
-	base := "http://" + listen
-	if err := waitReady(base); err != nil {
-		text, _ := os.ReadFile(logFile.Name())
-		return fmt.Errorf("%w\n%s", err, text)
-	}
+	defer daemon.Stop()
 	time.Sleep(2*time.Minute + 2*every(keepwatch.FamilyDataExtensions)) // everything was seen once, and once more
-	before, err := sample(cmd.Process.Pid, base)
+	before, err := sample(daemon)
 	if err != nil {
 		return err
 	}
 	time.Sleep(*window)
-	after, err := sample(cmd.Process.Pid, base)
+	after, err := sample(daemon)
 	if err != nil {
 		return err
 	}
@@ -198,7 +128,7 @@ func every(f keepwatch.Family) time.Duration {
 	return max(time.Second, collect.DefaultEvery[f]/time.Duration(*faster))
 }
 
-func writeConfig(path, dir, listen string, sim *simulator) error {
+func writeConfig(path, dir, listen string, sim *process.Simulator) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, `version: 1
 server: {listen: %q, auth: none}
@@ -228,27 +158,6 @@ credentials:
 	return os.WriteFile(path, []byte(b.String()), 0o600)
 }
 
-// freeAddress is one that nothing listens on.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
-}
-
-func waitReady(base string) error {
-	for end := time.Now().Add(90 * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		if res, err := http.Get(base + "/readyz"); err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-	}
-	return fmt.Errorf("daemon not ready")
-}
-
 type reading struct {
 	cpu      time.Duration
 	rssKiB   int64
@@ -257,42 +166,26 @@ type reading struct {
 	subjects map[string]float64 // by kind
 }
 
-func sample(pid int, base string) (reading, error) {
+func sample(daemon *process.Daemon) (reading, error) {
 	r := reading{calls: map[string]float64{}, subjects: map[string]float64{}}
 	var err error
-	if r.cpu, err = cpuOf(pid); err != nil {
+	if r.cpu, err = daemon.CPU(); err != nil {
 		return r, err
 	}
-	if r.rssKiB, err = rssOf(pid); err != nil {
+	if r.rssKiB, err = daemon.Memory(); err != nil {
 		return r, err
 	}
-	res, err := http.Get(base + "/metrics")
-	if err != nil {
-		return r, err
-	}
-	defer res.Body.Close()
-	lines := bufio.NewScanner(res.Body)
-	for lines.Scan() {
-		name, text, ok := strings.Cut(lines.Text(), "} ")
-		value, err := strconv.ParseFloat(text, 64)
+	return r, daemon.Metrics(func(name string, value float64) {
 		switch {
-		case !ok || err != nil:
 		case strings.HasPrefix(name, "keepwatch_collect_calls_total{"):
-			r.calls[label(name, "family")] += value
-			if label(name, "outcome") != string(keepwatch.OK) {
+			r.calls[process.Label(name, "family")] += value
+			if process.Label(name, "outcome") != string(keepwatch.OK) {
 				r.faults += value
 			}
 		case strings.HasPrefix(name, "keepwatch_subjects_watched{"):
-			r.subjects[label(name, "kind")] = value
+			r.subjects[process.Label(name, "kind")] = value
 		}
-	}
-	return r, lines.Err()
-}
-
-func label(metric, name string) string {
-	_, rest, _ := strings.Cut(metric, name+`="`)
-	value, _, _ := strings.Cut(rest, `"`)
-	return value
+	})
 }
 
 func report(before, after reading) {
@@ -309,34 +202,4 @@ func report(before, after reading) {
 	}
 	fmt.Printf("calls together: %.0f a day, %.0f a year; %.0f %% in looks that could not read everything\n",
 		total, total*365, 100*(after.faults-before.faults)/max(1, total*hours/24))
-}
-
-// cpuOf reads user and system time of a process. Linux counts in 1/100 s.
-func cpuOf(pid int) (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+2:]))
-	user, err := strconv.Atoi(fields[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(fields[12])
-	if err != nil {
-		return 0, err
-	}
-	return time.Duration(user+system) * 10 * time.Millisecond, nil
-}
-
-func rssOf(pid int) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, ok := strings.Cut(string(b), "VmRSS:")
-	if !ok {
-		return 0, fmt.Errorf("no VmRSS for process %d", pid)
-	}
-	return strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 }

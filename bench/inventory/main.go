@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"keepwatch"
+	"keepwatch/bench/process"
 	"keepwatch/internal/inventory"
 )
 
@@ -46,8 +47,8 @@ func run() error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	b := bench{dir: dir}
-	if out, err := exec.Command("go", "build", "-o", b.path("keepwatch"), "./cmd/keepwatch").CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
+	if _, err := process.Build(dir); err != nil {
+		return err
 	}
 	if err := os.WriteFile(b.path("keepwatch.yaml"), []byte(configuration), 0o600); err != nil {
 		return err

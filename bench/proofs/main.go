@@ -7,23 +7,21 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"keepwatch/bench/process"
 )
 
 var (
@@ -40,12 +38,10 @@ type client struct {
 	Name   string `json:"name"`
 }
 
-type simulator struct {
-	AuthURL    string   `json:"auth_url"`
-	RESTURL    string   `json:"rest_url"`
-	SOAPURL    string   `json:"soap_url"`
-	ControlURL string   `json:"control_url"`
-	Clients    []client `json:"clients"`
+// estate is the simulator with the clients that were made in it.
+type estate struct {
+	*process.Simulator
+	Clients []client `json:"clients"`
 }
 
 func main() {
@@ -65,25 +61,24 @@ func run() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	binary := filepath.Join(dir, "keepwatch")
-	build := exec.Command("go", "build", "-trimpath", "-o", binary, "./cmd/keepwatch")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
-	}
-	sim, stop, err := startSimulator(binary)
+	binary, err := process.Build(dir)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	if err := sim.register(*credentials); err != nil {
-		return err
-	}
-	daemon, err := measureDaemon(binary, dir, sim)
+	sim, err := process.StartSimulator(binary)
 	if err != nil {
 		return err
 	}
-	reference, err := measureBare(dir, sim)
+	defer sim.Stop()
+	all := &estate{Simulator: sim}
+	if err := all.register(*credentials); err != nil {
+		return err
+	}
+	daemon, err := measureDaemon(binary, dir, all)
+	if err != nil {
+		return err
+	}
+	reference, err := measureBare(dir, all)
 	if err != nil {
 		return err
 	}
@@ -91,46 +86,14 @@ func run() error {
 	return nil
 }
 
-func startSimulator(binary string) (*simulator, func(), error) {
-	cmd := exec.Command(binary, "sim", "--listen", "127.0.0.1:0")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
-	}
-	stop := func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	if err != nil {
-		stop()
-		return nil, nil, fmt.Errorf("simulator's first line: %w", err)
-	}
-	sim := &simulator{}
-	if err := json.Unmarshal(line, sim); err != nil {
-		stop()
-		return nil, nil, err
-	}
-	return sim, stop, nil
-}
-
-// register makes n clients in the simulator through its control URL.
-func (s *simulator) register(n int) error {
-	s.Clients = s.Clients[:0]
+// register makes n clients in the simulator.
+func (e *estate) register(n int) error {
 	for i := range n {
 		c := client{ID: fmt.Sprintf("bench%019d", i), Secret: fmt.Sprintf("bench-secret-%011d", i), MID: 510000001, Name: fmt.Sprintf("bench-%d", i)}
-		body, _ := json.Marshal(map[string]any{"client_id": c.ID, "client_secret": c.Secret, "mid": c.MID, "name": c.Name})
-		res, err := http.Post(s.ControlURL+"clients", "application/json", bytes.NewReader(body))
-		if err != nil {
+		if err := e.Control("clients", c); err != nil {
 			return err
 		}
-		answer, _ := io.ReadAll(res.Body)
-		res.Body.Close()
-		if res.StatusCode/100 != 2 {
-			return fmt.Errorf("register client: %s: %s", res.Status, answer)
-		}
-		s.Clients = append(s.Clients, c)
+		e.Clients = append(e.Clients, c)
 	}
 	return nil
 }
@@ -143,9 +106,9 @@ type figures struct {
 	lag99  float64
 }
 
-func measureDaemon(binary, dir string, sim *simulator) (figures, error) {
+func measureDaemon(binary, dir string, sim *estate) (figures, error) {
 	path := filepath.Join(dir, "keepwatch.yaml")
-	listen, err := freeAddress()
+	listen, err := process.FreeAddress()
 	if err != nil {
 		return figures{}, err
 	}
@@ -153,47 +116,25 @@ func measureDaemon(binary, dir string, sim *simulator) (figures, error) {
 	if err != nil {
 		return figures{}, err
 	}
-	logFile, err := os.Create(filepath.Join(dir, "serve.log"))
+	daemon, err := process.StartDaemon(binary, path, listen, environ...)
 	if err != nil {
 		return figures{}, err
 	}
-	defer logFile.Close()
-	cmd := exec.Command(binary, "serve", "-c", path)
-	cmd.Env = append(os.Environ(), environ...)
-	cmd.Stdout, cmd.Stderr = logFile, logFile
-	if err := cmd.Start(); err != nil {
-		return figures{}, err
-	}
-	defer func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() }()
-	base := "http://" + listen
-	if err := waitReady(base); err != nil {
-		text, _ := os.ReadFile(logFile.Name())
-		return figures{}, fmt.Errorf("%w\n%s", err, text)
-	}
+	defer daemon.Stop()
 	time.Sleep(max(2**every, 70*time.Second)) // first proofs are spread over a minute
-	before, err := sample(cmd.Process.Pid, base)
+	before, err := sample(daemon)
 	if err != nil {
 		return figures{}, err
 	}
 	time.Sleep(*window)
-	after, err := sample(cmd.Process.Pid, base)
+	after, err := sample(daemon)
 	if err != nil {
 		return figures{}, err
 	}
 	return figures{cpu: after.cpu - before.cpu, proofs: after.proofs - before.proofs, rssKiB: after.rssKiB, lag99: after.lag99}, nil
 }
 
-// freeAddress is one that nothing listens on: a fixed one may be another daemon's,
-// whose answers would pass for ours.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
-}
-
-func writeConfig(path, dir, listen string, sim *simulator) ([]string, error) {
+func writeConfig(path, dir, listen string, sim *estate) ([]string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `version: 1
 server: {listen: %q, auth: none}
@@ -214,25 +155,6 @@ credentials:
 	return environ, os.WriteFile(path, []byte(b.String()), 0o600)
 }
 
-func waitReady(base string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
-	defer cancel()
-	for {
-		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, base+"/readyz", nil)
-		if res, err := http.DefaultClient.Do(req); err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("daemon not ready: %w", ctx.Err())
-		case <-time.After(200 * time.Millisecond):
-		}
-	}
-}
-
 type reading struct {
 	cpu    time.Duration
 	proofs float64
@@ -240,49 +162,28 @@ type reading struct {
 	lag99  float64
 }
 
-func sample(pid int, base string) (reading, error) {
+func sample(daemon *process.Daemon) (reading, error) {
 	r := reading{}
 	var err error
-	if r.cpu, err = cpuOf(pid); err != nil {
+	if r.cpu, err = daemon.CPU(); err != nil {
 		return r, err
 	}
-	if r.rssKiB, err = rssOf(pid); err != nil {
+	if r.rssKiB, err = daemon.Memory(); err != nil {
 		return r, err
 	}
-	res, err := http.Get(base + "/metrics")
-	if err != nil {
-		return r, err
-	}
-	defer res.Body.Close()
 	buckets := map[float64]float64{}
-	lines := bufio.NewScanner(res.Body)
-	for lines.Scan() {
-		line := lines.Text()
-		name, value, ok := cutMetric(line)
+	err = daemon.Metrics(func(name string, value float64) {
 		switch {
-		case !ok:
-		case strings.HasPrefix(name, "keepwatch_steps_total{") && strings.Contains(name, `step="identity"`) && strings.Contains(name, `outcome="ok"`):
+		case strings.HasPrefix(name, "keepwatch_steps_total{") && process.Label(name, "step") == "identity" && process.Label(name, "outcome") == "ok":
 			r.proofs += value
 		case strings.HasPrefix(name, "keepwatch_schedule_lag_seconds_bucket{"):
-			le := name[strings.Index(name, `le="`)+4:]
-			le = le[:strings.IndexByte(le, '"')]
-			bound, err := strconv.ParseFloat(le, 64)
-			if err == nil {
+			if bound, err := strconv.ParseFloat(process.Label(name, "le"), 64); err == nil {
 				buckets[bound] = value
 			}
 		}
-	}
+	})
 	r.lag99 = quantile(buckets, 0.99)
-	return r, lines.Err()
-}
-
-func cutMetric(line string) (string, float64, bool) {
-	i := strings.LastIndexByte(line, ' ')
-	if i < 0 || strings.HasPrefix(line, "#") {
-		return "", 0, false
-	}
-	v, err := strconv.ParseFloat(line[i+1:], 64)
-	return line[:i], v, err == nil
+	return r, err
 }
 
 // quantile returns the upper bound of the bucket that holds q: never too low.
@@ -300,38 +201,8 @@ func quantile(buckets map[float64]float64, q float64) float64 {
 	return best
 }
 
-// cpuOf reads user and system time of a process. Linux counts in 1/100 s.
-func cpuOf(pid int) (time.Duration, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+2:]))
-	user, err := strconv.Atoi(fields[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(fields[12])
-	if err != nil {
-		return 0, err
-	}
-	return time.Duration(user+system) * 10 * time.Millisecond, nil
-}
-
-func rssOf(pid int) (int64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, ok := strings.Cut(string(b), "VmRSS:")
-	if !ok {
-		return 0, fmt.Errorf("no VmRSS for process %d", pid)
-	}
-	return strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-}
-
 // measureBare runs the bare client in a process of its own, at the same pace.
-func measureBare(dir string, sim *simulator) (figures, error) {
+func measureBare(dir string, sim *estate) (figures, error) {
 	list, err := json.Marshal(sim)
 	if err != nil {
 		return figures{}, err
@@ -364,7 +235,7 @@ func bare(path string) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	var sim simulator
+	var sim estate
 	if err := json.Unmarshal(b, &sim); err != nil {
 		log.Fatal(err)
 	}
@@ -395,7 +266,7 @@ func bare(path string) {
 	fmt.Println(proofs)
 }
 
-func prove(hc *http.Client, sim simulator, c client) error {
+func prove(hc *http.Client, sim estate, c client) error {
 	body, _ := json.Marshal(map[string]any{"grant_type": "client_credentials", "client_id": c.ID, "client_secret": c.Secret, "account_id": c.MID})
 	res, err := hc.Post(strings.TrimRight(sim.AuthURL, "/")+"/v2/token", "application/json", bytes.NewReader(body))
 	if err != nil {

@@ -102,6 +102,7 @@ type App struct {
 	hasher     *auth.Hasher
 	reader     *view.Reader
 	links      *link.Desk
+	shares     *link.Shares
 	pipeline   *notify.Pipeline
 	dispatcher *schedule.Dispatcher
 	duties     *duties
@@ -190,6 +191,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 		return nil, err
 	}
 	a.newWatchdog(cfg)
+	a.reader.Watch(a.self)
 	if err := a.prepareLinks(ctx); err != nil {
 		return nil, err
 	}

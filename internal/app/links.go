@@ -11,6 +11,7 @@ import (
 	"keepwatch/internal/config"
 	"keepwatch/internal/link"
 	"keepwatch/internal/notify"
+	"keepwatch/internal/view"
 )
 
 // linkKey is the setting that holds the key of the links in messages.
@@ -35,6 +36,7 @@ func (a *App) prepareLinks(ctx context.Context) error {
 		},
 		Quiet: func(ctx context.Context) { a.pipeline.SilencesChanged(ctx) },
 	}
+	a.shares = &link.Shares{Store: a.db, Key: a.keyOfLinks, Limiter: auth.NewLimiter(), Logger: a.log}
 	return nil
 }
 
@@ -71,4 +73,25 @@ func (a *App) endsOf(ctx context.Context, inc keepwatch.Incident) (end time.Time
 		}
 	}
 	return end
+}
+
+// forecast is who would be told of an incident from its beginning, if it lasted and
+// nobody took it.
+func (a *App) forecast(inc keepwatch.Incident) []view.Forecast {
+	var out []view.Forecast
+	for _, t := range a.pipeline.Explain(inc, inc.DetectedAt).Told {
+		out = append(out, view.Forecast{
+			Receiver: t.Receiver, Channel: t.Channel, Why: t.Why, At: t.At, Escalation: t.Unless != "", RepeatEvery: t.RepeatEvery,
+		})
+	}
+	return out
+}
+
+// channelOf is how a receiver is reached; "" for one that is not configured any more.
+func channelOf(cfg *config.Config) func(string) string {
+	channels := map[string]string{}
+	for _, r := range cfg.Receivers {
+		channels[r.Name] = r.Channel
+	}
+	return func(receiver string) string { return channels[receiver] }
 }

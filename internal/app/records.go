@@ -54,15 +54,26 @@ func (r interfaceRecords) Item(ctx context.Context, id keepwatch.CredentialID) (
 }
 
 func (r interfaceRecords) Put(ctx context.Context, c keepwatch.Credential, version int, by httpapi.Author, now time.Time) (keepwatch.Item, error) {
-	item, err := r.book().Put(ctx, c, version, inventory.Author(by), now)
+	item, err := r.book().Put(ctx, c, version, by, now)
 	if err == nil {
 		r.recordsChanged(ctx)
 	}
 	return item, err
 }
 
+// pageEditor are the same records, as a page changes one of them.
+type pageEditor struct{ *App }
+
+func (p pageEditor) Item(ctx context.Context, id keepwatch.CredentialID) (keepwatch.Item, error) {
+	return p.db.Item(ctx, id)
+}
+
+func (p pageEditor) Put(ctx context.Context, c keepwatch.Credential, version int, by inventory.Author, now time.Time) (keepwatch.Item, error) {
+	return interfaceRecords(p).Put(ctx, c, version, httpapi.Author(by), now)
+}
+
 func (r interfaceRecords) Remove(ctx context.Context, id keepwatch.CredentialID, version int, by httpapi.Author, now time.Time) error {
-	err := r.book().Remove(ctx, id, version, inventory.Author(by), now)
+	err := r.book().Remove(ctx, id, version, by, now)
 	if err == nil {
 		r.recordsChanged(ctx)
 	}
@@ -70,7 +81,7 @@ func (r interfaceRecords) Remove(ctx context.Context, id keepwatch.CredentialID,
 }
 
 func (r interfaceRecords) Seal(ctx context.Context, id keepwatch.CredentialID, version int, secret keepwatch.Secret, generated keepwatch.Date, by httpapi.Author, now time.Time) (keepwatch.Item, error) {
-	item, err := r.book().PutSecret(ctx, id, version, secret, generated, inventory.Author(by), now)
+	item, err := r.book().PutSecret(ctx, id, version, secret, generated, by, now)
 	if err == nil {
 		r.recordsChanged(ctx)
 	}
@@ -79,6 +90,33 @@ func (r interfaceRecords) Seal(ctx context.Context, id keepwatch.CredentialID, v
 
 func (r interfaceRecords) Changes(ctx context.Context, id keepwatch.CredentialID, page view.Page) ([]keepwatch.Change, string, error) {
 	return r.db.Changes(ctx, id, page)
+}
+
+// Bulk changes many records alike, or says what that would do.
+func (r interfaceRecords) Bulk(ctx context.Context, b inventory.Bulk, by httpapi.Author, now time.Time) (client.Bulk, error) {
+	book := r.book()
+	plan, err := book.PreviewBulk(ctx, b)
+	if err != nil || !b.Apply {
+		return bulkOf(plan, false), err
+	}
+	if _, err := book.Apply(ctx, plan, by, now); err != nil {
+		return client.Bulk{}, err
+	}
+	if len(plan.Changed) > 0 {
+		r.recordsChanged(ctx)
+	}
+	return bulkOf(plan, true), nil
+}
+
+func bulkOf(p inventory.Plan, applied bool) client.Bulk {
+	out := client.Bulk{Applied: applied, Changed: []client.BulkRow{}, Unchanged: []string{}, Refused: faultsOf(p.Wrong)}
+	for i, row := range importRows(p.Changed) {
+		out.Changed = append(out.Changed, client.BulkRow{Credential: row.Credential, Version: p.Changed[i].Version, Fields: row.Fields})
+	}
+	for _, e := range p.Unchanged {
+		out.Unchanged = append(out.Unchanged, string(e.Credential.ID))
+	}
+	return out
 }
 
 // Import previews a sheet, or writes what the preview says.
@@ -98,7 +136,7 @@ func (r interfaceRecords) Import(ctx context.Context, u httpapi.Upload, by httpa
 	if err != nil || !u.Apply {
 		return importOf(plan, false), err
 	}
-	if _, err := book.Apply(ctx, plan, inventory.Author(by), now); err != nil {
+	if _, err := book.Apply(ctx, plan, by, now); err != nil {
 		return client.Import{}, err
 	}
 	if len(plan.New)+len(plan.Changed) > 0 {
@@ -119,13 +157,17 @@ func (r interfaceRecords) Export(_ context.Context, format string, w io.Writer) 
 
 // importOf is a plan as clients see it. No secret is in it.
 func importOf(p inventory.Plan, applied bool) client.Import {
-	out := client.Import{
+	return client.Import{
 		Format: string(p.Format), Applied: applied, Rows: p.Rows,
 		New: importRows(p.New), Changed: importRows(p.Changed), Unchanged: importRows(p.Unchanged),
-		Wrong: make([]client.ImportFault, len(p.Wrong)), Ignored: listed(p.Ignored), Notes: listed(p.Notes),
+		Wrong: faultsOf(p.Wrong), Ignored: listed(p.Ignored), Notes: listed(p.Notes),
 	}
-	for i, f := range p.Wrong {
-		out.Wrong[i] = client.ImportFault{Line: f.Line, Column: f.Column, Message: f.Message, Hint: f.Hint}
+}
+
+func faultsOf(faults []inventory.Fault) []client.ImportFault {
+	out := make([]client.ImportFault, len(faults))
+	for i, f := range faults {
+		out[i] = client.ImportFault{Line: f.Line, Column: f.Column, Credential: string(f.Credential), Message: f.Message, Hint: f.Hint}
 	}
 	return out
 }

@@ -64,6 +64,8 @@ type commands struct {
 	Incidents incidentsCmd `cmd:"" help:"List incidents of the running daemon, or of its store."`
 	Effects   effectsCmd   `cmd:"" help:"What is watched in SFMC for the effects of credentials, and how it stands."`
 	Ack       ackCmd       `cmd:"" help:"Acknowledge an incident."`
+	Note      noteCmd      `cmd:"" help:"Write something down in an incident's timeline."`
+	Share     shareCmd     `cmd:"" help:"Links under which one incident can be read without an account."`
 	Report    reportCmd    `cmd:"" help:"What an incident, or a month, cost."`
 	Backtest  backtestCmd  `cmd:"" help:"What another configuration would have alerted in the past."`
 	Explain   explainCmd   `cmd:"" help:"Who would be told of a failure, when, by which rule, and why the others not."`

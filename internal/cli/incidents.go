@@ -180,7 +180,7 @@ func (c incidentsCmd) stored(e *env) ([]client.Incident, error) {
 	if err != nil {
 		return nil, err
 	}
-	page, err := readerOf(db, cfg).Incidents(e.ctx, view.IncidentFilter{Status: c.Status}, view.Page{Limit: c.Limit})
+	page, err := readerOf(db, cfg).Incidents(e.ctx, view.IncidentSearch{IncidentFilter: view.IncidentFilter{Status: c.Status}}, view.Page{Limit: c.Limit})
 	return page.Items, err
 }
 

@@ -74,6 +74,10 @@ func Burn(m *keepwatch.Lived, objective float64, now time.Time) (Burning, bool) 
 	return Burning{}, false
 }
 
+// Guideline is Salesforce's own: one token request in 20 minutes for each machine, as
+// many an hour as this.
+const Guideline = 3.0
+
 // Hasty is how many token requests an hour are far above the guideline of one in 20
 // minutes for each machine. A holder of three machines may reach it.
 const Hasty = 10

@@ -155,12 +155,12 @@ func TestClientAgainstTheServer(t *testing.T) {
 	d := start(t)
 	inc := d.failing("cred-00")
 	c := d.client(d.admin)
-	o, err := c.Overview(t.Context())
+	o, err := c.Overview(t.Context(), client.OverviewFilter{})
 	if err != nil || o.Total != 60 || len(o.Incidents) != 1 || o.Counts["failing"] != 1 {
 		t.Fatalf("%+v %v", o.Headline, err)
 	}
-	if len(o.Tenants) != 2 || len(o.Tenants[0].Units[0].Credentials[0].History.Slots) != 48 {
-		t.Errorf("tenants %+v", o.Tenants)
+	if len(o.Groups) != 2 || len(o.Groups[0].Units[0].Credentials[0].History.Slots) != 48 {
+		t.Errorf("groups %+v", o.Groups)
 	}
 	res, err := c.Check(t.Context(), "cred-05")
 	if err != nil || res.Outcome != "ok" || res.DurationMS != 41.7 || len(res.Steps) != 1 {

@@ -33,9 +33,7 @@ func (in CredentialInput) id() keepwatch.CredentialID { return keepwatch.Credent
 
 type credentialsInput struct {
 	Paging
-	Tenant string `query:"tenant" maxLength:"200"`
-	State  string `query:"state" enum:"healthy,degraded,failing,expired,unknown,paused,maintenance"`
-	Query  string `query:"q" maxLength:"200" doc:"part of the id, the purpose or the owner"`
+	CredentialFilterInput
 }
 
 type resultsInput struct {
@@ -48,19 +46,17 @@ type resultInput struct {
 	Key string `path:"key" maxLength:"500"`
 }
 
+type dayInput struct {
+	CredentialInput
+	Day string `query:"day" required:"true" maxLength:"20" doc:"such as 2026-11-02, in UTC"`
+}
+
 func (a *api) credentialRoutes() {
-	partial(a, auth.Viewer, huma.Operation{
-		OperationID: "overview", Method: http.MethodGet, Path: "/api/v1/overview", Tags: []string{"credentials"},
-		Summary: "The front page: open incidents, then every tenant",
-	}, func(ctx context.Context, _ *noInput) (client.Overview, error) {
-		return a.read(ctx).Overview(ctx, time.Now(), view.CredentialFilter{})
-	})
 	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-credentials", Method: http.MethodGet, Path: "/api/v1/credentials", Tags: []string{"credentials"},
 		Summary: "Credentials and how they stand, by id",
 	}, func(ctx context.Context, in *credentialsInput) (client.Page[client.Credential], error) {
-		f := view.CredentialFilter{Tenant: in.Tenant, State: in.State, Query: in.Query}
-		return a.read(ctx).Credentials(ctx, time.Now(), f, in.page())
+		return a.read(ctx).Credentials(ctx, time.Now(), in.filter(), in.page())
 	})
 	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "get-credential", Method: http.MethodGet, Path: "/api/v1/credentials/{id}", Tags: []string{"credentials"},
@@ -79,6 +75,12 @@ func (a *api) credentialRoutes() {
 		Summary: "One run with its transcript",
 	}, func(ctx context.Context, in *resultInput) (client.Result, error) {
 		return a.read(ctx).Result(ctx, in.id(), in.Key)
+	})
+	partial(a, auth.Viewer, huma.Operation{
+		OperationID: "get-day", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/history", Tags: []string{"credentials"},
+		Summary: "One day of a credential, hour by hour", Description: "Hours are kept for 90 days.",
+	}, func(ctx context.Context, in *dayInput) (client.DayHistory, error) {
+		return a.read(ctx).Day(ctx, time.Now(), in.id(), in.Day)
 	})
 	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "get-traffic", Method: http.MethodGet, Path: "/api/v1/credentials/{id}/traffic", Tags: []string{"credentials"},

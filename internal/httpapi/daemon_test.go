@@ -18,6 +18,7 @@ import (
 	"keepwatch/internal/auth"
 	"keepwatch/internal/httpapi"
 	"keepwatch/internal/incident"
+	"keepwatch/internal/link"
 	"keepwatch/internal/store"
 	"keepwatch/internal/store/storetest"
 	"keepwatch/internal/view"
@@ -101,6 +102,10 @@ func start(t testing.TB, change ...func(*httpapi.Options)) *daemon {
 	d.options.Inventory, d.options.Transfer, d.options.Findings = d.services, d.services, d.services
 	d.options.Feeds, d.options.Rotations, d.options.Discover = d.services, d.services.rotations, d.services.discover
 	d.options.Alerts = d.services
+	key := link.NewKey()
+	d.options.Shares = &link.Shares{
+		Store: d.db, Key: func(context.Context) (link.Key, error) { return link.ParseKey(key) }, Limiter: auth.NewLimiter(), Logger: slog.New(slog.NewTextHandler(d.log, nil)),
+	}
 	d.options.BaseURL = "https://keepwatch.example.com"
 	for _, c := range change {
 		c(&d.options)

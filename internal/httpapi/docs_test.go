@@ -33,9 +33,9 @@ func TestExamplesOfThePageAreBodies(t *testing.T) {
 		"record": &client.Record{}, "secret": &client.NewSecret{}, "import": &client.Import{}, "expiring": &client.Expiring{},
 		"accept": &client.NewAcceptance{}, "rotation": &client.NewRotation{}, "change": &client.Change{}, "feed": &client.NewFeed{},
 		"created": &client.CreatedFeed{}, "finding": &client.Finding{}, "discovery": &client.Discovery{}, "switched": &client.SwitchedHolder{},
-		"tick": &client.RotationTick{}, "watch": &client.Watch{}, "scan": &client.Scan{}, "link": &client.MessageLink{},
+		"tick": &client.RotationTick{}, "watch": &client.Watch{}, "scan": &client.Scan{}, "link": &client.MessageLink{}, "share": &client.CreatedShareLink{},
 	}
-	answers := []string{"import", "expiring", "change", "created", "finding", "discovery", "tick", "scan", "link"}
+	answers := []string{"import", "expiring", "change", "created", "finding", "discovery", "tick", "scan", "link", "share"}
 	for _, m := range namedExample.FindAllStringSubmatch(apiPage(t), -1) {
 		target, ok := into[m[1]]
 		if !ok {

@@ -21,6 +21,9 @@ type expiringInput struct {
 	Within string `query:"within" maxLength:"20" default:"90d" doc:"how far to look ahead, such as 90d"`
 	Owner  string `query:"owner" maxLength:"500" doc:"a team, or a contact"`
 	Tenant string `query:"tenant" maxLength:"200"`
+	Tier   string `query:"tier" enum:"transactional,standard,reporting"`
+	Query  string `query:"q" maxLength:"200" doc:"part of the id, the purpose or the owner"`
+	On     string `query:"on" format:"date" doc:"one day, such as 2026-12-09"`
 	Clock  string `query:"clock" enum:"hard_date,idle" default:"hard_date" doc:"dates on which something ends, or on which it has lain idle for too long; the two are never mixed"`
 }
 
@@ -88,7 +91,7 @@ func (a *api) expiring(ctx context.Context, in *expiringInput) (client.Expiring,
 		}
 	}
 	return a.read(ctx).Expiring(ctx, time.Now(), view.ExpiringFilter{
-		Within: within, Owner: in.Owner, Tenant: in.Tenant, Clock: keepwatch.ClockKind(in.Clock),
+		Within: within, Owner: in.Owner, Tenant: in.Tenant, Tier: in.Tier, Query: in.Query, On: in.On, Clock: keepwatch.ClockKind(in.Clock),
 	}, in.page())
 }
 

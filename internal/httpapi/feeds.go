@@ -13,6 +13,7 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/auth"
+	"keepwatch/internal/ics"
 	"keepwatch/internal/view"
 )
 
@@ -52,7 +53,7 @@ func (a *api) listFeeds(ctx context.Context, _ *noInput) (client.Page[client.Fee
 
 // calendarPath begins the addresses of feeds. They work without an account: no
 // calendar sends a header.
-const calendarPath = view.CalendarPath
+const calendarPath = ics.Path
 
 func (a *api) createFeed(ctx context.Context, in *newFeedInput) (client.CreatedFeed, error) {
 	owner := strings.TrimSpace(in.Body.Owner)
@@ -61,11 +62,15 @@ func (a *api) createFeed(ctx context.Context, in *newFeedInput) (client.CreatedF
 			return client.CreatedFeed{}, err
 		}
 	}
-	f, token := view.NewFeed(owner, view.PrincipalOf(ctx).Name, time.Now())
+	f, path := ics.NewFeed(owner, view.PrincipalOf(ctx).Name, time.Now())
 	if err := a.Feeds.SaveFeed(ctx, f); err != nil {
 		return client.CreatedFeed{}, err
 	}
-	return view.CreatedFeedOf(f, token, a.BaseURL), nil
+	out := client.CreatedFeed{Feed: view.FeedsOf([]keepwatch.Feed{f})[0], Path: path}
+	if a.BaseURL != "" {
+		out.Address = strings.TrimRight(a.BaseURL, "/") + out.Path
+	}
+	return out, nil
 }
 
 // calendar answers a calendar program. A token that is unknown, revoked or
@@ -76,7 +81,7 @@ func (a *api) calendar(w http.ResponseWriter, r *http.Request) {
 		a.notFound(w, r)
 		return
 	}
-	feed, err := a.Feeds.FeedByHash(r.Context(), view.FeedHash(token))
+	feed, err := a.Feeds.FeedByHash(r.Context(), ics.HashOf(token))
 	if err == nil && !feed.RevokedAt.IsZero() {
 		err = keepwatch.ErrNotFound
 	}

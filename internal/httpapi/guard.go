@@ -27,7 +27,8 @@ type Authenticator interface {
 var _ Authenticator = (*auth.Gate)(nil)
 
 // guard stands before everything. Its layers, outermost first: a panic becomes a
-// 500; every answer carries the security headers; a request that another site
+// 500; every answer carries the security headers; answers are compressed where that
+// tells nothing; a request that another site
 // sends through a browser is refused; body and time are bounded; the caller is
 // known; what changes something is written down.
 func (a *api) guard(next http.Handler) http.Handler {
@@ -36,6 +37,7 @@ func (a *api) guard(next http.Handler) http.Handler {
 	h = a.bound(h)
 	h = a.sameOrigin(h)
 	h = a.localNames(h)
+	h = a.compress(h)
 	h = headers(h)
 	return a.recovered(h)
 }
@@ -83,7 +85,7 @@ func headers(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store") // static files set their own
-		if strings.HasPrefix(r.URL.Path, link.Path) {
+		if strings.HasPrefix(r.URL.Path, link.Path) || strings.HasPrefix(r.URL.Path, link.SharePath) {
 			unseen(h)
 		}
 		next.ServeHTTP(w, r)
@@ -146,8 +148,10 @@ func (a *api) bound(next http.Handler) http.Handler {
 			limit = checkTimeout
 		case pushes(r):
 			limit, body = importTimeout, maxPush
-		case p == "/api/v1/import":
+		case p == "/api/v1/import", p == "/inventory/import":
 			limit, body = importTimeout, maxUpload
+		case p == "/api/v1/inventory/bulk", p == "/inventory/bulk":
+			body = maxBulk
 		case p == "/api/v1/backtest":
 			limit, body = checkTimeout, maxUpload
 		case strings.HasPrefix(p, ensPath):
@@ -209,13 +213,13 @@ func (a *api) caller(r *http.Request) (auth.Principal, error) {
 
 // public paths tell nothing about the estate, or carry a secret of their own that
 // is worth one thing alone: a calendar feed, a holder's tick link, a link in a message, a
-// signed batch of events.
+// shared incident, a signed batch of events.
 func public(r *http.Request) bool {
 	switch r.URL.Path {
 	case "/healthz", "/readyz", "/sign-in", "/favicon.ico":
 		return true
 	}
-	for _, prefix := range []string{"/static/", calendarPath, tickPath, ensPath, link.Path} {
+	for _, prefix := range []string{"/static/", calendarPath, tickPath, ensPath, link.Path, link.SharePath} {
 		if strings.HasPrefix(r.URL.Path, prefix) {
 			return true
 		}
@@ -226,7 +230,7 @@ func public(r *http.Request) bool {
 // shownPath is the path as a log may have it: an address that works without an
 // account must not stand there.
 func shownPath(r *http.Request) string {
-	for _, prefix := range []string{calendarPath, tickPath, link.Path} {
+	for _, prefix := range []string{calendarPath, tickPath, link.Path, link.SharePath} {
 		if strings.HasPrefix(r.URL.Path, prefix) {
 			return prefix + "…"
 		}

@@ -58,6 +58,12 @@ var routes = []struct {
 	{"GET", "/api/v1/incidents", "viewer"},
 	{"GET", "/api/v1/incidents/x", "viewer"},
 	{"POST", "/api/v1/incidents/x/ack", "operator"},
+	{"POST", "/api/v1/incidents/x/notes", "operator"},
+	{"GET", "/api/v1/incidents/x/shares", "operator"},
+	{"POST", "/api/v1/incidents/x/shares", "operator"},
+	{"DELETE", "/api/v1/incidents/x/shares/y", "operator"},
+	{"GET", "/share/x", ""},
+	{"GET", "/api/v1/credentials/cred-00/history?day=2026-11-23", "viewer"},
 	{"GET", "/api/v1/effects", "viewer"},
 	{"GET", "/api/v1/effects/x", "viewer"},
 	{"GET", "/api/v1/reports/2026-11/compared", "viewer"},
@@ -89,13 +95,17 @@ func bodyFor(path string) string {
 		return `{"credential":"cred-00","staged_ref":"env:X","generated":"2026-11-23"}`
 	case strings.HasSuffix(path, "/switched"), strings.HasSuffix(path, "/letter"):
 		return `{"holder":"shop"}`
+	case strings.HasSuffix(path, "/notes"):
+		return `{"text":"x"}`
+	case strings.HasSuffix(path, "/feeds"), strings.HasSuffix(path, "/shares"):
+		return `{}`
 	case strings.HasSuffix(path, "/accept"):
 		return `{"reason":"x","until":"2027-01-01T00:00:00Z"}`
 	case strings.HasPrefix(path, "/api/v1/import"):
 		return "id,tenant\n"
 	case strings.HasSuffix(path, "/secret"):
 		return `{"secret":"x"}`
-	case strings.HasSuffix(path, "/feeds"), strings.HasSuffix(path, "/resume"):
+	case strings.HasSuffix(path, "/resume"):
 		return `{}`
 	case path == "/api/v1/users":
 		return `{"name":"anna","role":"viewer"}`

@@ -68,6 +68,11 @@ var ofOne = []struct{ method, path, body string }{
 	{"GET", "/api/v1/incidents/{i}", ""},
 	{"GET", "/api/v1/reports/incidents/{i}", ""},
 	{"POST", "/api/v1/incidents/{i}/ack", ""},
+	{"POST", "/api/v1/incidents/{i}/notes", `{"text":"x"}`},
+	{"GET", "/api/v1/incidents/{i}/shares", ""},
+	{"POST", "/api/v1/incidents/{i}/shares", `{"for":"1h"}`},
+	{"DELETE", "/api/v1/incidents/{i}/shares/x", ""},
+	{"GET", "/api/v1/credentials/{c}/history?day=" + time.Now().UTC().Format(time.DateOnly), ""},
 	{"POST", "/api/v1/incidents/{i}/snooze", `{"until":"2099-01-01T00:00:00Z","reason":"x"}`},
 }
 

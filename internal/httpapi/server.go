@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,9 +35,10 @@ const (
 // Checker proves one credential now and records the run.
 type Checker func(ctx context.Context, id keepwatch.CredentialID) (keepwatch.Observation, error)
 
-// Incidents acknowledges.
+// Incidents acknowledges, and writes down what people say.
 type Incidents interface {
 	Acknowledge(ctx context.Context, id keepwatch.IncidentID, by string, now time.Time) (keepwatch.Incident, error)
+	Note(ctx context.Context, id keepwatch.IncidentID, by, text string, now time.Time) error
 }
 
 // Tokens keeps the API tokens.
@@ -63,6 +65,7 @@ type Options struct {
 	Rotations Rotations
 	Alerts    Alerts
 	Links     Links // nil: messages have no links that act
+	Shares    Shares
 	Discover  Discoverer
 	Backtest  Backtester
 	Scans     Scans
@@ -86,13 +89,39 @@ type Options struct {
 
 type api struct {
 	Options
-	mux  *http.ServeMux
+	mux  *routes
 	huma huma.API
 }
 
+// routes is a mux that knows its patterns.
+type routes struct {
+	*http.ServeMux
+	patterns []string
+}
+
+// HandleFunc is http.ServeMux's, which huma uses as well.
+func (r *routes) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	r.patterns = append(r.patterns, pattern)
+	r.ServeMux.HandleFunc(pattern, h)
+}
+
+// Handler is the whole daemon's. It knows the patterns of the API, so that whoever wants
+// to prove something of every route forgets none.
+type Handler struct {
+	http.Handler
+	patterns []string
+	pages    http.Handler
+}
+
+// Patterns are those of the API, as http.ServeMux takes them.
+func (h *Handler) Patterns() []string { return slices.Clone(h.patterns) }
+
+// Pages is what answers everything that is not the API's.
+func (h *Handler) Pages() http.Handler { return h.pages }
+
 // New builds the handler of the whole daemon.
-func New(o Options) http.Handler {
-	a := &api{Options: o, mux: http.NewServeMux()}
+func New(o Options) *Handler {
+	a := &api{Options: o, mux: &routes{ServeMux: http.NewServeMux()}}
 	if a.Pages == nil {
 		a.Pages = http.HandlerFunc(a.notFound)
 	}
@@ -104,6 +133,7 @@ func New(o Options) http.Handler {
 	a.configRoute()
 	a.accountRoutes()
 	a.inventoryRoutes()
+	a.tableRoutes()
 	a.transferRoutes()
 	a.expiringRoutes()
 	a.effectRoutes()
@@ -114,6 +144,7 @@ func New(o Options) http.Handler {
 	a.scanRoutes()
 	a.alertRoutes()
 	a.linkRoutes()
+	a.shareRoutes()
 	a.ingestRoutes()
 	a.healthRoutes()
 	a.mux.HandleFunc("GET /metrics", a.metrics)
@@ -121,7 +152,7 @@ func New(o Options) http.Handler {
 	a.mux.HandleFunc("POST "+ensPath+"{callback}", a.ens)
 	a.mux.HandleFunc("POST /sign-in", a.signIn)
 	a.mux.HandleFunc("POST /sign-out", a.signOut)
-	return a.guard(http.HandlerFunc(a.dispatch))
+	return &Handler{Handler: a.guard(http.HandlerFunc(a.dispatch)), patterns: a.mux.patterns, pages: a.Pages}
 }
 
 // metrics are about the whole estate.
@@ -173,7 +204,7 @@ func ours(r *http.Request) bool {
 		return r.Method == http.MethodPost
 	default:
 		return strings.HasPrefix(p, "/api/") || p == "/api" || strings.HasPrefix(p, "/-/") ||
-			strings.HasPrefix(p, calendarPath) || strings.HasPrefix(p, ensPath) || ((strings.HasPrefix(p, tickPath) || strings.HasPrefix(p, link.Path)) && wantsJSON(r))
+			strings.HasPrefix(p, calendarPath) || strings.HasPrefix(p, ensPath) || ((strings.HasPrefix(p, tickPath) || strings.HasPrefix(p, link.Path) || strings.HasPrefix(p, link.SharePath)) && wantsJSON(r))
 	}
 }
 

@@ -7,14 +7,12 @@ import (
 
 	"keepwatch"
 	"keepwatch/client"
+	"keepwatch/internal/inventory"
 	"keepwatch/internal/view"
 )
 
 // Author is who writes, and which way: both stand in the record's history.
-type Author struct {
-	By  string // a person, or a token's name
-	Via string // "ui" or "api"; an import says "import"
-}
+type Author = inventory.Author
 
 // Inventory keeps the records that belong to the interface, with their history. A
 // version that is not the newest is an ErrConflict, and so is a new record whose id
@@ -27,20 +25,14 @@ type Inventory interface {
 	// Seal keeps a secret for a record and makes the record refer to it. generated
 	// may be unknown.
 	Seal(ctx context.Context, id keepwatch.CredentialID, version int, secret keepwatch.Secret, generated keepwatch.Date, by Author, now time.Time) (keepwatch.Item, error)
+	// Bulk changes many records alike, or says what that would do.
+	Bulk(ctx context.Context, b inventory.Bulk, by Author, now time.Time) (client.Bulk, error)
 	// Changes lists a record's history, newest first; it outlives the record.
 	Changes(ctx context.Context, id keepwatch.CredentialID, page view.Page) ([]keepwatch.Change, string, error)
 }
 
 // Upload is a sheet on its way in.
-type Upload struct {
-	Format string             // paste, csv, xlsx, mcdev, yaml
-	Name   string             // of the file, for messages
-	Tenant keepwatch.TenantID // of rows that name none
-	Dates  string             // mdy, dmy; "": by the column
-	Seal   bool               // seal the secrets that stand in it; else they are dropped
-	Body   io.Reader
-	Apply  bool // false: a preview, nothing is written
-}
+type Upload = inventory.Upload
 
 // Transfer brings the inventory in and out as a sheet.
 type Transfer interface {

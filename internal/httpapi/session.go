@@ -13,7 +13,7 @@ import (
 // signIn takes the page's form. A failure leads back to the form with a short
 // name of what went wrong; the page has the words.
 func (a *api) signIn(w http.ResponseWriter, r *http.Request) {
-	next := localPath(r.PostFormValue("next"))
+	next := view.LocalPath(r.PostFormValue("next"))
 	if a.Auth == nil {
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return
@@ -60,15 +60,4 @@ func (a *api) cookie(value string, expires time.Time) *http.Cookie {
 		Name: auth.CookieName(a.Secure), Value: value, Path: "/", Expires: expires,
 		HttpOnly: true, Secure: a.Secure, SameSite: http.SameSiteLaxMode,
 	}
-}
-
-// localPath keeps a redirect on this server: a path and nothing that a browser
-// could read as another host.
-func localPath(next string) string {
-	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || !strings.HasPrefix(next, "/") ||
-		strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") || strings.HasPrefix(u.Path, "/sign-") {
-		return "/"
-	}
-	return next
 }

@@ -6,4 +6,7 @@
 // is written when a link is used, in the transaction that does what it is for. It is
 // bound to incident, action, receiver and message, holds for a week and no longer than
 // the incident, and all links end when the key is replaced.
+//
+// [Shares] are links of another kind: they read one incident, as often as somebody likes,
+// until they end, and do nothing.
 package link

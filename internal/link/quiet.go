@@ -42,6 +42,19 @@ func (d *Desk) offer(ctx context.Context, v *View, now time.Time) {
 	}
 }
 
+// Offer says how long an incident may be put aside by somebody who opens its page, as
+// a link in a message would.
+func (d *Desk) Offer(ctx context.Context, inc keepwatch.Incident, now time.Time) View {
+	v := View{Action: keepwatch.LinkSnooze, Button: words[keepwatch.LinkSnooze], Incident: inc}
+	d.offer(ctx, &v, now)
+	return v
+}
+
+// Until is the end of the quiet that somebody chooses from an offer.
+func (d *Desk) Until(v View, wish Wish, now time.Time) (time.Time, error) {
+	return d.until(v, wish, now)
+}
+
 // days are offered where an incident is about a date that lies days ahead: the last one
 // is the day before it ends, so that nobody sleeps through the end.
 func (d *Desk) days(ctx context.Context, inc keepwatch.Incident, now time.Time) *Days {

@@ -128,10 +128,15 @@ func (db *DB) Incidents(ctx context.Context, f IncidentFilter, p Page) (list []k
 	}
 	if len(list) > p.limit() {
 		list = list[:p.limit()]
-		last := &list[len(list)-1]
-		next = mark{at: millis(last.DetectedAt), text: string(last.ID)}.cursor()
+		next = IncidentCursor(list[len(list)-1])
 	}
 	return list, next, nil
+}
+
+// IncidentCursor is that of the page which begins after an incident: whoever chooses
+// among what a page holds has its own ends of pages.
+func IncidentCursor(in keepwatch.Incident) string {
+	return mark{at: millis(in.DetectedAt), text: string(in.ID)}.cursor()
 }
 
 // Incident is one incident.
@@ -163,16 +168,22 @@ func (db *DB) incident(ctx context.Context, q querier, id keepwatch.IncidentID, 
 // Transitions is an incident's timeline, oldest first.
 func (db *DB) Transitions(ctx context.Context, id keepwatch.IncidentID) ([]keepwatch.Transition, error) {
 	var list []keepwatch.Transition
-	err := db.read(ctx, "transitions", func(q querier) error {
-		rows, err := q.query(ctx, "SELECT incident, seq, kind, at, reason, detail, person FROM transitions WHERE incident = $1 ORDER BY seq", string(id))
-		return each(rows, err, func(r *sql.Rows) error {
-			var t keepwatch.Transition
-			var at int64
-			err := r.Scan(&t.Incident, &t.Seq, &t.Kind, &at, &t.Reason, &t.Detail, &t.By)
-			t.At = instant(at)
-			list = append(list, t)
-			return err
-		})
+	err := db.read(ctx, "transitions", func(q querier) (err error) {
+		list, err = db.transitions(ctx, q, id)
+		return err
+	})
+	return list, err
+}
+
+func (db *DB) transitions(ctx context.Context, q querier, id keepwatch.IncidentID) (list []keepwatch.Transition, err error) {
+	rows, err := q.query(ctx, "SELECT incident, seq, kind, at, reason, detail, person FROM transitions WHERE incident = $1 ORDER BY seq", string(id))
+	err = each(rows, err, func(r *sql.Rows) error {
+		var t keepwatch.Transition
+		var at int64
+		err := r.Scan(&t.Incident, &t.Seq, &t.Kind, &at, &t.Reason, &t.Detail, &t.By)
+		t.At = instant(at)
+		list = append(list, t)
+		return err
 	})
 	return list, err
 }

@@ -46,6 +46,7 @@ type DB struct {
 	file    *file       // SQLite only
 	opened  os.FileInfo // SQLite only: the file as it was opened
 	mirror  *mirror     // SQLite only
+	live    live
 	due     chan struct{}
 	outbox  chan struct{}
 	ring    ring

@@ -51,6 +51,9 @@ func (db *DB) Retain(ctx context.Context, now time.Time) error {
 		if err := db.expireUses(ctx, millis(now.Add(-keepUses))); err != nil {
 			return err
 		}
+		if err := db.expireShares(ctx, millis(now.Add(-keepShares))); err != nil {
+			return err
+		}
 		return db.expireSeen(ctx, millis(now.Add(-keepRaw)))
 	})
 	if err != nil {

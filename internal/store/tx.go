@@ -264,6 +264,7 @@ func (db *DB) commit(t *tx) error {
 			t.writer.doubtful = true
 		}
 		db.mirror.forget()
+		db.live.forget()
 		return &commitError{err}
 	}
 	return nil

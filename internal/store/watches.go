@@ -331,7 +331,10 @@ func (db *DB) ForgetSeries(ctx context.Context, now time.Time, series ...keepwat
 
 // leaveIncidents ends what open incidents hold of series that were deleted.
 func (db *DB) leaveIncidents(ctx context.Context, t *tx, gone []keepwatch.SeriesID, now time.Time) (noticed bool, _ error) {
-	t.afterCommit(db.mirror.forget)
+	t.afterCommit(func() {
+		db.mirror.forget()
+		db.live.note(ofSeries, func(l *live) { l.drop(gone...) })
+	})
 	open, err := db.openIncidents(ctx, t, "", nil)
 	if err != nil || len(open) == 0 {
 		return false, err

@@ -71,7 +71,14 @@ func (a *application) writeSeries(ctx context.Context, t *tx) error {
 		}
 		*rows = append(*rows, pos, string(s.ID), string(s.Check), string(s.Credential), string(s.Tenant), string(s.Place), millis(s.LastSlot), string(doc), flag(peer))
 	}
-	t.afterCommit(func() { a.db.mirror.put(written...) })
+	changed, inserted := a.changes.Series, a.inserted
+	t.afterCommit(func() {
+		a.db.mirror.put(written...)
+		a.db.live.note(ofSeries, func(l *live) { l.put(changed) })
+		if !a.shedding {
+			a.db.live.note(ofHours, func(l *live) { l.count(inserted) })
+		}
+	})
 	if _, err := a.db.insert(ctx, t, updateSeries, len(same)/seriesWidth, same); err != nil {
 		return err
 	}

@@ -12,10 +12,10 @@ import (
 func AuditFilterOf(who, action, from, to string) (keepwatch.AuditFilter, error) {
 	f := keepwatch.AuditFilter{Who: who, Action: action}
 	var err error
-	if f.From, err = dayOf("from", from); err != nil {
+	if f.From, err = auditDay("from", from); err != nil {
 		return f, err
 	}
-	if f.To, err = dayOf("to", to); err != nil {
+	if f.To, err = auditDay("to", to); err != nil {
 		return f, err
 	}
 	if !f.To.IsZero() {
@@ -27,7 +27,7 @@ func AuditFilterOf(who, action, from, to string) (keepwatch.AuditFilter, error) 
 	return f, nil
 }
 
-func dayOf(name, text string) (time.Time, error) {
+func auditDay(name, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}

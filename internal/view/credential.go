@@ -4,48 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"keepwatch"
 	"keepwatch/client"
 )
-
-// CredentialFilter narrows a list of credentials. Zero fields do not.
-type CredentialFilter struct {
-	Tenant string
-	State  string
-	Query  string // part of the id, the purpose or the owner, in any case
-}
-
-// Credentials lists one page of credentials in the order of their ids.
-func (r *Reader) Credentials(ctx context.Context, now time.Time, f CredentialFilter, page Page) (client.Page[client.Credential], error) {
-	after, err := openCursor(page.Cursor)
-	if err != nil {
-		return client.Page[client.Credential]{}, err
-	}
-	e, err := r.load(ctx, now)
-	if err != nil {
-		return client.Page[client.Credential]{}, err
-	}
-	out := client.Page[client.Credential]{Items: []client.Credential{}}
-	for _, c := range e.sorted() {
-		if string(c.ID) <= after || !f.matches(c) {
-			continue
-		}
-		item := e.credential(c)
-		if f.State != "" && item.State != f.State {
-			continue
-		}
-		if len(out.Items) == page.Limit {
-			next := sealCursor(out.Items[len(out.Items)-1].ID)
-			out.Next = &next
-			break
-		}
-		out.Items = append(out.Items, item)
-	}
-	return out, nil
-}
 
 // Credential reads one credential with everything known of it.
 func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.CredentialID) (client.CredentialDetail, error) {
@@ -57,31 +20,31 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	if err != nil {
 		return client.CredentialDetail{}, err
 	}
-	s := e.series[id]
+	s, dated := e.standing(c), e.dated(c)
 	var days []keepwatch.Rollup
-	if s.ID != "" && !e.dated[id] { // without a name, the store would add up all of them
-		if days, err = r.from.Series.DailyOf(ctx, s.ID, now.Add(-30*24*time.Hour), now); err != nil {
+	if s.ID != "" && !dated { // without a name, the store would add up all of them
+		if days, err = r.from.Series.DailyOf(ctx, s.ID, firstDay(now), now); err != nil {
 			return client.CredentialDetail{}, reading("daily history", err)
 		}
 	}
 	d := client.CredentialDetail{
 		Credential: e.credential(c),
-		Success:    successWindows(e.proofs(id), days, now),
+		Success:    successWindows(e.proofs(c), days, now),
 		Tests:      orEmpty(c.Tests), Scopes: orEmpty(s.Scopes), Stack: s.Stack,
 		RunbookURL: c.RunbookURL, DefinedIn: c.File, Clocks: []client.Clock{}, Renewal: renewalOf(c.Renewal),
 		Environment: c.Environment, Region: c.Region, Area: c.Area, CanBeProven: proven(c),
-		Holders: []client.Holder{}, Incidents: []client.Incident{},
+		Holders: []client.Holder{}, Incidents: []client.Incident{}, PastIncidents: []client.Incident{},
 	}
-	if !e.dated[id] { // nothing is asked about what has no test
-		d.Plan = planOf(e.snap.Plans, id)
+	if !dated { // nothing is asked about what has no test
+		d.Plan, d.Days = planOf(e.snap.Plans, id), laid(days, firstDay(now), day, historyDays)
 	}
-	d.History = history(e.proofs(id), now)
+	d.History = history(e.proofs(c), now)
 	if s.Last.Key != "" {
 		last := ResultOf(s.Last)
 		d.Last = &last
 	}
 	zone := e.snap.zoneOf(id)
-	for _, k := range e.clocks[id] {
+	for _, k := range e.clocksOf(c) {
 		d.Clocks = append(d.Clocks, clockOf(k, zone, now))
 	}
 	for _, h := range c.Holders {
@@ -95,16 +58,46 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 			d.Incidents = append(d.Incidents, incidentOf(inc, e.owners()))
 		}
 	}
+	if err := r.addPast(ctx, &d, id); err != nil {
+		return d, err
+	}
 	return d, r.addCosts(ctx, d.Incidents)
+}
+
+// pastIncidents is how many that are over a credential's page shows.
+const pastIncidents = 10
+
+// addPast fills in what was, and the rotation that is under way.
+func (r *Reader) addPast(ctx context.Context, d *client.CredentialDetail, id keepwatch.CredentialID) error {
+	over := IncidentSearch{IncidentFilter: IncidentFilter{Status: string(keepwatch.IncidentResolved), Credential: id}}
+	past, err := r.Incidents(ctx, over, Page{Limit: pastIncidents})
+	if err != nil {
+		return err
+	}
+	d.PastIncidents = past.Items
+	if r.from.Rotations == nil {
+		return nil
+	}
+	open, err := r.from.Rotations.Rotations(ctx, true)
+	if err != nil {
+		return reading("rotations", err)
+	}
+	for _, x := range open {
+		if x.Credential == id {
+			d.Rotation = new(string(x.ID))
+			break
+		}
+	}
+	return nil
 }
 
 // proofs is the hourly history of a credential's own test. A look at its dates proves
 // nothing and counts in no rate.
-func (e *estate) proofs(id keepwatch.CredentialID) []keepwatch.Rollup {
-	if e.dated[id] {
+func (e *estate) proofs(c keepwatch.Credential) []keepwatch.Rollup {
+	if e.dated(c) {
 		return nil
 	}
-	return e.hours[e.series[id].ID]
+	return e.hours.Of(e.standing(c).ID)
 }
 
 // Exists reports an unknown credential as an error that a caller may see.
@@ -124,23 +117,6 @@ func (r *Reader) Testable(id keepwatch.CredentialID) error {
 	return err
 }
 
-// matches tests what the inventory alone can tell.
-func (f CredentialFilter) matches(c keepwatch.Credential) bool {
-	if f.Tenant != "" && string(c.Tenant) != f.Tenant {
-		return false
-	}
-	if f.Query == "" {
-		return true
-	}
-	q := strings.ToLower(f.Query)
-	for _, text := range []string{string(c.ID), c.Purpose, c.Owner.Team, c.Owner.Contact} {
-		if strings.Contains(strings.ToLower(text), q) {
-			return true
-		}
-	}
-	return false
-}
-
 func (e *estate) find(id keepwatch.CredentialID) (keepwatch.Credential, error) {
 	for _, c := range e.snap.Credentials {
 		if c.ID == id {
@@ -150,17 +126,10 @@ func (e *estate) find(id keepwatch.CredentialID) (keepwatch.Credential, error) {
 	return keepwatch.Credential{}, notFound("credential", string(id))
 }
 
-// sorted returns the credentials by id, without disturbing the shared snapshot.
-func (e *estate) sorted() []keepwatch.Credential {
-	all := slices.Clone(e.snap.Credentials)
-	slices.SortFunc(all, func(a, b keepwatch.Credential) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	return all
-}
-
 // credential joins the inventory's record with what is known of it. Without a
 // series nothing was ever proven, and nothing is claimed.
 func (e *estate) credential(c keepwatch.Credential) client.Credential {
-	s := e.series[c.ID]
+	s, all, dated := e.standing(c), e.clocksOf(c), e.dated(c)
 	item := client.Credential{
 		ID: string(c.ID), Name: string(c.ID), Tenant: string(c.Tenant),
 		BusinessUnit: midOf(c.BusinessUnit), UnitName: e.units[unitKey{c.Tenant, c.BusinessUnit}],
@@ -171,7 +140,7 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 		Since: timeOf(s.Since), LastProvenAt: timeOf(s.LastProvenAt), NextProofAt: plannedOf(s.NextProofAt),
 		Findings: []string{},
 	}
-	if first, ok := firstHard(e.clocks[c.ID]); ok {
+	if first, ok := firstHard(all); ok {
 		end := clockOf(first, e.snap.zoneOf(c.ID), e.now)
 		item.ExpiresAt, item.ExpiresOn, item.DaysLeft, item.ExpiresSource = end.EndsAt, end.EndsOn, end.DaysLeft, end.Source
 	}
@@ -181,18 +150,16 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 	for _, f := range s.Findings {
 		item.Findings = append(item.Findings, string(f))
 	}
-	var t tally
-	t.add(e.proofs(c.ID), lastDay(e.now))
-	item.SuccessRate = t.rate()
-	if worst, troubled := lived(s, e.lived[c.ID], e.now); troubled {
+	item.SuccessRate = e.tally(c).rate()
+	if worst, troubled := lived(s, e.livedOf(c), e.now); troubled {
 		item.State, item.Outcome, item.Since = string(keepwatch.StateDegraded), string(worst.Outcome), timeOf(worst.Since)
 		item.Category = string(worst.Outcome.Info().Category)
 		s.Outcome, s.Last = worst.Outcome, keepwatch.Observation{}
 	}
 	e.explain(&item, s)
 	item.Verdict = verdict(item, e.now)
-	if e.dated[c.ID] {
-		explainDates(&item, c, e.clocks[c.ID], e.now)
+	if dated {
+		explainDates(&item, c, all, e.now)
 	}
 	return item
 }

@@ -12,6 +12,7 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/detect"
+	"keepwatch/internal/impact"
 )
 
 // WatchSource reads what is known of counts.
@@ -325,9 +326,12 @@ func (r *Reader) dependents(ctx context.Context, e *estate, c keepwatch.Credenti
 	if err != nil {
 		return nil, err
 	}
-	for _, dep := range c.Dependents {
-		key := keyOf(c.Tenant, keepwatch.Subject{Kind: keepwatch.SubjectKind(dep.Kind), Key: dep.Key, Unit: c.BusinessUnit})
-		d := client.Dependent{Kind: dep.Kind, Key: dep.Key, Watched: named[key], State: string(keepwatch.StateUnknown)}
+	for _, h := range r.hangingOn(c) {
+		key := keyOf(c.Tenant, h.Subject)
+		d := client.Dependent{
+			Kind: string(h.Kind), Key: h.Key, Watched: named[key], State: string(keepwatch.StateUnknown),
+			Via: orEmpty(viaOf(h.Upstream, c.ID)), OnOutage: h.Expect.OnOutage, ContactsPerDay: h.Expect.ContactsPerDay,
+		}
 		for i, s := range watches[key] {
 			state := string(stateOfWatch(s, e.now))
 			if i > 0 && stateRank(state) >= stateRank(d.State) {
@@ -341,11 +345,48 @@ func (r *Reader) dependents(ctx context.Context, e *estate, c keepwatch.Credenti
 	return out, nil
 }
 
+// hangingOn are a credential's dependents as its record names them, then what hangs on
+// it through those.
+func (r *Reader) hangingOn(c keepwatch.Credential) []impact.Subject {
+	known := map[subjectKey]impact.Subject{}
+	var further []impact.Subject
+	for _, s := range r.dependentsOf(c.Tenant, c.ID) {
+		known[keyOf(c.Tenant, s.Subject)] = s
+	}
+	out := make([]impact.Subject, 0, len(c.Dependents))
+	own := map[subjectKey]bool{}
+	for _, dep := range c.Dependents {
+		s := impact.Subject{
+			Subject: keepwatch.Subject{Kind: keepwatch.SubjectKind(dep.Kind), Key: dep.Key, Unit: c.BusinessUnit},
+			Expect:  keepwatch.Expectation{OnOutage: dep.OnOutage, ContactsPerDay: dep.ContactsPerDay},
+		}
+		own[keyOf(c.Tenant, s.Subject)] = true
+		out = append(out, s)
+	}
+	for key, s := range known {
+		if !own[key] && len(viaOf(s.Upstream, c.ID)) > 0 {
+			further = append(further, s)
+		}
+	}
+	slices.SortFunc(further, func(a, b impact.Subject) int { return cmp.Compare(a.ID(), b.ID()) })
+	return append(out, further...)
+}
+
+// viaOf is what lies between a credential and a subject; nil: nothing.
+func viaOf(up []keepwatch.Upstream, id keepwatch.CredentialID) []string {
+	for _, u := range up {
+		if u.Credential == id {
+			return u.Via
+		}
+	}
+	return nil
+}
+
 // watchesOf are the series of the subjects in a credential's business unit, of the
 // families that its dependents belong to.
 func (r *Reader) watchesOf(ctx context.Context, c keepwatch.Credential) (map[subjectKey][]keepwatch.Series, error) {
 	out := map[subjectKey][]keepwatch.Series{}
-	if r.from.Watches == nil || len(c.Dependents) == 0 {
+	if r.from.Watches == nil || len(c.Dependents) == 0 { // nothing hangs on it through others either
 		return out, nil
 	}
 	for _, f := range keepwatch.Families {

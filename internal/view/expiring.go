@@ -11,6 +11,7 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/expiry"
+	"keepwatch/internal/store"
 )
 
 // ExpiringWithin is how far the list of what ends looks ahead when nobody says.
@@ -24,91 +25,128 @@ type ExpiringFilter struct {
 	Within time.Duration // 0: ExpiringWithin
 	Owner  string        // a team or a contact
 	Tenant string
+	Tier   string              // the criticality
+	Query  string              // part of the id, the purpose or the owner
+	On     string              // one day, such as 2026-12-09
 	Clock  keepwatch.ClockKind // "": hard dates. The kinds are never mixed in one list
 }
 
 // Expiring lists one page of what ends.
 func (r *Reader) Expiring(ctx context.Context, now time.Time, f ExpiringFilter, page Page) (client.Expiring, error) {
-	series, err := r.from.Series.PlainSeries(ctx)
-	if err != nil {
+	if err := r.index.follow(ctx, r.from.Series); err != nil {
 		return client.Expiring{}, reading("states", err)
 	}
-	return Expiring(r.inventory(), series, now, f, page)
+	e := &estate{now: now, snap: r.inventory(), index: r.index}
+	return e.expiring(f, page)
 }
 
 // Expiring is the list of what ends from an inventory and what was seen of it,
 // soonest first. A date that nobody knows comes last and is never left out; nothing
 // needs to have been seen.
 func Expiring(snap Snapshot, series []keepwatch.Series, now time.Time, f ExpiringFilter, page Page) (client.Expiring, error) {
+	e := &estate{now: now, snap: snap, index: newIndex()}
+	e.index.take(store.Moved{Series: series})
+	return e.expiring(f, page)
+}
+
+func (e *estate) expiring(f ExpiringFilter, page Page) (client.Expiring, error) {
 	after, err := openCursor(page.Cursor)
 	if err != nil {
 		return client.Expiring{}, err
 	}
-	if f.Owner != "" {
-		if err := snap.ownerExists(f.Owner); err != nil {
+	if f.Owner != "" && f.Owner != NoOwner {
+		if err := e.snap.ownerExists(f.Owner); err != nil {
 			return client.Expiring{}, err
 		}
 	}
 	f.Within, f.Clock = cmp.Or(f.Within, ExpiringWithin), cmp.Or(f.Clock, keepwatch.ClockHard)
-	out := client.Expiring{At: now.UTC(), Within: keepwatch.FormatDuration(f.Within), Items: []client.Ending{}}
-	all := endings(snap, series, now, f)
-	for _, e := range all {
+	out := client.Expiring{At: e.now.UTC(), Within: keepwatch.FormatDuration(f.Within), Items: []client.Ending{}, Days: []client.AheadEnd{}}
+	all := e.ends(f)
+	for _, end := range all {
 		switch {
-		case e.Clock.EndsAt == nil:
+		case !end.clock.Known():
 			out.Undated++
-		case !e.Clock.EndsAt.After(now):
+		case !end.clock.At.After(e.now):
 			out.Ended++
 		default:
 			out.Soon++
 		}
 	}
-	for i, e := range all {
-		if endingKey(e) <= after {
+	out.Days = e.endDays(all)
+	for i, end := range all {
+		if end.key <= after {
 			continue
 		}
 		if len(out.Items) == page.Limit {
-			next := sealCursor(endingKey(all[i-1]))
+			next := sealCursor(all[i-1].key)
 			out.Next = &next
 			break
 		}
-		out.Items = append(out.Items, e)
+		out.Items = append(out.Items, e.ending(end))
 	}
 	return out, nil
 }
 
-// endings are all that the filter lets through, in the order of the list.
-func endings(snap Snapshot, series []keepwatch.Series, now time.Time, f ExpiringFilter) []client.Ending {
-	own, seen := ownSeries(series), dateLooks(series)
-	var out []client.Ending
-	for _, c := range snap.Credentials {
-		if !f.matches(c) {
+// end is one clock of one credential, before it is shown.
+type end struct {
+	*keepwatch.Credential
+	clock keepwatch.Clock
+	key   string
+}
+
+// ends are all that the filter lets through, in the order of the list.
+func (e *estate) ends(f ExpiringFilter) []end {
+	var out []end
+	of := CredentialFilter{Tenant: f.Tenant, Owner: f.Owner, Tier: f.Tier, Query: f.Query}
+	for i := range e.snap.Credentials {
+		c := &e.snap.Credentials[i]
+		if !of.matches(c) {
 			continue
 		}
-		zone := snap.zoneOf(c.ID)
-		all := clocks(c, seen[c.ID], zone)
-		s := standing(c, own[c.ID], seen[c.ID], all, now)
-		plans := map[string]keepwatch.Due{}
-		for _, d := range expiry.Look(c, all, snap.ladderOf(c.ID), zone, now) {
-			plans[d.Clock.Name] = d
-		}
-		for _, k := range all {
-			if k.Kind == f.Clock && f.near(k.At, zone, now) {
-				e := ending(c, s, k, plans[k.Name], zone, now)
-				e.Contradicted = contradicted(k, own[c.ID], now)
-				e.Severity = string(endingSeverity(e, k, now))
-				out = append(out, e)
+		zone := e.snap.zoneOf(c.ID)
+		for _, k := range e.clocksOf(*c) {
+			if k.Kind == f.Clock && f.near(k.At, zone, e.now) && (f.On == "" || k.Known() && keepwatch.DayOf(k.At, zone).String() == f.On) {
+				out = append(out, end{c, k, endingKey(c.ID, k)})
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b client.Ending) int { return strings.Compare(endingKey(a), endingKey(b)) })
+	slices.SortFunc(out, func(a, b end) int { return strings.Compare(a.key, b.key) })
 	return out
 }
 
-func (f ExpiringFilter) matches(c keepwatch.Credential) bool {
-	if f.Tenant != "" && string(c.Tenant) != f.Tenant {
-		return false
+// endDays are the days on which something of a list ends.
+func (e *estate) endDays(all []end) []client.AheadEnd {
+	days := map[string]*client.AheadEnd{}
+	for _, end := range all {
+		if !end.clock.Known() {
+			continue
+		}
+		zone := e.snap.zoneOf(end.ID)
+		left := daysLeft(end.clock.At, zone, e.now)
+		row := client.Ending{Clock: client.Clock{DaysLeft: &left}, Contradicted: contradicted(end.clock, e.line(end.ID).own, e.now)}
+		addEnd(days, keepwatch.DayOf(end.clock.At, zone).String(), glance{Credential: end.Credential}, end.clock, row, e.now)
 	}
-	return f.Owner == "" || strings.EqualFold(f.Owner, c.Owner.Team) || strings.EqualFold(f.Owner, c.Owner.Contact)
+	out := make([]client.AheadEnd, 0, len(days))
+	for _, day := range days {
+		out = append(out, *day)
+	}
+	slices.SortFunc(out, func(a, b client.AheadEnd) int { return strings.Compare(a.On, b.On) })
+	return out
+}
+
+// ending is one row of the list.
+func (e *estate) ending(x end) client.Ending {
+	c, zone, own := *x.Credential, e.snap.zoneOf(x.ID), e.line(x.ID).own
+	var plan keepwatch.Due
+	for _, d := range expiry.Look(c, e.clocksOf(c), e.snap.ladderOf(c.ID), zone, e.now) {
+		if d.Clock.Name == x.clock.Name {
+			plan = d
+		}
+	}
+	out := ending(c, e.standing(c), x.clock, plan, zone, e.now)
+	out.Contradicted = contradicted(x.clock, own, e.now)
+	out.Severity = string(endingSeverity(out, x.clock, e.now))
+	return out
 }
 
 // near reports whether a date belongs in the list. Whole days are counted by the
@@ -158,10 +196,10 @@ func endingSeverity(e client.Ending, k keepwatch.Clock, now time.Time) keepwatch
 }
 
 // endingKey orders by date, then by credential and clock; unknown dates come last.
-func endingKey(e client.Ending) string {
+func endingKey(id keepwatch.CredentialID, k keepwatch.Clock) string {
 	at := "~"
-	if e.Clock.EndsAt != nil {
-		at = fmt.Sprintf("%020d", e.Clock.EndsAt.UnixMilli()+1<<50) // dates before 1970 sort, too
+	if k.Known() {
+		at = fmt.Sprintf("%020d", k.At.UnixMilli()+1<<50) // dates before 1970 sort, too
 	}
-	return strings.Join([]string{at, e.Credential, e.Clock.Name}, "\x00")
+	return strings.Join([]string{at, string(id), k.Name}, "\x00")
 }

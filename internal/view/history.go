@@ -1,6 +1,8 @@
 package view
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"keepwatch"
@@ -19,13 +21,27 @@ func firstSlot(now time.Time) time.Time {
 	return now.UTC().Truncate(slotLength).Add(-(historySlots - 1) * slotLength)
 }
 
-// history lays rollups on the strip. An hour without a rollup had no run.
+// history lays rollups on the strip of the last two days.
 func history(rollups []keepwatch.Rollup, now time.Time) *client.History {
-	from := firstSlot(now)
-	h := &client.History{From: from, SlotSeconds: int(slotLength / time.Second), Slots: make([]client.Slot, historySlots)}
+	return laid(rollups, firstSlot(now), slotLength, historySlots)
+}
+
+// Days of the long strip: as far back as hours are kept, so that each of them opens.
+const (
+	historyDays = 90
+	day         = 24 * time.Hour
+)
+
+func firstDay(now time.Time) time.Time {
+	return now.UTC().Truncate(day).Add(-(historyDays - 1) * day)
+}
+
+// laid lays rollups on equal slots. A slot without a rollup had no run.
+func laid(rollups []keepwatch.Rollup, from time.Time, length time.Duration, slots int) *client.History {
+	h := &client.History{From: from, SlotSeconds: int(length / time.Second), Slots: make([]client.Slot, slots)}
 	for _, r := range rollups {
-		i := int(r.Start.Sub(from) / slotLength)
-		if r.Start.Before(from) || i >= historySlots {
+		i := int(r.Start.Sub(from) / length)
+		if r.Start.Before(from) || i >= slots {
 			continue
 		}
 		s := &h.Slots[i]
@@ -35,6 +51,57 @@ func history(rollups []keepwatch.Rollup, now time.Time) *client.History {
 		s.Worst = string(r.Worst)
 	}
 	return h
+}
+
+// Day reads one day of a credential, hour by hour.
+func (r *Reader) Day(ctx context.Context, now time.Time, id keepwatch.CredentialID, text string) (client.DayHistory, error) {
+	if err := r.Exists(id); err != nil {
+		return client.DayHistory{}, err
+	}
+	start, err := dayOf(text, now)
+	if err != nil {
+		return client.DayHistory{}, err
+	}
+	e, err := r.load(ctx, now)
+	if err != nil {
+		return client.DayHistory{}, err
+	}
+	c, err := e.find(id)
+	if err != nil {
+		return client.DayHistory{}, err
+	}
+	var hours []keepwatch.Rollup
+	if s := e.standing(c); s.ID != "" && !e.dated(c) {
+		if hours, err = r.from.Series.HourlyOf(ctx, s.ID, start, start.Add(day)); err != nil {
+			return client.DayHistory{}, reading("the hours of a day", err)
+		}
+	}
+	h := laid(hours, start, time.Hour, int(day/time.Hour))
+	out := client.DayHistory{Credential: string(id), Day: start.Format(time.DateOnly), Hours: *h}
+	for _, s := range h.Slots {
+		out.OK, out.Failed = out.OK+s.OK, out.Failed+s.Failed
+	}
+	for _, s := range hours {
+		if out.Worst == "" || s.Failed > 0 && keepwatch.Outcome(out.Worst) == keepwatch.OK {
+			out.Worst = string(s.Worst)
+		}
+	}
+	out.Runs = out.OK + out.Failed
+	return out, nil
+}
+
+// dayOf reads a day whose hours are kept.
+func dayOf(text string, now time.Time) (time.Time, error) {
+	first, last := firstDay(now), now.UTC().Truncate(day)
+	hint := "a day from " + first.Format(time.DateOnly) + " to " + last.Format(time.DateOnly) + ", in UTC"
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return t, keepwatch.WithHint(fmt.Errorf("that is no day: %w", keepwatch.ErrInvalid), hint)
+	}
+	if t.Before(first) || t.After(last) {
+		return t, keepwatch.WithHint(fmt.Errorf("%s has no hours that are kept: %w", t.Format(time.DateOnly), keepwatch.ErrInvalid), hint)
+	}
+	return t, nil
 }
 
 // tally counts proofs that passed against those that failed. Runs that Keepwatch

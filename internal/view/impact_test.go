@@ -117,7 +117,7 @@ func TestTheReferenceCaseFromRows(t *testing.T) {
 	if err := w.db.SaveImpact(t.Context(), inc.ID, cost); err != nil {
 		t.Fatal(err)
 	}
-	list, err := w.read.Incidents(t.Context(), view.IncidentFilter{Status: "all"}, view.Page{Limit: 10})
+	list, err := w.read.Incidents(t.Context(), view.IncidentSearch{IncidentFilter: view.IncidentFilter{Status: "all"}}, view.Page{Limit: 10})
 	if err != nil || list.Items[0].Impact["contacts_lost"].Mid != 1667 || !strings.HasPrefix(list.Items[0].Cost, "about 1,667 contacts lost (") {
 		t.Errorf("%+v, %v", list.Items[0], err)
 	}

@@ -11,23 +11,80 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/scan"
+	"keepwatch/internal/store"
 )
 
+// IncidentSearch chooses incidents. Zero fields choose all.
+type IncidentSearch struct {
+	IncidentFilter
+	Outcome string
+	Owner   string // team
+	Query   string // part of the title, the id, the message or a credential, in any case
+}
+
 // Incidents lists one page of incidents, newest first.
-func (r *Reader) Incidents(ctx context.Context, f IncidentFilter, page Page) (client.Page[client.Incident], error) {
+func (r *Reader) Incidents(ctx context.Context, f IncidentSearch, page Page) (client.Page[client.Incident], error) {
 	out := client.Page[client.Incident]{Items: []client.Incident{}}
-	incidents, next, err := r.from.Incidents.Incidents(ctx, f, page)
-	if err != nil {
-		return out, reading("incidents", err)
-	}
 	owners := r.owners()
-	for _, inc := range incidents {
-		out.Items = append(out.Items, incidentOf(inc, owners))
+	page.Limit = cmp.Or(page.Limit, 50)
+	var last keepwatch.Incident
+	for ask := page; ; {
+		// What the store cannot choose by is chosen here, and one more than the page holds
+		// tells whether another one follows.
+		ask.Limit = page.Limit + 1
+		if f.narrow() {
+			ask.Limit = searchRows
+		}
+		list, next, err := r.from.Incidents.Incidents(ctx, f.IncidentFilter, ask)
+		if err != nil {
+			return out, reading("incidents", err)
+		}
+		for _, inc := range list {
+			item := incidentOf(inc, owners)
+			if !f.matches(item, owners) {
+				continue
+			}
+			if len(out.Items) == page.Limit {
+				out.Next = new(store.IncidentCursor(last))
+				return out, r.addCosts(ctx, out.Items)
+			}
+			out.Items, last = append(out.Items, item), inc
+		}
+		if next == "" {
+			return out, r.addCosts(ctx, out.Items)
+		}
+		ask.Cursor = next
 	}
-	if next != "" {
-		out.Next = &next
+}
+
+// OutcomeExists reports a name that is no outcome: a misspelt filter must not read as
+// none. An empty one chooses all.
+func OutcomeExists(name string) error {
+	if name == "" || keepwatch.Outcome(name).Known() {
+		return nil
 	}
-	return out, r.addCosts(ctx, out.Items)
+	return keepwatch.WithHint(fmt.Errorf("%.80q is no outcome: %w", name, keepwatch.ErrInvalid), "docs/outcomes.md lists them, such as expiring or bad_secret_or_package")
+}
+
+// searchRows is how many incidents are read at a time when some of them are looked for.
+const searchRows = 500
+
+func (f IncidentSearch) narrow() bool { return f.Outcome != "" || f.Owner != "" || f.Query != "" }
+
+func (f IncidentSearch) matches(inc client.Incident, owners map[keepwatch.CredentialID]string) bool {
+	if f.Outcome != "" && inc.Outcome != f.Outcome {
+		return false
+	}
+	if f.Owner != "" && !slices.ContainsFunc(inc.Members, func(id string) bool { return owners[keepwatch.CredentialID(id)] == f.Owner }) {
+		return false
+	}
+	q := strings.ToLower(f.Query)
+	if q == "" {
+		return true
+	}
+	return slices.ContainsFunc(append([]string{inc.Title, inc.ID, inc.Message, inc.Owner}, inc.Members...), func(text string) bool {
+		return strings.Contains(strings.ToLower(text), q)
+	})
 }
 
 // Incident reads one incident with its timeline, what it cost and the messages it
@@ -64,8 +121,14 @@ func (r *Reader) Incident(ctx context.Context, now time.Time, id keepwatch.Incid
 	for _, del := range deliveries {
 		d.Deliveries = append(d.Deliveries, deliveryOf(del))
 	}
-	err = r.addImpact(ctx, &d, inc, now)
-	return d, err
+	if err = r.addImpact(ctx, &d, inc, now); err != nil {
+		return d, err
+	}
+	if err = r.addTold(ctx, &d, inc, deliveries, now); err != nil {
+		return d, err
+	}
+	d.Gist = r.gist(d, now)
+	return d, nil
 }
 
 // IncidentOf turns one incident into what is shown of it.
@@ -101,6 +164,16 @@ func incidentOf(inc keepwatch.Incident, owners map[keepwatch.CredentialID]string
 		out.MergedInto = &id
 	}
 	return out
+}
+
+// StoredIncident is an incident as it is kept, as far as it may be seen: what decides
+// over it asks for more than is shown.
+func (r *Reader) StoredIncident(ctx context.Context, id keepwatch.IncidentID) (keepwatch.Incident, error) {
+	inc, err := r.from.Incidents.Incident(ctx, id)
+	if err != nil {
+		err = reading(fmt.Sprintf("incident %q", id), err)
+	}
+	return inc, err
 }
 
 // title names the incident by its subject: whose trouble, then which.

@@ -79,3 +79,22 @@ func later(a, b *time.Time) *time.Time {
 }
 
 func count0(n int) string { return strconv.Itoa(n) }
+
+// worstGlance is worstFirst before anything else is known of a credential.
+func worstGlance(a, b glance) int {
+	return cmp.Or(
+		cmp.Compare(stateRank(string(a.state)), stateRank(string(b.state))),
+		cmp.Compare(criticalityRank(string(a.Criticality)), criticalityRank(string(b.Criticality))),
+		strings.Compare(string(a.ID), string(b.ID)))
+}
+
+// worseCounts puts the group first that has more of what hurts most. The healthy do not
+// count: a large group is no worse than a small one.
+func worseCounts(a, b map[string]int) int {
+	for _, s := range statesByWeight[:len(statesByWeight)-1] {
+		if d := cmp.Compare(b[string(s)], a[string(s)]); d != 0 {
+			return d
+		}
+	}
+	return 0
+}

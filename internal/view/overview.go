@@ -3,58 +3,67 @@ package view
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"keepwatch"
 	"keepwatch/client"
+	"keepwatch/internal/detect"
 )
 
 // What one look at the front page holds. More is reached by filters and pages.
 const (
-	overviewCredentials = 400
-	overviewIncidents   = 50
-	overviewExpiring    = 8
+	overviewRows      = 60
+	overviewIncidents = 50
+	overviewExpiring  = 8
 )
 
-// Overview reads the front page. The filter narrows the list of credentials; the
-// headline, the counts and the incidents are always those of the whole estate,
-// so that a filter cannot hide trouble.
-func (r *Reader) Overview(ctx context.Context, now time.Time, f CredentialFilter) (client.Overview, error) {
+// OverviewFilter says which credentials the front page lists, and in which groups.
+type OverviewFilter struct {
+	CredentialFilter
+	GroupBy string // Groupings; "": the first
+	Page    int    // of the credentials that are listed; 0 is the first
+}
+
+// Groupings are the ways in which an estate is divided.
+var Groupings = []string{"tenant", "owner", "tier"}
+
+// Overview reads the front page. The filter narrows the credentials, their groups and
+// the dates; the headline, the counts and the incidents are always those of the whole
+// estate, so that a filter cannot hide trouble.
+func (r *Reader) Overview(ctx context.Context, now time.Time, f OverviewFilter) (client.Overview, error) {
+	if f.GroupBy = cmp.Or(f.GroupBy, Groupings[0]); !slices.Contains(Groupings, f.GroupBy) {
+		return client.Overview{}, keepwatch.WithHint(fmt.Errorf("group %.80q: %w", f.GroupBy, keepwatch.ErrInvalid), "one of: "+strings.Join(Groupings, ", "))
+	}
 	e, err := r.load(ctx, now)
 	if err != nil {
 		return client.Overview{}, err
 	}
 	o := client.Overview{
-		At: now.UTC(), Counts: map[string]int{}, Total: len(e.snap.Credentials),
-		Incidents: []client.Incident{}, Tenants: []client.Tenant{}, Expiring: []client.Expiry{},
+		At: now.UTC(), Counts: map[string]int{}, Total: len(e.snap.Credentials), GroupBy: f.GroupBy,
+		Incidents: []client.Incident{}, Groups: []client.Group{}, Expiring: []client.Expiry{},
 	}
-	items := make([]client.Credential, 0, o.Total)
-	tallies := map[string]*tally{}
-	var all tally
-	for _, c := range e.sorted() {
-		item := e.credential(c)
-		items = append(items, item)
-		o.Counts[item.State]++
-		o.LastProvenAt = later(o.LastProvenAt, item.LastProvenAt)
-		var t tally
-		t.add(e.proofs(c.ID), lastDay(now))
-		o.Undated += undated(e.clocks[c.ID])
-		all.merge(t)
-		if tallies[item.Tenant] == nil {
-			tallies[item.Tenant] = &tally{}
-		}
-		tallies[item.Tenant].merge(t)
+	all := e.glances(CredentialFilter{})
+	var sum tally
+	for i := range all {
+		g := &all[i]
+		o.Counts[string(g.state)]++
+		o.LastProvenAt = later(o.LastProvenAt, timeOf(g.proven))
+		sum.merge(e.tally(*g.Credential))
+		o.Undated += undated(e.clocksOf(*g.Credential))
 	}
-	o.SuccessRate = all.rate()
+	o.SuccessRate = sum.rate()
+	o.Traffic = e.trafficToday(all)
 	e.addIncidents(&o)
 	if err := r.addCosts(ctx, o.Incidents); err != nil {
 		return client.Overview{}, err
 	}
 	o.Headline = headline(o)
-	addExpiries(&o, items, now)
-	e.addTenants(&o, items, tallies, f)
+	o.Status = r.status(ctx, now, o.LastProvenAt)
+	e.addExpiries(&o, all)
+	e.addGroups(&o, all, f)
 	return o, nil
 }
 
@@ -77,6 +86,30 @@ func (e *estate) addIncidents(o *client.Overview) {
 		o.MoreIncidents = len(o.Incidents) - overviewIncidents
 		o.Incidents = o.Incidents[:overviewIncidents]
 	}
+}
+
+// trafficToday adds up what the holders of all credentials lived through.
+func (e *estate) trafficToday(all []glance) *client.TrafficToday {
+	const window = 24 * time.Hour
+	var t client.TrafficToday
+	for i := range all {
+		for _, s := range e.line(all[i].ID).lived {
+			if e.now.Sub(s.Traffic.LastAt) > window {
+				continue
+			}
+			t.Holders++
+			span := detect.Over(s.Traffic, window, e.now)
+			t.Tokens, t.Granted = t.Tokens+span.Requests, t.Granted+span.Requests-span.Failed
+			if state := trafficState(s, e.now); state == keepwatch.StateDegraded || state == keepwatch.StateFailing {
+				t.Troubled++
+			}
+		}
+	}
+	if t.Holders == 0 {
+		return nil
+	}
+	t.SuccessRate = share(t.Granted, t.Tokens)
+	return &t
 }
 
 // headline is the one sentence. Not knowing outranks being slow, and nothing but
@@ -139,71 +172,35 @@ func summary(o client.Overview) string {
 	return strings.Join(parts, " · ")
 }
 
-// addExpiries lists the next dates.
-func addExpiries(o *client.Overview, items []client.Credential, now time.Time) {
-	for _, c := range items {
-		if c.ExpiresAt == nil {
+// addExpiries lists the next dates. One that passed and was contradicted by a proof is
+// no news.
+func (e *estate) addExpiries(o *client.Overview, all []glance) {
+	type end struct {
+		glance
+		clock keepwatch.Clock
+	}
+	var next []end
+	for _, g := range all {
+		k, _ := firstHard(e.clocksOf(*g.Credential))
+		if !k.Known() || k.At.Before(e.now) && g.state == keepwatch.StateHealthy {
 			continue
 		}
-		// A date that passed long ago and was contradicted by a proof is no news.
-		if c.ExpiresAt.Before(now) && c.State == string(keepwatch.StateHealthy) {
-			continue
-		}
+		next = append(next, end{g, k})
+	}
+	slices.SortStableFunc(next, func(a, b end) int { return a.clock.At.Compare(b.clock.At) })
+	for _, n := range next[:min(len(next), overviewExpiring)] {
+		k := clockOf(n.clock, e.snap.zoneOf(n.ID), e.now)
 		o.Expiring = append(o.Expiring, client.Expiry{
-			Credential: c.ID, Tenant: c.Tenant, Owner: c.Owner, At: *c.ExpiresAt, On: c.ExpiresOn, DaysLeft: *c.DaysLeft, Source: c.ExpiresSource,
+			Credential: string(n.ID), Tenant: string(n.Tenant), Owner: n.Owner.Team, At: *k.EndsAt, On: k.EndsOn, DaysLeft: *k.DaysLeft, Source: k.Source,
 		})
-	}
-	slices.SortStableFunc(o.Expiring, func(a, b client.Expiry) int { return a.At.Compare(b.At) })
-	if len(o.Expiring) > overviewExpiring {
-		o.Expiring = o.Expiring[:overviewExpiring]
-	}
-}
-
-// addTenants groups the credentials that the filter lets through. When there are
-// more than a page holds, the worst are kept.
-func (e *estate) addTenants(o *client.Overview, items []client.Credential, tallies map[string]*tally, f CredentialFilter) {
-	byID := make(map[string]keepwatch.Credential, len(items))
-	for _, c := range e.snap.Credentials {
-		byID[string(c.ID)] = c
-	}
-	var matched []client.Credential
-	tenants := e.emptyTenants(tallies)
-	for _, item := range items {
-		if i, ok := tenantIndex(tenants, item.Tenant); ok {
-			tenants[i].Counts[item.State]++
-			tenants[i].Total++
-		}
-		if f.matches(byID[item.ID]) && (f.State == "" || f.State == item.State) {
-			matched = append(matched, item)
-		}
-	}
-	slices.SortStableFunc(matched, worstFirst)
-	o.Matched = len(matched)
-	if len(matched) > overviewCredentials {
-		matched = matched[:overviewCredentials]
-	}
-	o.Shown = len(matched)
-	for _, item := range matched {
-		item.History = history(e.proofs(keepwatch.CredentialID(item.ID)), e.now)
-		if i, ok := tenantIndex(tenants, item.Tenant); ok {
-			addToUnit(&tenants[i], item)
-		}
-	}
-	for _, t := range tenants {
-		slices.SortStableFunc(t.Units, func(a, b client.BusinessUnit) int {
-			return cmp.Or(strings.Compare(a.Name, b.Name), compareMID(a.MID, b.MID))
-		})
-		if len(t.Units) > 0 {
-			o.Tenants = append(o.Tenants, t)
-		}
 	}
 }
 
 // calls adds up what the schedule asks of a tenant in a year.
 func (e *estate) calls(id keepwatch.TenantID) client.Calls {
 	var out client.Calls
-	for _, c := range e.snap.Credentials {
-		if c.Tenant == id && !e.dated[c.ID] {
+	for i := range e.snap.Credentials {
+		if c := &e.snap.Credentials[i]; c.Tenant == id && !e.dated(*c) {
 			out.Tests += e.snap.Plans[c.ID].CallsPerYear
 		}
 	}
@@ -215,36 +212,6 @@ func (e *estate) calls(id keepwatch.TenantID) client.Calls {
 		}
 	}
 	return out
-}
-
-func (e *estate) emptyTenants(tallies map[string]*tally) []client.Tenant {
-	tenants := make([]client.Tenant, 0, len(e.snap.Tenants))
-	for _, t := range e.snap.Tenants {
-		tenant := client.Tenant{ID: string(t.ID), Counts: map[string]int{}, Units: []client.BusinessUnit{}}
-		tenant.Calls = e.calls(t.ID)
-		if sum := tallies[tenant.ID]; sum != nil {
-			tenant.SuccessRate = sum.rate()
-		}
-		tenants = append(tenants, tenant)
-	}
-	return tenants
-}
-
-func addToUnit(t *client.Tenant, item client.Credential) {
-	for i := range t.Units {
-		if compareMID(t.Units[i].MID, item.BusinessUnit) == 0 {
-			t.Units[i].Credentials = append(t.Units[i].Credentials, item)
-			return
-		}
-	}
-	t.Units = append(t.Units, client.BusinessUnit{
-		MID: item.BusinessUnit, Name: item.UnitName, Credentials: []client.Credential{item},
-	})
-}
-
-func tenantIndex(tenants []client.Tenant, id string) (int, bool) {
-	i := slices.IndexFunc(tenants, func(t client.Tenant) bool { return t.ID == id })
-	return i, i >= 0
 }
 
 // TenantIDs lists the tenants in the order of the configuration.

@@ -9,7 +9,6 @@ package view
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"keepwatch"
@@ -22,8 +21,12 @@ type SeriesSource interface {
 	Series(ctx context.Context) ([]keepwatch.Series, error)
 	// Those two leave out what lives in SFMC, of which there may be thousands.
 	PlainSeries(ctx context.Context) ([]keepwatch.Series, error)
-	PlainHourly(ctx context.Context, from, to time.Time) (map[keepwatch.SeriesID][]keepwatch.Rollup, error)
+	// Those two stand in memory: what moved since a revision, of everybody, and the hours
+	// of what proves credentials.
+	Moved(ctx context.Context, since int64) (store.Moved, error)
+	Recent(ctx context.Context, from time.Time) (store.Hours, error)
 	DailyOf(ctx context.Context, id keepwatch.SeriesID, from, to time.Time) ([]keepwatch.Rollup, error)
+	HourlyOf(ctx context.Context, id keepwatch.SeriesID, from, to time.Time) ([]keepwatch.Rollup, error)
 }
 
 // ResultSource reads stored runs.
@@ -54,11 +57,13 @@ type Sources struct {
 	Watches    WatchSource
 	Impacts    ImpactSource
 	Traffic    TrafficSource
+	Silences   SilenceSource
+	Rotations  RotationSource
 }
 
 // From takes all sources from one store.
 func From(db *store.DB) Sources {
-	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db, Watches: db, Impacts: db, Traffic: db}
+	return Sources{Series: db, Results: db, Incidents: db, Deliveries: db, Watches: db, Impacts: db, Traffic: db, Silences: db, Rotations: db}
 }
 
 // Snapshot is the configuration in force, as far as it is shown. It is shared
@@ -75,6 +80,10 @@ type Snapshot struct {
 	// Depends are the subjects that the credentials of a tenant name, with the ways on
 	// which they hang on them; nil: none are known.
 	Depends func(keepwatch.TenantID) []impact.Subject
+	// Forecast says who would be told of an incident from its beginning, if it lasted;
+	// nil: nobody is.
+	Forecast func(keepwatch.Incident) []Forecast
+	Channel  func(receiver string) string // of a receiver; nil: not known
 }
 
 // Plan is the schedule of one credential in figures.
@@ -96,26 +105,25 @@ type EffectsCost struct {
 type Reader struct {
 	from      Sources
 	inventory func() Snapshot
-	hours     *hourCache
+	index     *index
+	self      func(ctx context.Context, now time.Time) Self // nil: nobody watches
+	part      bool                                          // of the estate
 }
 
 // NewReader reads from the store and from the configuration that inventory
 // returns at that moment.
 func NewReader(from Sources, inventory func() Snapshot) *Reader {
-	return &Reader{from: from, inventory: inventory, hours: &hourCache{}}
+	return &Reader{from: from, inventory: inventory, index: newIndex()}
 }
 
-// estate is everything at one instant, indexed by credential.
+// estate is everything at one instant.
 type estate struct {
-	now    time.Time
-	snap   Snapshot
-	series map[keepwatch.CredentialID]keepwatch.Series // how each stands
-	clocks map[keepwatch.CredentialID][]keepwatch.Clock
-	dated  map[keepwatch.CredentialID]bool // it stands as its dates do
-	hours  map[keepwatch.SeriesID][]keepwatch.Rollup
-	lived  map[keepwatch.CredentialID][]keepwatch.Series // of its holders' traffic
-	open   []keepwatch.Incident
-	units  map[unitKey]string
+	now   time.Time
+	snap  Snapshot
+	index *index
+	hours store.Hours
+	open  []keepwatch.Incident
+	units map[unitKey]string
 	// incidentOf names the open incident that a credential belongs to.
 	incidentOf map[keepwatch.CredentialID]*keepwatch.Incident
 }
@@ -127,11 +135,10 @@ type unitKey struct {
 
 // load reads the estate as it stands at now.
 func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
-	series, err := r.from.Series.PlainSeries(ctx)
-	if err != nil {
+	if err := r.index.follow(ctx, r.from.Series); err != nil {
 		return nil, reading("states", err)
 	}
-	hours, err := r.hours.at(ctx, r.from.Series, now)
+	hours, err := r.from.Series.Recent(ctx, firstSlot(now))
 	if err != nil {
 		return nil, reading("history", err)
 	}
@@ -140,25 +147,10 @@ func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
 		return nil, err
 	}
 	e := &estate{
-		now: now, snap: r.inventory(), hours: hours, open: open,
-		series:     map[keepwatch.CredentialID]keepwatch.Series{},
-		clocks:     map[keepwatch.CredentialID][]keepwatch.Clock{},
-		dated:      map[keepwatch.CredentialID]bool{},
+		now: now, snap: r.inventory(), index: r.index, hours: hours, open: open,
 		incidentOf: map[keepwatch.CredentialID]*keepwatch.Incident{},
 	}
 	e.units = unitNames(e.snap)
-	e.lived = map[keepwatch.CredentialID][]keepwatch.Series{}
-	for _, s := range series {
-		if s.Traffic != nil {
-			e.lived[s.Credential] = append(e.lived[s.Credential], s)
-		}
-	}
-	own, seen := ownSeries(series), dateLooks(series)
-	for _, c := range e.snap.Credentials {
-		e.clocks[c.ID] = clocks(c, seen[c.ID], e.snap.zoneOf(c.ID))
-		e.dated[c.ID] = byDates(c, own[c.ID])
-		e.series[c.ID] = standing(c, own[c.ID], seen[c.ID], e.clocks[c.ID], now)
-	}
 	e.assignIncidents()
 	return e, nil
 }
@@ -218,32 +210,4 @@ func (r *Reader) openIncidents(ctx context.Context) ([]keepwatch.Incident, error
 		cursor = next
 	}
 	return all, nil
-}
-
-// hourCache keeps the hourly history for a moment. Every open page asks for it
-// every few seconds, and it is by far the largest read; states and incidents,
-// which must not lag, are always read fresh.
-type hourCache struct {
-	mu    sync.Mutex
-	until time.Time
-	from  time.Time
-	hours map[keepwatch.SeriesID][]keepwatch.Rollup
-}
-
-const hoursKeptFor = 3 * time.Second
-
-func (c *hourCache) at(ctx context.Context, src SeriesSource, now time.Time) (map[keepwatch.SeriesID][]keepwatch.Rollup, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	from := firstSlot(now)
-	// now also runs backwards, in tests and when a clock is set.
-	if c.hours != nil && c.from.Equal(from) && now.Before(c.until) && now.After(c.until.Add(-2*hoursKeptFor)) {
-		return c.hours, nil
-	}
-	hours, err := src.PlainHourly(ctx, from, now)
-	if err != nil {
-		return nil, err
-	}
-	c.hours, c.from, c.until = hours, from, now.Add(hoursKeptFor)
-	return hours, nil
 }

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,11 @@ import (
 	"keepwatch/internal/auth"
 	"keepwatch/internal/rotation"
 )
+
+// RotationSource reads rotations, newest first.
+type RotationSource interface {
+	Rotations(ctx context.Context, openOnly bool) ([]keepwatch.Rotation, error)
+}
 
 // RotationFilter narrows a list of rotations. Zero fields do not.
 type RotationFilter struct {

@@ -22,6 +22,7 @@ func (r *Reader) For(who auth.Principal) *Reader {
 	}
 	p := newPart(who, r.inventory())
 	narrow := *r
+	narrow.part = true
 	narrow.inventory = func() Snapshot { return p.snap }
 	narrow.from.Series = partSeries{r.from.Series, p}
 	narrow.from.Incidents = partIncidents{r.from.Incidents, p}
@@ -253,7 +254,12 @@ func (s partIncidents) Transitions(ctx context.Context, id keepwatch.IncidentID)
 		case keepwatch.Joined, keepwatch.Left, keepwatch.Affected, keepwatch.Relieved, keepwatch.Merged:
 			continue
 		}
-		t.Detail = ""
+		if t.Kind == keepwatch.Noted && t.By != s.part.who.Name {
+			continue // its words may name the others
+		}
+		if t.Kind != keepwatch.Noted {
+			t.Detail = ""
+		}
 		out = append(out, t)
 	}
 	return out, nil

@@ -26,7 +26,7 @@ func (r *Reader) Traffic(ctx context.Context, now time.Time, id keepwatch.Creden
 	if err := r.Exists(id); err != nil {
 		return client.Traffic{}, err
 	}
-	out := client.Traffic{Credential: string(id), Objective: r.objective(id), Holders: []client.TrafficHolder{}, Calls: []client.TrafficCalls{}}
+	out := client.Traffic{Credential: string(id), Objective: r.objective(id), Holders: []client.TrafficHolder{}, Calls: []client.TrafficCalls{}, Hours: []client.TrafficHour{}, HoursFrom: firstSlot(now), Guideline: detect.Guideline}
 	series, err := r.from.Series.PlainSeries(ctx)
 	if err != nil {
 		return out, reading("states", err)
@@ -45,12 +45,50 @@ func (r *Reader) Traffic(ctx context.Context, now time.Time, id keepwatch.Creden
 	if r.from.Traffic == nil {
 		return out, nil
 	}
-	rows, err := r.from.Traffic.Calls(ctx, id, now.Add(-24*time.Hour), now.Add(time.Hour))
+	rows, err := r.from.Traffic.Calls(ctx, id, firstSlot(now), now.Add(time.Hour))
 	if err != nil {
 		return out, reading("calls", err)
 	}
-	out.Calls = callsOf(rows)
+	out.Hours = hoursOf(rows)
+	out.Calls = callsOf(slices.DeleteFunc(rows, func(c store.CallRow) bool { return c.Start.Before(now.Add(-24 * time.Hour)) }))
 	return out, nil
+}
+
+// hoursOf adds the calls of each holder up by hour.
+func hoursOf(rows []store.CallRow) []client.TrafficHour {
+	type key struct {
+		start  time.Time
+		holder string
+	}
+	at := map[key]int{}
+	out := []client.TrafficHour{}
+	for _, c := range rows {
+		k := key{c.Start, c.Holder}
+		i, known := at[k]
+		if !known {
+			i, at[k] = len(out), len(out)
+			out = append(out, client.TrafficHour{Start: c.Start.UTC(), Holder: c.Holder})
+		}
+		h := &out[i]
+		switch {
+		case c.Kind == keepwatch.CallToken:
+			h.Requests += c.Count
+			if c.Outcome == keepwatch.OK {
+				h.Granted += c.Count
+			}
+		default:
+			h.Calls += c.Count
+			if c.Outcome != keepwatch.OK {
+				h.CallsFailed += c.Count
+			}
+		}
+	}
+	for i := range out {
+		if h := &out[i]; h.Granted > 0 {
+			h.AttemptsPerOK = new(float64(h.Requests) / float64(h.Granted))
+		}
+	}
+	return out
 }
 
 func (r *Reader) objective(id keepwatch.CredentialID) float64 {

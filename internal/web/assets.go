@@ -30,11 +30,12 @@ func newAssets() *assets {
 		a.add(path.Base(name), read(name))
 	}
 	a.add("app.css", joined("static/css/*.css"))
+	a.add("app.js", joined("static/js/*.js"))
 	return a
 }
 
 // joined is one file of several, in the order of their names: one part of the style
-// stands in one file, and a page still needs one request.
+// or of the script stands in one file, and a page still needs one request.
 func joined(pattern string) []byte {
 	var all bytes.Buffer
 	for _, name := range glob(pattern) {

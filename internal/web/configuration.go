@@ -9,19 +9,13 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/auth"
+	"keepwatch/internal/ics"
 	"keepwatch/internal/view"
 )
 
 // Configured knows the configuration in force.
 type Configured interface {
 	Effective(ctx context.Context) (client.Configuration, error)
-}
-
-// Feeds keeps the calendar feeds. It sees the hash of a feed's token and never the token.
-type Feeds interface {
-	Feeds(ctx context.Context) ([]keepwatch.Feed, error)
-	SaveFeed(ctx context.Context, f keepwatch.Feed) error
-	RevokeFeed(ctx context.Context, id string, now time.Time) error
 }
 
 func (s *site) configurationPages() {
@@ -31,7 +25,7 @@ func (s *site) configurationPages() {
 	if s.Feeds != nil {
 		s.mux.HandleFunc("GET /settings/feeds", s.whole(auth.Viewer, s.feeds))
 		s.mux.HandleFunc("POST /settings/feeds", s.whole(auth.Operator, s.newFeed))
-		s.mux.HandleFunc("POST /settings/feeds/{id}/revoke", s.whole(auth.Operator, s.revokeFeed))
+		s.mux.HandleFunc("POST /settings/feeds/{id}/revoke", s.whole(auth.Operator, s.endFeed))
 	}
 }
 
@@ -124,14 +118,23 @@ func (s *site) newFeed(_ http.ResponseWriter, r *http.Request) (*page, error) {
 			return p, err
 		}
 	}
-	f, token := view.NewFeed(b.Owner, view.PrincipalOf(r.Context()).Name, time.Now())
+	f, path := ics.NewFeed(b.Owner, view.PrincipalOf(r.Context()).Name, time.Now())
 	if err := s.Feeds.SaveFeed(r.Context(), f); err != nil {
 		return nil, err
 	}
-	return s.feedsWith(r, feedsBody{Created: new(view.CreatedFeedOf(f, token, s.BaseURL))})
+	return s.feedsWith(r, feedsBody{Created: s.created(f, path)})
 }
 
-func (s *site) revokeFeed(w http.ResponseWriter, r *http.Request) (*page, error) {
+// created is the one answer that holds a feed's address.
+func (s *site) created(f keepwatch.Feed, path string) *client.CreatedFeed {
+	out := client.CreatedFeed{Feed: view.FeedsOf([]keepwatch.Feed{f})[0], Path: path}
+	if s.BaseURL != "" {
+		out.Address = strings.TrimRight(s.BaseURL, "/") + path
+	}
+	return &out
+}
+
+func (s *site) endFeed(w http.ResponseWriter, r *http.Request) (*page, error) {
 	if err := s.Feeds.RevokeFeed(r.Context(), r.PathValue("id"), time.Now()); err != nil {
 		return nil, err
 	}

@@ -1,13 +1,9 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
-	"time"
 
 	"keepwatch"
 	"keepwatch/client"
@@ -27,105 +23,7 @@ type Ticks interface {
 	Tick(ctx context.Context, token, by string) (rotate.TickView, error)
 }
 
-const (
-	endingRows    = 1000 // of one page; the rest is reached by its filters
-	recentChanges = 20   // on a credential's page
-)
-
-// withins are the spans that the page of dates offers.
-var withins = []string{"30d", "90d", "180d", "365d"}
-
-type expiringBody struct {
-	client.Expiring
-	Owner   string
-	Withins []string
-	Owners  []string // to choose from, whatever the filter shows
-	Groups  []ownerGroup
-	Idle    []client.Ending
-	Text    string
-	State   string
-}
-
-// ownerGroup is what one team answers for.
-type ownerGroup struct {
-	Owner   string
-	Contact string
-	Items   []client.Ending
-}
-
-func (s *site) expiring(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	q := r.URL.Query()
-	within, err := keepwatch.ParseDuration(cmp.Or(q.Get("within"), keepwatch.FormatDuration(view.ExpiringWithin)))
-	if err != nil {
-		return nil, fmt.Errorf("within: %w", err)
-	}
-	f, now := view.ExpiringFilter{Within: within, Owner: q.Get("owner")}, time.Now()
-	hard, err := s.read(r).Expiring(r.Context(), now, f, view.Page{Limit: endingRows})
-	if err != nil {
-		return nil, err
-	}
-	f.Clock = keepwatch.ClockIdle
-	idle, err := s.read(r).Expiring(r.Context(), now, f, view.Page{Limit: endingRows})
-	if err != nil {
-		return nil, err
-	}
-	b := expiringBody{
-		Expiring: hard, Owner: q.Get("owner"), Withins: withins, Owners: s.read(r).Teams(), Groups: byOwner(hard.Items), Idle: idle.Items,
-		Text: endingText(hard), State: endingState(hard),
-	}
-	if !slices.Contains(b.Withins, hard.Within) {
-		b.Withins = append(slices.Clone(b.Withins), hard.Within)
-	}
-	return &page{Template: "expiring", Title: "What ends", Section: "expiring", Refresh: refreshEvery, Now: now, Body: b}, nil
-}
-
-// byOwner groups by team. The most urgent group comes first: the items are in the
-// order of their dates already. What nobody owns comes before all.
-func byOwner(items []client.Ending) []ownerGroup {
-	var groups []ownerGroup
-	for _, item := range items {
-		i := slices.IndexFunc(groups, func(g ownerGroup) bool { return g.Owner == item.Owner })
-		if i < 0 {
-			i = len(groups)
-			groups = append(groups, ownerGroup{Owner: item.Owner, Contact: item.OwnerContact})
-		}
-		groups[i].Items = append(groups[i].Items, item)
-	}
-	slices.SortStableFunc(groups, func(a, b ownerGroup) int {
-		return cmp.Compare(min(1, len(a.Owner)), min(1, len(b.Owner)))
-	})
-	return groups
-}
-
-// endingText is the sentence that a glance should catch.
-func endingText(e client.Expiring) string {
-	var parts []string
-	if e.Ended > 0 {
-		parts = append(parts, plural(e.Ended, "date")+" passed")
-	}
-	if e.Soon > 0 {
-		parts = append(parts, plural(e.Soon, "date")+" within "+e.Within)
-	}
-	if e.Undated > 0 {
-		parts = append(parts, fmt.Sprintf("%d unknown", e.Undated))
-	}
-	if len(parts) == 0 {
-		return "Nothing ends within " + e.Within
-	}
-	return strings.Join(parts, ", ")
-}
-
-func endingState(e client.Expiring) string {
-	switch {
-	case e.Ended > 0:
-		return string(keepwatch.StateExpired)
-	case e.Soon > 0:
-		return string(keepwatch.StateDegraded)
-	case e.Undated > 0:
-		return string(keepwatch.StateUnknown)
-	}
-	return string(keepwatch.StateHealthy)
-}
+const recentChanges = 20 // on a credential's page
 
 // endingTone is the state whose colour and icon a date takes.
 func endingTone(severity string) string {

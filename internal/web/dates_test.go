@@ -112,7 +112,7 @@ func TestADateThatComesNear(t *testing.T) {
 	if len(find(doc, "tr[data-id=sftp-drop] .c-strip .absent")) == 0 {
 		t.Error("no strip is shown")
 	}
-	has(t, doc, "#rail .finding", "1 date")
+	has(t, doc, "#ahead .finding", "1 date")
 	_, doc = get(t, e.site(), "/expiring")
 	has(t, doc, "#head h1", "1 unknown")
 	_, doc = get(t, e.site(), "/incidents/"+string(e.incident(keepwatch.Expiring).ID))

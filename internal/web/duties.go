@@ -17,7 +17,7 @@ var dutyPages = []string{"rotations", "rotation", "impact", "windows", "configur
 
 func dutyFunctions() template.FuncMap {
 	return template.FuncMap{
-		"rotation": rotationPath, "steptitle": stepTitle, "stepcount": stepCount, "pips": pipsOf, "monthname": monthName, "comparison": comparison, "amountof": amountOf, "figuretitle": figureTitle, "ranged": ranged, "took": tookOf, "hoursof": hoursOf,
+		"rotation": rotationPath, "steptitle": stepTitle, "stepcount": stepCount, "pips": pipsOf, "monthname": monthName, "comparison": comparison, "amountof": amountOf, "figuretitle": figureTitle, "ranged": ranged, "took": tookOf, "hoursof": lengthOf,
 		"figure": func(figures map[string]client.Figure, name string) *client.Figure {
 			if f, ok := figures[name]; ok {
 				return &f
@@ -64,12 +64,12 @@ type fileFormat struct{ Name, Title string }
 
 var fileFormats = []fileFormat{{"md", "Markdown"}, {"html", "HTML"}, {"csv", "CSV"}, {"json", "JSON"}}
 
-// tookOf is how long something took, and hoursOf how long something lasted.
+// tookOf is how long something took, and lengthOf how long something lasted.
 func tookOf(seconds float64) string {
 	return impact.Say(keepwatch.Figure{Low: seconds, Mid: seconds, High: seconds, Unit: "seconds"})
 }
 
-func hoursOf(hours float64) string { return tookOf(hours * 3600) }
+func lengthOf(hours float64) string { return tookOf(hours * 3600) }
 
 // dateOf is a day in words: "Fri 25 Dec 2026".
 func dateOf(day string) string {

@@ -113,8 +113,8 @@ func shareRows(list []client.Share) []shareRow {
 const (
 	dayWidth    = 30
 	dayBar      = 22
-	columns     = 84 // height of the upper part
-	laneHeight  = 14
+	monthColumns     = 84 // height of the upper part
+	monthLane  = 14
 	laneTop     = 112
 	mostLanes   = 14
 	leastLength = 3
@@ -147,7 +147,7 @@ type monthSpan struct {
 
 func chartOfMonth(m client.MonthReport, now time.Time) monthChart {
 	days := int(m.To.Sub(m.From).Hours() / 24)
-	c := monthChart{Width: days * dayWidth, Top: columns}
+	c := monthChart{Width: days * dayWidth, Top: monthColumns}
 	for d := range days {
 		c.Days = append(c.Days, chartDay{d * dayWidth, strconv.Itoa(d + 1)})
 	}
@@ -156,7 +156,7 @@ func chartOfMonth(m client.MonthReport, now time.Time) monthChart {
 	}
 	c.columns(m, days)
 	lanes := c.spans(m, now)
-	c.Height = laneTop + max(lanes, 1)*laneHeight + 4
+	c.Height = laneTop + max(lanes, 1)*monthLane + 4
 	c.Label = fmt.Sprintf("%s: %s; %s", monthName(m.Month), plural(len(m.Incidents), "incident"), c.tallest())
 	return c
 }
@@ -198,8 +198,8 @@ func (c *monthChart) columns(m client.MonthReport, days int) {
 		if v <= 0 {
 			continue
 		}
-		h := max(2, v/most*(columns-12))
-		c.Columns = append(c.Columns, monthColumn{float64(d*dayWidth) + (dayWidth-dayBar)/2, columns - h, h, fmt.Sprintf("%s: %s %s", m.From.AddDate(0, 0, d).Format("2 Jan"), roundly(v), unit)})
+		h := max(2, v/most*(monthColumns-12))
+		c.Columns = append(c.Columns, monthColumn{float64(d*dayWidth) + (dayWidth-dayBar)/2, monthColumns - h, h, fmt.Sprintf("%s: %s %s", m.From.AddDate(0, 0, d).Format("2 Jan"), roundly(v), unit)})
 	}
 }
 
@@ -226,7 +226,7 @@ func (c *monthChart) spans(m client.MonthReport, now time.Time) int {
 			ends, lane = append(ends, 0), len(ends)
 		}
 		ends[lane] = end
-		s := monthSpan{ID: i.ID, X: x, Y: float64(laneTop + lane*laneHeight), Width: end - x, Height: 9, Class: i.Severity, Open: open, Text: i.Title + ", " + i.Severity + ", " + timesOf(from, to, open)}
+		s := monthSpan{ID: i.ID, X: x, Y: float64(laneTop + lane*monthLane), Width: end - x, Height: 9, Class: i.Severity, Open: open, Text: i.Title + ", " + i.Severity + ", " + timesOf(from, to, open)}
 		if i.Severity != string(keepwatch.SeverityCritical) {
 			s.Y, s.Height = s.Y+2.5, 4
 		}

@@ -64,20 +64,20 @@ func TestIncidentShowsWhatItCosts(t *testing.T) {
 	e := newEstate(t)
 	_, doc := get(t, e.withCost("welcome-series"), "/incidents/7k2mq4c5vd3xhn6a")
 	for selector, want := range map[string]string{
-		"#cause":         "credential failing",
-		"#effects table": "welcome-series",
-		"#impact":        "4 h 00 m × 10,000 / 24 h = 1,667",
-		"#parts":         "journey/welcome-series",
-		"#actions":       "Replay the events of journey welcome-series",
-		"#head":          "Works again",
-		"#rail":          "Works again",
+		"#cause":   "credential failing",
+		"#effects": "welcome-series",
+		"#impact":  "4 h 00 m × 10,000 / 24 h = 1,667",
+		"#parts":   "journey/welcome-series",
+		"#actions": "Replay the events of journey welcome-series",
+		"#head":    "Works again",
+		"#rail":    "Works again",
 	} {
 		nodes := find(doc, selector)
 		if len(nodes) != 1 || !strings.Contains(text(nodes[0]), want) {
 			t.Errorf("%s does not say %q: %d", selector, want, len(nodes))
 		}
 	}
-	if n := len(find(doc, "#impact a")); n != 3 {
+	if n := len(find(doc, "#report a")); n != 4 {
 		t.Errorf("%d links to reports", n)
 	}
 	_, doc = get(t, e.withCost("welcome-series"), "/")

@@ -16,11 +16,11 @@ import (
 )
 
 // parseTemplates gives each page its own set: the layout, the shared parts, and
-// the page. A fault in a template shows at the start, not at the first visit.
-func parseTemplates(a *assets) map[string]*template.Template {
-	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(dutyFunctions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+// the page. Clock times are shown in a zone.
+func parseTemplates(a *assets, zone *time.Location) map[string]*template.Template {
+	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(oneFunctions()).Funcs(dutyFunctions()).Funcs(times(zone)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/parts-one.html"))
 	set := map[string]*template.Template{}
-	for _, name := range append(dutyPages, "overview", "credential", "expiring", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error") {
+	for _, name := range append(dutyPages, "overview", "credential", "expiring", "feed", "inventory", "bulk", "inventory-import", "inventory-findings", "inventory-new", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "shared", "edit", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error") {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set
@@ -41,12 +41,9 @@ func functions(a *assets) template.FuncMap {
 		"seconds": func(s float64) string { return keepwatch.FormatDuration(time.Duration(s * float64(time.Second))) },
 		"at":      func(t time.Time) *time.Time { return &t },
 		"rfc":     func(t *time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"clock":   func(t *time.Time) string { return t.UTC().Format("2 Jan 15:04:05") },
-		"full":    func(t *time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" },
 		"day":     func(t *time.Time) string { return t.UTC().Format("2 Jan 2006") },
-		"till":    func(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04") + " UTC" },
 		"endtone": endingTone,
-		"urgent":  urgent, "strip": compactStrip, "bars": bars, "tone": tone, "bar": barWidth, "ms": ms,
+		"urgent":  urgent, "strip": compactStrip, "tone": tone, "bar": barWidth, "ms": ms,
 		"mid":        func(m *int64) string { return fmt.Sprint(*m) },
 		"credential": func(id string) string { return "/credentials/" + url.PathEscape(id) },
 		"incident":   func(id string) string { return "/incidents/" + url.PathEscape(id) },
@@ -65,7 +62,12 @@ func functions(a *assets) template.FuncMap {
 		"thousands": thousands, "calls": calls,
 		"scantone": scanTone, "scantitle": scan.Title, "scanevidence": scan.EvidenceLines,
 		"matched": view.MatchWords, "delivered": delivered,
-		"say": view.Say, "capital": view.Capital,
+		"statebar": stateBar, "groupname": groupName, "ownerkey": ownerKey, "seentitle": seenTitle, "adopts": adopts,
+		"sum":          func(a, b int) int { return a + b },
+		"unitkey":      unitKey,
+		"secondsof":    func(s float64) string { return view.Span(time.Duration(s * float64(time.Second))) },
+		"credentialof": func(id *string) string { return "/credentials/" + url.PathEscape(*id) },
+		"say":          view.Say, "capital": view.Capital,
 		"sure": func(confidence any) string {
 			v, _ := confidence.(float64)
 			return fmt.Sprintf("%.0f %% sure", v*100)
@@ -261,33 +263,4 @@ func kindOf(s client.Slot) string {
 
 func slotStart(h *client.History, i int) time.Time {
 	return h.From.Add(time.Duration(i*h.SlotSeconds) * time.Second).UTC()
-}
-
-// barView is one slot of the large strip on a credential's page, with a text of
-// its own.
-type barView struct {
-	X, Y, Height int
-	Kind, Text   string
-}
-
-func bars(h *client.History) []barView {
-	if h == nil {
-		return nil
-	}
-	out := make([]barView, 0, len(h.Slots))
-	for i, s := range h.Slots {
-		start := slotStart(h, i)
-		text := start.Format("2 Jan 15:04") + " UTC: no run"
-		if n := s.OK + s.Failed; n > 0 {
-			text = fmt.Sprintf("%s UTC: %d of %d passed", start.Format("2 Jan 15:04"), s.OK, n)
-		}
-		if s.Failed > 0 {
-			text += ", " + view.Words(s.Worst)
-		}
-		b := barView{X: i * slotWidth, Kind: kindOf(s), Text: text}
-		b.Y = map[string]int{"absent": stubTop, "ok": okTop}[b.Kind]
-		b.Height = stripHeight - b.Y
-		out = append(out, b)
-	}
-	return out
 }

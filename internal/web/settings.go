@@ -197,10 +197,13 @@ func errOr(err error) error {
 
 // accountBody is the page of one's own account.
 type accountBody struct {
-	Role    string
-	Session bool
-	Problem string
-	Hint    string
+	Role        string
+	Session     bool
+	Problem     string
+	Hint        string
+	Zones       []string // suggestions
+	ZoneProblem string
+	TypedZone   string
 }
 
 func (s *site) account(_ http.ResponseWriter, r *http.Request) (*page, error) {
@@ -209,7 +212,7 @@ func (s *site) account(_ http.ResponseWriter, r *http.Request) (*page, error) {
 
 func (s *site) accountWith(r *http.Request, b accountBody) *page {
 	who := view.PrincipalOf(r.Context())
-	b.Role, b.Session = auth.FormatGrants(who.Grants), who.Via == auth.ViaSession
+	b.Role, b.Session, b.Zones = auth.FormatGrants(who.Grants), who.Via == auth.ViaSession, zones
 	if b.Role == "" {
 		b.Role = string(who.Role)
 	}

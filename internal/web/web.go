@@ -10,9 +10,9 @@ package web
 import (
 	"bytes"
 	"context"
-	"html/template"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,9 +25,10 @@ import (
 // Checker proves one credential now and records the run.
 type Checker func(ctx context.Context, id keepwatch.CredentialID) (keepwatch.Observation, error)
 
-// Incidents acknowledges.
+// Incidents acknowledges, and writes down what people say.
 type Incidents interface {
 	Acknowledge(ctx context.Context, id keepwatch.IncidentID, by string, now time.Time) (keepwatch.Incident, error)
+	Note(ctx context.Context, id keepwatch.IncidentID, by, text string, now time.Time) error
 }
 
 // Options are the parts that the pages join.
@@ -42,41 +43,79 @@ type Options struct {
 	Links     Links   // nil: messages have no links that act
 	Scans     Scans   // nil: nothing is scanned
 	// Accounts, Tokens and Audit are of the pages of settings; nil: there are none.
-	Accounts Accounts
-	Tokens   Tokens
-	Audit    Audit
-	Alerts   Alerts // nil: nobody is told of anything
-	// Rotations runs the rotations of secrets; nil: there are none.
-	Rotations Rotations
+	Accounts  Accounts
+	Tokens    Tokens
+	Audit     Audit
+	Alerts    Alerts     // nil: nobody is told of anything
+	Rotations Rotations  // nil: there are none
 	Config    Configured // nil: nobody shows what is in force
+	Records   Records    // nil: the inventory is read only
+	Sheets    Sheets     // nil: no sheet is brought in
+	Findings  Findings   // nil: there is no page of findings
 	Feeds     Feeds      // nil: there are no calendar feeds
-	BaseURL   string     // for the addresses of feeds; "" where nobody set it
+	Shares    Shares     // nil: incidents cannot be shared
+	Snoozes   Snoozes    // nil: nothing can be put aside from a page
+	Editor    Editor     // nil: records are not changed from a page
+	// Discover looks at an account now and says how many findings there are.
+	Discover func(ctx context.Context, tenant keepwatch.TenantID, now time.Time) (int, error)
+	BaseURL  string // for addresses that are handed on; "" where nobody set it
 	// Banner is one sentence above everything, such as the demo's; "" shows none.
 	Banner string
+	// Secure says that browsers reach the pages over https: cookies say so, too.
+	Secure bool
 }
 
 type site struct {
 	Options
-	mux       *http.ServeMux
-	templates map[string]*template.Template
+	mux       *Pages
+	templates templates
 	assets    *assets
+	held      *holding
 }
 
+// Pages is the handler of all pages. It knows its patterns, so that whoever wants to
+// prove something of every page forgets none.
+type Pages struct {
+	mux      *http.ServeMux
+	patterns []string
+}
+
+// HandleFunc is http.ServeMux's.
+func (p *Pages) HandleFunc(pattern string, h http.HandlerFunc) { p.Handle(pattern, h) }
+
+// Handle is http.ServeMux's.
+func (p *Pages) Handle(pattern string, h http.Handler) {
+	p.patterns = append(p.patterns, pattern)
+	p.mux.Handle(pattern, h)
+}
+
+func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.mux.ServeHTTP(w, r) }
+
+// serves reports whether there is a page at a path without variables.
+func (p *Pages) serves(path string) bool {
+	if path == "/" {
+		path = "/{$}"
+	}
+	return slices.Contains(p.patterns, "GET "+path)
+}
+
+// Patterns are those of all pages, as http.ServeMux takes them.
+func (p *Pages) Patterns() []string { return slices.Clone(p.patterns) }
+
 // New builds the handler of all pages.
-func New(o Options) http.Handler {
-	s := &site{Options: o, mux: http.NewServeMux(), assets: newAssets()}
-	s.templates = parseTemplates(s.assets)
+func New(o Options) *Pages {
+	s := &site{Options: o, mux: &Pages{mux: http.NewServeMux()}, assets: newAssets(), held: newHolding()}
+	s.templates.assets = s.assets
+	s.templates.in(time.UTC) // a fault in a template shows at the start, not at the first visit
 	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
-	s.mux.HandleFunc("GET /credentials/{id}", s.page(s.credential))
-	s.mux.HandleFunc("POST /credentials/{id}/check", s.page(s.check))
+	s.credentialPages()
 	s.mux.HandleFunc("GET /expiring", s.page(s.expiring))
+	s.inventoryPages()
 	s.mux.HandleFunc("GET /rotations/tick/{token}", s.page(s.tickOf))
 	s.mux.HandleFunc("POST /rotations/tick/{token}", s.page(s.tick))
 	s.mux.HandleFunc("GET "+link.Path+"{token}", s.page(s.lookAtLink))
 	s.mux.HandleFunc("POST "+link.Path+"{token}", s.page(s.useLink))
-	s.mux.HandleFunc("GET /incidents", s.page(s.incidents))
-	s.mux.HandleFunc("GET /incidents/{id}", s.page(s.incident))
-	s.mux.HandleFunc("POST /incidents/{id}/ack", s.page(s.acknowledge))
+	s.incidentPages()
 	s.alertPages()
 	s.rotationPages()
 	s.configurationPages()
@@ -95,6 +134,7 @@ func New(o Options) http.Handler {
 	s.mux.HandleFunc("POST /settings/tokens/{id}/revoke", s.whole(auth.Admin, s.revokeToken))
 	s.mux.HandleFunc("GET /settings/audit", s.whole(auth.Admin, s.audit))
 	s.mux.HandleFunc("GET /sign-in", s.page(s.signIn))
+	s.mux.HandleFunc("POST /appearance", s.page(s.setAppearance))
 	s.mux.Handle("GET /static/{file}", s.assets)
 	s.mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, s.assets.path("icon.svg"), http.StatusFound)
@@ -105,6 +145,8 @@ func New(o Options) http.Handler {
 	return s.mux
 }
 
+const refreshEvery = 5 // seconds; a page is a few hundred rows at most
+
 // page is what every template gets.
 type page struct {
 	Template string
@@ -114,13 +156,16 @@ type page struct {
 	Status   int
 	Body     any
 
-	Now     time.Time
-	Who     auth.Principal
-	CanAct  bool
-	Manages bool // accounts and tokens
-	Whole   bool // sees the whole estate
-	Banner  string
-	Version string
+	Now        time.Time
+	Appearance appearance
+	Sections   []section
+	Here       string // the address of this page, where it can be asked for again
+	Who        auth.Principal
+	CanAct     bool
+	Manages    bool // accounts and tokens
+	Whole      bool // sees the whole estate
+	Banner     string
+	Version    string
 }
 
 // handler makes a page. It returns nil when it has answered by itself.
@@ -181,8 +226,9 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, p *page) {
 	p.Whole = p.Who.Everywhere(auth.Viewer)
 	p.Manages = p.Who.Everywhere(auth.Admin) && s.Accounts != nil
 	p.CanAct = auth.Require(p.Who, auth.Operator) == nil
+	p.Appearance, p.Here, p.Sections = appearanceOf(r), here(r), s.sections(r, p)
 	var out bytes.Buffer
-	if err := s.templates[p.Template].ExecuteTemplate(&out, "layout", p); err != nil {
+	if err := s.templates.in(p.Appearance.location)[p.Template].ExecuteTemplate(&out, "layout", p); err != nil {
 		f := view.FailureOf(err)
 		s.Logger.Error("template failed", "id", f.ID, "template", p.Template, "error", err)
 		http.Error(w, f.Message, f.Status)

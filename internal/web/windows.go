@@ -71,7 +71,7 @@ func (s *site) windows(_ http.ResponseWriter, r *http.Request) (*page, error) {
 	b := windowsBody{Tab: "windows", May: mayOperate(r), Past: only(past), Zone: cmp.Or(r.URL.Query().Get("zone"), "UTC"), Zones: []string{"UTC"}}
 	b.Past = b.Past[:min(len(b.Past), pastRows)]
 	zone, status := time.UTC, 0
-	if z, err := zoneOf(b.Zone); err == nil {
+	if z, err := windowZone(b.Zone); err == nil {
 		zone = z
 	} else {
 		b.Problem, status = fmt.Sprintf("%.60q is no time zone, such as Europe/Berlin. The times are in UTC.", b.Zone), http.StatusBadRequest
@@ -80,7 +80,7 @@ func (s *site) windows(_ http.ResponseWriter, r *http.Request) (*page, error) {
 	return &page{Template: "windows", Title: "Maintenance windows", Section: "alerts", Status: status, Now: now, Refresh: 60, Body: b}, nil
 }
 
-func zoneOf(name string) (*time.Location, error) {
+func windowZone(name string) (*time.Location, error) {
 	if name == "Local" { // the daemon's own is nobody's question
 		return nil, keepwatch.ErrInvalid
 	}

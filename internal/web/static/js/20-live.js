@@ -1,10 +1,10 @@
 // Keeps the page fresh: every few seconds it fetches the same address and swaps
 // the regions marked data-live that changed. Focus, scroll, open details and a
 // text selection survive. Without this script the page reloads by itself.
-"use strict";
 (() => {
   const every = Number(document.body.dataset.refresh) * 1000;
   const live = document.getElementById("live");
+  const lost = document.getElementById("lost");
   const said = document.getElementById("said");
   let failures = 0, ended = false;
   let lastGood = live ? live.textContent : "";
@@ -12,14 +12,6 @@
   const headline = (doc) => [...doc.querySelectorAll("[data-say]")].map((e) => e.textContent.trim()).join(" ");
   // What changes by the second is not worth saying aloud.
   const gist = (text) => text.replace(/\d+ (s|min|h)\b/g, "").replace(/just now|due now/g, "");
-
-  // localTimes adds the visitor's own time to every instant's title.
-  function localTimes(root) {
-    for (const t of root.querySelectorAll("time[title]")) {
-      const d = new Date(t.dateTime);
-      if (!Number.isNaN(d.getTime())) t.title += "\n" + d.toLocaleString() + " here";
-    }
-  }
 
   function selecting(region) {
     const s = window.getSelection();
@@ -69,36 +61,41 @@
     }
     const stamp = doc.getElementById("live");
     if (live && stamp) {
+      localTimes(stamp);
       live.replaceChildren(...stamp.childNodes);
       live.classList.remove("stale");
       lastGood = live.textContent;
     }
   }
 
+  // A page that has stopped must not look like one that is fine.
+  function lose() {
+    lost.hidden = false; // an alert: it is spoken
+    if (!live || live.classList.contains("stale")) return;
+    live.classList.add("stale");
+    live.lastElementChild.textContent = "Connection lost. " + lastGood.trim();
+  }
+
+  function found() {
+    failures = 0;
+    lost.hidden = true;
+  }
+
   async function tick() {
     if (!document.hidden) {
       try {
         await look();
-        failures = 0;
+        found();
       } catch {
         failures++;
-        // A page that has stopped must not look like one that is fine.
-        if (failures >= 2 && live && !live.classList.contains("stale")) {
-          live.classList.add("stale");
-          live.lastElementChild.textContent = "Connection lost. " + lastGood.trim();
-          said.textContent = "Connection to Keepwatch lost. What is shown may be out of date.";
-        }
+        if (failures >= 2) lose();
       }
     }
     if (!ended) setTimeout(tick, every * Math.min(1 + failures, 6));
   }
 
-  localTimes(document);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && !ended) look().catch(() => {}); });
-  document.addEventListener("keydown", (e) => {
-    if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName)) return;
-    const field = document.querySelector("input[type=search]");
-    if (field) { e.preventDefault(); field.focus(); field.select(); }
-  });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && every && !ended) look().then(found, () => {}); });
+  window.addEventListener("offline", lose);
+  window.addEventListener("online", () => { if (every && !ended) look().then(found, () => {}); else found(); });
   if (every) setTimeout(tick, every);
 })();

@@ -1,0 +1,119 @@
+package view
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"keepwatch"
+	"keepwatch/client"
+)
+
+// The picture of what is ahead begins a little before today: what ended last week and was
+// not renewed is still work.
+const (
+	aheadDays  = 90
+	aheadBack  = 7
+	aheadNamed = 4 // credentials that a day names
+	aheadLanes = 8
+)
+
+// ahead lays what ends on days, in the lanes of the groups. Those beyond what a picture
+// holds share the last one.
+func (e *estate) ahead(all []glance, by string) client.Ahead {
+	today := keepwatch.DayOf(e.now, time.UTC)
+	out := client.Ahead{
+		From: today.AddDays(-aheadBack).String(), Today: today.String(), To: today.AddDays(aheadDays).String(), Lanes: []client.AheadLane{},
+	}
+	lanes := map[string]map[string]*client.AheadEnd{}
+	totals := map[string]int{}
+	for _, g := range all {
+		zone := e.snap.zoneOf(g.ID)
+		for _, k := range e.clocksOf(*g.Credential) {
+			if k.Kind != keepwatch.ClockHard || !k.Known() {
+				continue
+			}
+			left := daysLeft(k.At, zone, e.now)
+			if left < -aheadBack || left > aheadDays || contradicted(k, e.line(g.ID).own, e.now) {
+				continue
+			}
+			key := groupKey(by, g.Credential)
+			if lanes[key] == nil {
+				lanes[key] = map[string]*client.AheadEnd{}
+			}
+			totals[key]++
+			out.Total++
+			if !k.At.After(e.now) {
+				out.Ended++
+			}
+			addEnd(lanes[key], keepwatch.DayOf(k.At, zone).String(), g, k, client.Ending{Clock: client.Clock{DaysLeft: &left}}, e.now)
+		}
+	}
+	for key, days := range lanes {
+		lane := client.AheadLane{Key: key, Total: totals[key], Ends: []client.AheadEnd{}}
+		for _, end := range days {
+			lane.Ends = append(lane.Ends, *end)
+		}
+		slices.SortFunc(lane.Ends, func(a, b client.AheadEnd) int { return strings.Compare(a.On, b.On) })
+		out.Lanes = append(out.Lanes, lane)
+	}
+	slices.SortFunc(out.Lanes, func(a, b client.AheadLane) int {
+		return cmp.Or(cmp.Compare(keyRank(by, a.Key), keyRank(by, b.Key)), strings.Compare(a.Ends[0].On, b.Ends[0].On), strings.Compare(a.Key, b.Key))
+	})
+	if len(out.Lanes) > aheadLanes {
+		out.Lanes = append(out.Lanes[:aheadLanes-1], joinLanes(out.Lanes[aheadLanes-1:]))
+	}
+	return out
+}
+
+// AheadOthers is the lane of those that have none of their own.
+const AheadOthers = "…"
+
+func joinLanes(lanes []client.AheadLane) client.AheadLane {
+	out := client.AheadLane{Key: AheadOthers, Ends: []client.AheadEnd{}}
+	days := map[string]*client.AheadEnd{}
+	for _, l := range lanes {
+		out.Total += l.Total
+		for _, end := range l.Ends {
+			have := days[end.On]
+			if have == nil {
+				days[end.On] = &end
+				continue
+			}
+			joinEnds(have, end)
+		}
+	}
+	for _, end := range days {
+		out.Ends = append(out.Ends, *end)
+	}
+	slices.SortFunc(out.Ends, func(a, b client.AheadEnd) int { return strings.Compare(a.On, b.On) })
+	return out
+}
+
+func addEnd(days map[string]*client.AheadEnd, on string, g glance, k keepwatch.Clock, row client.Ending, now time.Time) {
+	end := client.AheadEnd{
+		On: on, Count: 1, Severity: string(endingSeverity(row, k, now)),
+		Criticality: string(g.Criticality), Credentials: []string{string(g.ID)},
+	}
+	if have := days[on]; have != nil {
+		joinEnds(have, end)
+		return
+	}
+	days[on] = &end
+}
+
+func joinEnds(have *client.AheadEnd, more client.AheadEnd) {
+	have.Count += more.Count
+	if severityRank(more.Severity) > severityRank(have.Severity) {
+		have.Severity = more.Severity
+	}
+	if criticalityRank(more.Criticality) < criticalityRank(have.Criticality) {
+		have.Criticality = more.Criticality
+	}
+	for _, id := range more.Credentials {
+		if len(have.Credentials) < aheadNamed && !slices.Contains(have.Credentials, id) {
+			have.Credentials = append(have.Credentials, id)
+		}
+	}
+}

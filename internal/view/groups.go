@@ -1,0 +1,142 @@
+package view
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"keepwatch"
+	"keepwatch/client"
+)
+
+// addGroups divides what the filter lets through, the worst first, and lists as many
+// credentials as a page holds.
+func (e *estate) addGroups(o *client.Overview, all []glance, f OverviewFilter) {
+	matched := make([]glance, 0, len(all))
+	for _, g := range all {
+		if f.matches(g.Credential) && (f.State == "" || f.State == string(g.state)) {
+			matched = append(matched, g)
+		}
+	}
+	o.Matched = len(matched)
+	groups := map[string]*group{}
+	for _, g := range matched {
+		key := groupKey(f.GroupBy, g.Credential)
+		if groups[key] == nil {
+			groups[key] = &group{key: key, units: map[unitKey]*unit{}}
+		}
+		groups[key].add(e, g)
+	}
+	e.list(o, matched, f, groups)
+	for _, g := range groups {
+		o.Groups = append(o.Groups, g.shown(e, f.GroupBy))
+	}
+	slices.SortFunc(o.Groups, func(a, b client.Group) int {
+		return cmp.Or(worseCounts(a.Counts, b.Counts), cmp.Compare(keyRank(f.GroupBy, a.Key), keyRank(f.GroupBy, b.Key)), strings.Compare(a.Key, b.Key))
+	})
+	o.Ahead = e.ahead(matched, f.GroupBy)
+}
+
+// list chooses the credentials that are shown, one by one. A small estate shows all, a
+// large one counts what is healthy unless somebody asks for a part of it.
+func (e *estate) list(o *client.Overview, matched []glance, f OverviewFilter, groups map[string]*group) {
+	shown := slices.Clone(matched)
+	if len(shown) > overviewRows && f.CredentialFilter == (CredentialFilter{}) {
+		shown = slices.DeleteFunc(shown, func(g glance) bool { return g.state == keepwatch.StateHealthy })
+	}
+	slices.SortStableFunc(shown, worstGlance)
+	o.Pages = max(1, (len(shown)+overviewRows-1)/overviewRows)
+	o.Page = min(max(f.Page, 1), o.Pages)
+	from := (o.Page - 1) * overviewRows
+	shown = shown[from:min(len(shown), from+overviewRows)]
+	o.Shown = len(shown)
+	for _, g := range shown {
+		item := e.credential(*g.Credential)
+		item.History = history(e.proofs(*g.Credential), e.now)
+		u := groups[groupKey(f.GroupBy, g.Credential)].units[unitKey{g.Tenant, g.BusinessUnit}]
+		u.items = append(u.items, item)
+	}
+}
+
+func groupKey(by string, c *keepwatch.Credential) string {
+	switch by {
+	case "owner":
+		return c.Owner.Team
+	case "tier":
+		return string(c.Criticality)
+	}
+	return string(c.Tenant)
+}
+
+// keyRank is the order of groups that are alike: tiers by what they mean, nobody before
+// somebody.
+func keyRank(by, key string) int {
+	if by == "tier" {
+		return criticalityRank(key)
+	}
+	return min(1, len(key))
+}
+
+type group struct {
+	key    string
+	counts map[string]int
+	sum    tally
+	units  map[unitKey]*unit
+	newest glance
+}
+
+type unit struct {
+	counts map[string]int
+	total  int
+	items  []client.Credential
+}
+
+func (g *group) add(e *estate, c glance) {
+	if g.counts == nil {
+		g.counts = map[string]int{}
+	}
+	g.counts[string(c.state)]++
+	g.sum.merge(e.tally(*c.Credential))
+	if c.proven.After(g.newest.proven) {
+		g.newest = c
+	}
+	key := unitKey{c.Tenant, c.BusinessUnit}
+	if g.units[key] == nil {
+		g.units[key] = &unit{counts: map[string]int{}}
+	}
+	g.units[key].counts[string(c.state)]++
+	g.units[key].total++
+}
+
+func (g *group) shown(e *estate, by string) client.Group {
+	out := client.Group{
+		Key: g.key, Counts: g.counts, SuccessRate: g.sum.rate(), LastProvenAt: timeOf(g.newest.proven), Units: []client.BusinessUnit{}, Well: []string{},
+	}
+	if by == "tenant" {
+		calls := e.calls(keepwatch.TenantID(g.key))
+		out.Calls = &calls
+	}
+	for key, u := range g.units {
+		out.Total += u.total
+		if len(u.items) == 0 && u.counts[string(keepwatch.StateHealthy)] == u.total {
+			out.WellTotal += u.total
+			out.Well = append(out.Well, cmp.Or(e.units[key], key.mid.String(), "owning business unit"))
+			continue
+		}
+		out.Units = append(out.Units, client.BusinessUnit{
+			Tenant: string(key.tenant), MID: midOf(key.mid), Name: e.units[key], Counts: u.counts, Total: u.total, Credentials: orNoCredentials(u.items),
+		})
+	}
+	slices.Sort(out.Well)
+	slices.SortFunc(out.Units, func(a, b client.BusinessUnit) int {
+		return cmp.Or(worseCounts(a.Counts, b.Counts), strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.Name, b.Name), compareMID(a.MID, b.MID))
+	})
+	return out
+}
+
+func orNoCredentials(items []client.Credential) []client.Credential {
+	if items == nil {
+		return []client.Credential{}
+	}
+	return items
+}
