@@ -170,16 +170,16 @@ func (inForce) Effective(context.Context) (client.Configuration, error) {
 	}, nil
 }
 
-// shelf keeps feeds in memory.
-type shelf struct{ list []keepwatch.Feed }
+// feedShelf keeps feeds in memory.
+type feedShelf struct{ list []keepwatch.Feed }
 
-func (s *shelf) Feeds(context.Context) ([]keepwatch.Feed, error) { return s.list, nil }
-func (s *shelf) SaveFeed(_ context.Context, f keepwatch.Feed) error {
+func (s *feedShelf) Feeds(context.Context) ([]keepwatch.Feed, error) { return s.list, nil }
+func (s *feedShelf) SaveFeed(_ context.Context, f keepwatch.Feed) error {
 	s.list = append(s.list, f)
 	return nil
 }
 
-func (s *shelf) RevokeFeed(_ context.Context, id string, now time.Time) error {
+func (s *feedShelf) RevokeFeed(_ context.Context, id string, now time.Time) error {
 	for i := range s.list {
 		if s.list[i].ID == id {
 			s.list[i].RevokedAt = now
@@ -189,13 +189,13 @@ func (s *shelf) RevokeFeed(_ context.Context, id string, now time.Time) error {
 	return keepwatch.ErrNotFound
 }
 
-func (e *estate) withSettings(s *shelf) http.Handler {
+func (e *estate) withSettings(s *feedShelf) http.Handler {
 	return e.siteWith(func(o *web.Options) { o.Config, o.Feeds, o.BaseURL = inForce{}, s, "https://keepwatch.example.com" })
 }
 
 func TestConfigurationNamesTheLineOfEachSetting(t *testing.T) {
 	e := newEstate(t)
-	h := e.withSettings(&shelf{})
+	h := e.withSettings(&feedShelf{})
 	w, doc := get(t, h, "/settings/configuration")
 	has(t, doc, "[data-key-path=server.listen]", "default")
 	has(t, doc, "[data-key-path=server.base_url]", "keepwatch.yaml:3")
@@ -222,7 +222,7 @@ func TestConfigurationNamesTheLineOfEachSetting(t *testing.T) {
 
 // A feed's address is shown once, and a viewer makes none.
 func TestFeedsAreMadeAndRevoked(t *testing.T) {
-	e, s := newEstate(t), &shelf{}
+	e, s := newEstate(t), &feedShelf{}
 	h := e.withSettings(s)
 	w := postForm(t, h, "/settings/feeds", url.Values{"owner": {"crm-platform"}})
 	once := find(parse(t, w), "#once")
@@ -281,7 +281,7 @@ func TestATeamScansItsOwnTenant(t *testing.T) {
 func TestBrowserDutiesFitEveryScreen(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t).live().withMessages()
-	e.also = func(o *web.Options) { o.Config, o.Feeds = inForce{}, &shelf{} }
+	e.also = func(o *web.Options) { o.Config, o.Feeds = inForce{}, &feedShelf{} }
 	b := newBrowser(t, e)
 	for name, path := range map[string]string{"impact": "/impact", "windows": "/alerts/windows?zone=Europe/Berlin", "configuration": "/settings/configuration", "feeds": "/settings/feeds"} {
 		b.fits(name, path)
