@@ -2,6 +2,14 @@ package keepwatch
 
 import "time"
 
+// AuditFilter narrows the log. Zero fields do not.
+type AuditFilter struct {
+	Who    string    // an account or a token
+	Action string    // part of the method or the path, in any case
+	From   time.Time // inclusive
+	To     time.Time // exclusive
+}
+
 // AuditEntry is one thing that somebody did, or tried to do. It is written before the
 // thing happens; when the entry cannot be written, nothing happens.
 type AuditEntry struct {

@@ -54,6 +54,14 @@ type AuditEntry struct {
 	Of      int64     `json:"of,omitempty" doc:"the entry that it is about"`
 }
 
+// AuditFilter narrows the log. Zero fields do not.
+type AuditFilter struct {
+	Who      string // an account or a token
+	Action   string // part of the method or the path
+	From, To string // days such as 2026-11-30, both among them
+	Before   int64  // entries below this number
+}
+
 // AuditState says whether the log is as it was written.
 type AuditState struct {
 	Entries  int64 `json:"entries"`
@@ -87,11 +95,14 @@ func (c *Client) RemoveUser(ctx context.Context, name string) error {
 }
 
 // AuditLog lists what was done, newest first, below a number; 0 begins at the newest.
-func (c *Client) AuditLog(ctx context.Context, who string, before int64) ([]AuditEntry, error) {
+func (c *Client) AuditLog(ctx context.Context, f AuditFilter) ([]AuditEntry, error) {
 	q := url.Values{}
-	set(q, "who", who)
-	if before > 0 {
-		q.Set("before", strconv.FormatInt(before, 10))
+	set(q, "who", f.Who)
+	set(q, "action", f.Action)
+	set(q, "from", f.From)
+	set(q, "to", f.To)
+	if f.Before > 0 {
+		q.Set("before", strconv.FormatInt(f.Before, 10))
 	}
 	page, err := call[Page[AuditEntry]](ctx, c, http.MethodGet, "/api/v1/audit", q, nil)
 	return page.Items, err

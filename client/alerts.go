@@ -51,6 +51,14 @@ type Silence struct {
 	EndedAt   *time.Time `json:"ended_at,omitempty"`
 	EndedBy   string     `json:"ended_by,omitempty"`
 	File      string     `json:"file,omitempty"` // that it stands in, and is changed in
+	// Next are the next times in which it holds, the one in force among them.
+	Next []Occurrence `json:"next" nullable:"false" doc:"the next times in which it holds, at most six"`
+}
+
+// Occurrence is one time in which a silence holds.
+type Occurrence struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
 }
 
 // Snooze quiets one incident until a date.

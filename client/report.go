@@ -97,6 +97,30 @@ type Share struct {
 	Contacts    float64 `json:"contacts" doc:"delayed, lost among them"`
 }
 
+// MonthsCompared is a month beside another one.
+type MonthsCompared struct {
+	Month   MonthReport   `json:"month"`
+	With    MonthReport   `json:"with" doc:"the one that it is compared with"`
+	Changes []MonthChange `json:"changes" nullable:"false" doc:"figure by figure, as far as one of the two months has it"`
+	Says    string        `json:"says" doc:"the month in a sentence"`
+}
+
+// MonthChange is one figure in both months. A null one is not known, which is not none.
+type MonthChange struct {
+	Name    string   `json:"name" doc:"incidents, prevented, outage_hours, contacts_delayed, …, time_to_detect, …; of times the median, of hours_stale the worst"`
+	Figure  *Figure  `json:"figure"`
+	With    *Figure  `json:"with"`
+	Ratio   *float64 `json:"ratio" doc:"the middle of this month's by that of the other; null where one is not known or the other is 0"`
+	Verdict string   `json:"verdict" enum:"better,worse,same,unknown" doc:"less is better, of what was prevented more"`
+}
+
+// MonthsCompared reads a month beside another one; an empty other one is the month before.
+func (c *Client) MonthsCompared(ctx context.Context, month, with string) (MonthsCompared, error) {
+	v := url.Values{}
+	set(v, "with", with)
+	return call[MonthsCompared](ctx, c, http.MethodGet, "/api/v1/reports/"+url.PathEscape(month)+"/compared", v, nil)
+}
+
 // Report reads what an incident cost as a document: md, html, csv or json.
 func (c *Client) Report(ctx context.Context, incident, format string) ([]byte, error) {
 	return c.document(ctx, incidentPath(incident)+"/report", format)

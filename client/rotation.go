@@ -28,14 +28,28 @@ type Rotation struct {
 	EndedAt    *time.Time `json:"ended_at"`
 	NextAt     *time.Time `json:"next_at" doc:"when Keepwatch acts next; null when it waits for a person"`
 
+	Next  string         `json:"next" doc:"what a person does now, in a sentence"`
+	Steps []RotationStep `json:"steps" doc:"the way from the staged secret to the record, in its order"`
+	Can   []string       `json:"can" doc:"what may be asked of it now: ask, activated, switched, letter, abort, resume"`
+
 	Holders  []RotationHolder   `json:"holders"`
 	Evidence []RotationEvidence `json:"evidence" doc:"what happened, oldest first"`
+}
+
+// RotationStep is one step of the way, and how far it is.
+type RotationStep struct {
+	Name   string     `json:"name" doc:"staged, staged_proven, switched, old_refused, new_proven, recorded"`
+	State  string     `json:"state" doc:"done, now, trouble (a person has to look), ahead, or left (it ended before)"`
+	At     *time.Time `json:"at" doc:"when it was done, or last tried"`
+	By     string     `json:"by"`
+	Detail string     `json:"detail" doc:"what was seen, in a sentence"`
 }
 
 // RotationHolder is one row of the tick-list.
 type RotationHolder struct {
 	Name       string     `json:"name"`
 	Contact    string     `json:"contact"`
+	NotifiedAt *time.Time `json:"notified_at" doc:"when the last letter with its link went out"`
 	SwitchedAt *time.Time `json:"switched_at"`
 	SwitchedBy string     `json:"switched_by"`
 	SeenNewAt  *time.Time `json:"seen_new_at" doc:"when its own calls last showed the new secret, accepted; null where nobody watches them"`
@@ -68,7 +82,12 @@ type ResumeRotation struct {
 	Generated    string `json:"generated,omitempty" maxLength:"40"`
 }
 
-// SwitchedHolder names a holder that has switched to the new secret.
+// AbortedRotation says why one is ended.
+type AbortedRotation struct {
+	Reason string `json:"reason,omitempty" maxLength:"500" doc:"it stands in the evidence"`
+}
+
+// SwitchedHolder names a holder that has switched to the new secret, or that a letter goes to.
 type SwitchedHolder struct {
 	Holder string `json:"holder"`
 }
@@ -121,9 +140,24 @@ func (c *Client) ActivatedRotation(ctx context.Context, id string) (Rotation, er
 	return call[Rotation](ctx, c, http.MethodPost, rotationPath(id)+"/activated", nil, nil)
 }
 
-// AbortRotation ends one; the secret in use stays in use.
-func (c *Client) AbortRotation(ctx context.Context, id string) (Rotation, error) {
-	return call[Rotation](ctx, c, http.MethodPost, rotationPath(id)+"/abort", nil, nil)
+// AbortRotation ends one; the secret in use stays in use. The reason may be empty.
+func (c *Client) AbortRotation(ctx context.Context, id, reason string) (Rotation, error) {
+	return call[Rotation](ctx, c, http.MethodPost, rotationPath(id)+"/abort", nil, AbortedRotation{Reason: reason})
+}
+
+// AskRotation has asked at once what would be asked later anyway.
+func (c *Client) AskRotation(ctx context.Context, id string) (Rotation, error) {
+	return call[Rotation](ctx, c, http.MethodPost, rotationPath(id)+"/ask", nil, nil)
+}
+
+// WriteHolder sends a holder another letter with a link.
+func (c *Client) WriteHolder(ctx context.Context, id, holder string) (Rotation, error) {
+	return call[Rotation](ctx, c, http.MethodPost, rotationPath(id)+"/letter", nil, SwitchedHolder{Holder: holder})
+}
+
+// RotationEvidence reads what happened as a document: md, html, csv or json.
+func (c *Client) RotationEvidence(ctx context.Context, id, format string) ([]byte, error) {
+	return c.document(ctx, rotationPath(id)+"/evidence", format)
 }
 
 // ResumeRotation goes on with one that waits for a person or was aborted.

@@ -151,8 +151,8 @@ func (l auditLog) Begin(ctx context.Context, e keepwatch.AuditEntry) (keepwatch.
 	return l.db.Audit(ctx, e)
 }
 
-func (l auditLog) List(ctx context.Context, who string, before int64, limit int) ([]client.AuditEntry, error) {
-	entries, err := l.db.AuditLog(ctx, who, before, limit)
+func (l auditLog) List(ctx context.Context, f keepwatch.AuditFilter, before int64, limit int) ([]client.AuditEntry, error) {
+	entries, err := l.db.AuditLog(ctx, f, before, limit)
 	list := make([]client.AuditEntry, len(entries))
 	for i, e := range entries {
 		list[i] = client.AuditEntry{Seq: e.Seq, At: e.At.UTC(), Who: e.Who, Via: e.Via, From: e.From, Action: e.Action, Refused: e.Refused, Of: e.Of}

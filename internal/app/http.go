@@ -58,14 +58,14 @@ func (a *App) handler(cfg *config.Config) http.Handler {
 	options := httpapi.Options{
 		Logger: a.opts.Logger, Version: a.opts.Version, Reader: a.reader, Check: a.CheckNow, Incidents: a.db,
 		Tokens: Tokens{a.db}, Accounts: Accounts{a.db, a.hasher}, Audit: auditLog{a.db}, Inventory: interfaceRecords{a}, Transfer: interfaceRecords{a}, Findings: findings{a}, Feeds: feeds{a}, Rotations: a.cockpit, Alerts: alerts{a}, Links: a.links, Shares: a.shares, Discover: a.Discover, Scans: a.scans, Pushed: a.ingest, Traces: a.ingest.traces, Backtest: a.Backtest,
-		BaseURL: cfg.Server.BaseURL, Reload: a.Reload, Health: a.health, Notified: a.notified,
+		BaseURL: cfg.Server.BaseURL, Config: a, Reload: a.Reload, Health: a.health, Notified: a.notified,
 		Metrics: promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}),
 		Secure:  strings.HasPrefix(cfg.Server.BaseURL, "https://"),
 		Pages: web.New(web.Options{
 			Logger: a.opts.Logger, Version: a.opts.Version, Reader: a.reader, Check: a.CheckNow, Incidents: a.db, Banner: a.opts.Banner, Secure: strings.HasPrefix(cfg.Server.BaseURL, "https://"),
 			Records: interfaceRecords{a}, Sheets: interfaceRecords{a}, Findings: findings{a}, Feeds: feeds{a}, BaseURL: cfg.Server.BaseURL, Discover: a.discoverNow,
 			History: interfaceRecords{a}, Ticks: a.cockpit, Scans: a.scans, Links: a.links, Alerts: alerts{a}, Accounts: Accounts{a.db, a.hasher}, Tokens: Tokens{a.db}, Audit: auditLog{a.db},
-			Shares: a.shares, Snoozes: a.links, Editor: pageEditor{a},
+			Rotations: a.cockpit, Config: a, Shares: a.shares, Snoozes: a.links, Editor: pageEditor{a},
 		}),
 	}
 	if a.gate != nil {

@@ -23,6 +23,7 @@ type rotateCmd struct {
 	Switched   []string `xor:"do" sep:"none" placeholder:"HOLDER" help:"Note that this holder uses the new secret. May be repeated."`
 	Activated  bool     `xor:"do" help:"Say that the staged secret was activated in Setup; Keepwatch proves it."`
 	Abort      bool     `xor:"do" help:"End it; the secret in use stays in use."`
+	Reason     string   `placeholder:"TEXT" help:"With --abort: why, for the evidence."`
 	Resume     bool     `xor:"do" help:"Go on with one that was aborted or waits for a person; with --staged, with another secret."`
 	Until      string   `enum:",proven,switched,activated,done" default:"" placeholder:"STATE" help:"Stay and show each step until it is proven, switched, activated or done, or a person has to look."`
 }
@@ -79,6 +80,8 @@ func (c rotateCmd) misused() error {
 		return misused("--staged and --generated begin a rotation, or go with --resume", "a staged secret is given where none is asked for")
 	case c.Staged != "" && c.Generated == "":
 		return misused("say with --generated on which day it was generated in Setup; its 180 days count from then", "the staged secret has no date")
+	case c.Reason != "" && !c.Abort:
+		return misused("--reason goes with --abort", "there is a reason and nothing to end")
 	case c.Generated != "" && c.Staged == "" && !c.Resume:
 		return misused("say with --staged where it is: env:NAME, file:/path, or - for stdin", "there is a date and no staged secret")
 	}
@@ -132,7 +135,7 @@ func (c rotateCmd) act(e *env, daemon *client.Client, secret string) (client.Rot
 	case c.Resume:
 		return daemon.ResumeRotation(e.ctx, r.ID, client.ResumeRotation{StagedRef: c.ref(), StagedSecret: secret, Generated: c.Generated})
 	case c.Abort:
-		return daemon.AbortRotation(e.ctx, r.ID)
+		return daemon.AbortRotation(e.ctx, r.ID, c.Reason)
 	case c.Activated:
 		return daemon.ActivatedRotation(e.ctx, r.ID)
 	}

@@ -45,6 +45,7 @@ type Config struct {
 	Watchdog    watchdog.Config
 	Gateway     gateway.Config
 	Files       []string  // that it was read from
+	Values      []Value   // what the files set, but for credentials, in their order
 	Warnings    []Warning // what is allowed and unwise
 
 	refs        []boundRef

@@ -36,6 +36,7 @@ type walk struct {
 	plain  bool // ${env:NAME} has no meaning here: whoever may write a record may not read the environment
 	faults *Faults
 	refs   *[]boundRef
+	values *[]Value // what was set, and where; nil: nobody asks
 }
 
 // boundRef is a secret reference and where it stands, ready to become a fault.
@@ -176,7 +177,9 @@ func object[T any](fields ...field[T]) kind[T] {
 				return
 			}
 			seen[i] = true
-			fields[i].decode(&t, s.at(name, value))
+			here := s.at(name, value)
+			here.note(fields[i].schema)
+			fields[i].decode(&t, here)
 		})
 		for i, f := range fields {
 			if f.required && !seen[i] {

@@ -94,7 +94,7 @@ func load(path string, lookupEnv func(string) (string, bool)) (*Config, *Faults)
 		if !ok {
 			continue
 		}
-		w := &walk{file: file, dir: absoluteDir(file), lookup: lookupEnv, faults: faults, refs: &m.refs}
+		w := &walk{file: file, dir: absoluteDir(file), lookup: lookupEnv, faults: faults, refs: &m.refs, values: &m.values}
 		if d, ok := w.decode(content, decoder); ok {
 			m.add(d)
 		}

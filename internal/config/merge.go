@@ -10,6 +10,7 @@ type merger struct {
 	faults *Faults
 	all    draft
 	refs   []boundRef
+	values []Value
 	notes  []Fault // what is allowed and unwise
 	record bool    // what is checked is a record of the interface, not a file
 }
@@ -52,7 +53,7 @@ func once[V any](have *at[V], next at[V], what string) {
 // no fault was found.
 func (m *merger) config(path string, files []string) *Config {
 	c := &Config{
-		Files: files, Tiers: DefaultTiers(), refs: m.refs,
+		Files: files, Values: m.values, Tiers: DefaultTiers(), refs: m.refs,
 		overrides:   map[keepwatch.CredentialID]Tier{},
 		tenants:     map[keepwatch.TenantID]int{},
 		credentials: map[keepwatch.CredentialID]int{},

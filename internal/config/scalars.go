@@ -102,7 +102,7 @@ func free(limit int) kind[string] {
 // nameOrRef reads a name that may be a secret: as it is, or a reference to it.
 func nameOrRef(limit int) kind[string] {
 	plain := free(limit)
-	return kind[string]{plain.schema, func(s spot) (string, bool) {
+	return kind[string]{secretly(plain.schema), func(s spot) (string, bool) {
 		if s.node.Kind == yaml.ScalarNode && secrets.IsReference(s.node.Value) {
 			return secretRef().decode(s)
 		}
@@ -370,7 +370,7 @@ func hasPassword(u *url.URL) bool {
 // Such addresses often hold a token, so a faulty one is not repeated.
 func hiddenURL() kind[string] {
 	const allowed = "https://HOST/PATH, http://HOST/PATH, or a reference (env:NAME, file:/path)"
-	sch := orEnv(schema{"type": "string", "pattern": "^(https?://|env:|file:)"})
+	sch := secretly(orEnv(schema{"type": "string", "pattern": "^(https?://|env:|file:)"}))
 	return kind[string]{sch, func(s spot) (string, bool) {
 		w, ok := s.read(allowed)
 		if !ok {

@@ -185,7 +185,7 @@ func conformTo(word string, rule any, s map[string]any, v any, path string) erro
 	list, isList := v.([]any)
 	object, isObject := v.(map[string]any)
 	switch word {
-	case "$schema", "title", "description":
+	case "$schema", "title", "description", "writeOnly":
 	case "type":
 		if !slices.ContainsFunc(textsOf(rule), func(want string) bool { return isType(v, want) }) {
 			return fail("is not of type")

@@ -29,7 +29,7 @@ type Accounts interface {
 type Audit interface {
 	// Begin writes an entry; it returns once the entry is durable.
 	Begin(ctx context.Context, e keepwatch.AuditEntry) (keepwatch.AuditEntry, error)
-	List(ctx context.Context, who string, before int64, limit int) ([]client.AuditEntry, error)
+	List(ctx context.Context, f keepwatch.AuditFilter, before int64, limit int) ([]client.AuditEntry, error)
 	State(ctx context.Context) (client.AuditState, error)
 }
 
@@ -49,6 +49,9 @@ type passwordInput struct{ Body client.NewPassword }
 
 type auditInput struct {
 	Who    string `query:"who" maxLength:"100" doc:"of one account or token alone"`
+	Action string `query:"action" maxLength:"200" doc:"part of the method or the path"`
+	From   string `query:"from" maxLength:"40" doc:"the first day, such as 2026-11-30, in UTC"`
+	To     string `query:"to" maxLength:"40" doc:"the last day"`
 	Before int64  `query:"before" minimum:"0" doc:"entries below this number"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50"`
 }
@@ -111,7 +114,11 @@ func (a *api) setPassword(ctx context.Context, in *passwordInput) error {
 }
 
 func (a *api) auditEntries(ctx context.Context, in *auditInput) (client.Page[client.AuditEntry], error) {
-	list, err := a.Audit.List(ctx, in.Who, in.Before, in.Limit)
+	f, err := view.AuditFilterOf(in.Who, in.Action, in.From, in.To)
+	if err != nil {
+		return client.Page[client.AuditEntry]{}, err
+	}
+	list, err := a.Audit.List(ctx, f, in.Before, in.Limit)
 	out := client.Page[client.AuditEntry]{Items: list}
 	if len(list) == in.Limit && list[len(list)-1].Seq > 1 {
 		next := strconv.FormatInt(list[len(list)-1].Seq, 10)

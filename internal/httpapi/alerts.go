@@ -3,9 +3,7 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -86,31 +84,36 @@ func (a *api) alertRoutes() {
 		if err := a.may(ctx, auth.Viewer, q.Credential); err != nil {
 			return client.Explanation{}, err
 		}
-		return a.Alerts.Explain(ctx, q)
+		x, err := a.Alerts.Explain(ctx, q)
+		return a.Reader.Explained(view.PrincipalOf(ctx), x, a.Alerts.Routes(ctx)), err
 	})
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-routes", Method: http.MethodGet, Path: "/api/v1/routes", Tags: []string{"alerts"},
 		Summary: "The routes in force, in their order",
 	}, func(ctx context.Context, _ *noInput) (client.Page[client.Route], error) {
-		return client.Page[client.Route]{Items: a.Alerts.Routes(ctx)}, nil
+		return client.Page[client.Route]{Items: a.Reader.Routes(view.PrincipalOf(ctx), a.Alerts.Routes(ctx))}, nil
 	})
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-deliveries", Method: http.MethodGet, Path: "/api/v1/deliveries", Tags: []string{"alerts"},
 		Summary: "Messages to receivers, newest first, with what became of each",
 	}, func(ctx context.Context, in *deliveriesInput) (client.Page[client.LoggedDelivery], error) {
 		f := view.DeliveryFilter{Incident: keepwatch.IncidentID(in.Incident), Receiver: in.Receiver, Status: keepwatch.DeliveryStatus(in.Status)}
-		return a.Reader.DeliveryLog(ctx, f, in.page())
+		return a.read(ctx).DeliveryLog(ctx, f, in.page())
 	})
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "list-receivers", Method: http.MethodGet, Path: "/api/v1/receivers", Tags: []string{"alerts"},
 		Summary: "Who can be told, and how they stand",
 	}, func(ctx context.Context, _ *noInput) (client.Page[client.Receiver], error) {
-		return client.Page[client.Receiver]{Items: a.Alerts.Receivers(ctx)}, nil
+		list, err := a.Reader.Receivers(ctx, view.PrincipalOf(ctx), a.Alerts.Receivers(ctx), a.Alerts.Routes(ctx))
+		return client.Page[client.Receiver]{Items: list}, err
 	})
-	route(a, auth.Operator, huma.Operation{
+	partial(a, auth.Operator, huma.Operation{
 		OperationID: "test-receiver", Method: http.MethodPost, Path: "/api/v1/receivers/{name}/test", Tags: []string{"alerts"},
 		Summary: "Send a test message the way of real ones", Description: "The answer is the receipt, or what went wrong.",
 	}, func(ctx context.Context, in *receiverInput) (client.TestResult, error) {
+		if err := a.Reader.MayTest(view.PrincipalOf(ctx), in.Name, a.Alerts.Routes(ctx)); err != nil {
+			return client.TestResult{}, err
+		}
 		receipt, err := a.Alerts.TestReceiver(ctx, in.Name)
 		return client.TestResult{Receiver: in.Name, Receipt: receipt}, err
 	})
@@ -123,31 +126,30 @@ func (a *api) silenceRoutes() {
 	}, func(ctx context.Context, in *silencesInput) (client.Page[client.Silence], error) {
 		now := time.Now()
 		list, err := a.Alerts.Silences(ctx, in.Status == "past", now)
-		list = slices.DeleteFunc(list, func(s keepwatch.Silence) bool { return !a.reachesSilence(ctx, auth.Viewer, s) })
-		return client.Page[client.Silence]{Items: view.SilencesOf(list, now)}, err
+		return client.Page[client.Silence]{Items: view.SilencesOf(a.Reader.Silences(ctx, view.PrincipalOf(ctx), list), now)}, err
 	})
 	partial(a, auth.Operator, huma.Operation{
 		OperationID: "create-silence", Method: http.MethodPost, Path: "/api/v1/silences", Tags: []string{"alerts"},
 		Summary: "Tell nobody of some incidents for a while", DefaultStatus: http.StatusCreated,
 		Description: "Incidents are found and kept as always. What still lasts at the end is told then; who was told of a begin is told of its end.",
 	}, a.createSilence)
-	route(a, auth.Viewer, huma.Operation{
+	partial(a, auth.Viewer, huma.Operation{
 		OperationID: "preview-silence", Method: http.MethodPost, Path: "/api/v1/silences/preview", Tags: []string{"alerts"},
 		Summary: "Which open incidents a silence would be for", Description: "Nothing is made.",
 	}, func(ctx context.Context, in *previewInput) (client.Page[client.Incident], error) {
-		out := client.Page[client.Incident]{Items: []client.Incident{}}
 		list, err := a.Alerts.Covered(ctx, keepwatch.Match(in.Body.Match))
-		for _, inc := range list {
-			out.Items = append(out.Items, a.Reader.IncidentOf(inc))
-		}
-		return out, err
+		return client.Page[client.Incident]{Items: a.Reader.Covered(view.PrincipalOf(ctx), list)}, err
 	})
 	partial(a, auth.Operator, huma.Operation{
 		OperationID: "end-silence", Method: http.MethodDelete, Path: "/api/v1/silences/{id}", Tags: []string{"alerts"},
 		Summary: "End a silence before its time; what it held back is told",
 	}, func(ctx context.Context, in *silenceInput) (client.Silence, error) {
 		now := time.Now()
-		if err := a.mayEnd(ctx, in.ID, now); err != nil {
+		all, err := a.Alerts.Silences(ctx, false, now)
+		if err == nil {
+			err = a.Reader.MayEnd(ctx, view.PrincipalOf(ctx), in.ID, all)
+		}
+		if err != nil {
 			return client.Silence{}, err
 		}
 		s, err := a.Alerts.EndSilence(ctx, in.ID, view.PrincipalOf(ctx).Name, now)
@@ -171,8 +173,8 @@ func (a *api) silence(ctx context.Context, s keepwatch.Silence, now time.Time) (
 	if err := s.Check(); err != nil {
 		return client.Silence{}, err
 	}
-	if !a.reachesSilence(ctx, auth.Operator, s) {
-		return client.Silence{}, keepwatch.WithHint(fmt.Errorf("it would reach further than your role: %w", keepwatch.ErrForbidden), "name the tenant, the owner or the credentials that you look after")
+	if !a.Reader.MaySilence(ctx, view.PrincipalOf(ctx), s) {
+		return client.Silence{}, view.TooFar()
 	}
 	if s.Over(now) {
 		return client.Silence{}, keepwatch.WithHint(keepwatch.ErrInvalid, "its end lies in the past; name one that lies ahead")
@@ -181,37 +183,6 @@ func (a *api) silence(ctx context.Context, s keepwatch.Silence, now time.Time) (
 		return client.Silence{}, err
 	}
 	return view.SilencesOf([]keepwatch.Silence{s}, now)[0], nil
-}
-
-// reachesSilence reports whether all that a silence is for is within a role.
-func (a *api) reachesSilence(ctx context.Context, needs auth.Role, s keepwatch.Silence) bool {
-	if s.Incident == "" {
-		return a.reaches(ctx, needs, s.Match)
-	}
-	d, err := a.read(ctx).Incident(ctx, time.Now(), s.Incident)
-	return err == nil && (needs == auth.Viewer || a.Reader.MayAct(view.PrincipalOf(ctx), d.Incident) == nil)
-}
-
-// mayEnd reports why the caller may not end a silence. One that is out of sight is
-// answered as one that does not exist.
-func (a *api) mayEnd(ctx context.Context, id string, now time.Time) error {
-	if view.PrincipalOf(ctx).Everywhere(auth.Operator) {
-		return nil
-	}
-	list, err := a.Alerts.Silences(ctx, false, now)
-	if err != nil {
-		return err
-	}
-	for _, s := range list {
-		switch {
-		case s.ID != id || !a.reachesSilence(ctx, auth.Viewer, s):
-		case !a.reachesSilence(ctx, auth.Operator, s):
-			return keepwatch.WithHint(fmt.Errorf("the silence reaches further than your role: %w", keepwatch.ErrForbidden), "ask whoever made it, or an administrator")
-		default:
-			return nil
-		}
-	}
-	return fmt.Errorf("silence %.80q: %w", id, keepwatch.ErrNotFound)
 }
 
 func (a *api) snooze(ctx context.Context, in *snoozeInput) (client.Silence, error) {

@@ -144,7 +144,7 @@ func (a *api) bound(next http.Handler) http.Handler {
 		limit, body := readTimeout, int64(maxBody)
 		switch p := r.URL.Path; {
 		case r.Method != http.MethodPost:
-		case strings.HasSuffix(p, "/check"), strings.HasPrefix(p, "/api/v1/discover/"):
+		case strings.HasSuffix(p, "/check"), strings.HasSuffix(p, "/ask"), strings.HasPrefix(p, "/api/v1/discover/"):
 			limit = checkTimeout
 		case pushes(r):
 			limit, body = importTimeout, maxPush

@@ -50,6 +50,9 @@ var routes = []struct {
 	{"POST", "/api/v1/rotations/x/activated", "operator"},
 	{"POST", "/api/v1/rotations/x/abort", "operator"},
 	{"POST", "/api/v1/rotations/x/switched", "operator"},
+	{"POST", "/api/v1/rotations/x/ask", "operator"},
+	{"POST", "/api/v1/rotations/x/letter", "operator"},
+	{"GET", "/api/v1/rotations/x/evidence", "viewer"},
 	{"GET", "/rotations/tick/x", ""},
 	{"POST", "/rotations/tick/x", ""},
 	{"GET", "/api/v1/incidents", "viewer"},
@@ -63,6 +66,8 @@ var routes = []struct {
 	{"GET", "/api/v1/credentials/cred-00/history?day=2026-11-23", "viewer"},
 	{"GET", "/api/v1/effects", "viewer"},
 	{"GET", "/api/v1/effects/x", "viewer"},
+	{"GET", "/api/v1/reports/2026-11/compared", "viewer"},
+	{"GET", "/api/v1/config", "admin"},
 	{"GET", "/api/v1/users", "admin"},
 	{"POST", "/api/v1/users", "admin"},
 	{"PATCH", "/api/v1/users/x", "admin"},
@@ -88,7 +93,7 @@ func bodyFor(path string) string {
 		return `{"name":"x","role":"viewer"}`
 	case path == "/api/v1/rotations":
 		return `{"credential":"cred-00","staged_ref":"env:X","generated":"2026-11-23"}`
-	case strings.HasSuffix(path, "/switched"):
+	case strings.HasSuffix(path, "/switched"), strings.HasSuffix(path, "/letter"):
 		return `{"holder":"shop"}`
 	case strings.HasSuffix(path, "/notes"):
 		return `{"text":"x"}`

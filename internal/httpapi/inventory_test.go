@@ -446,7 +446,7 @@ func TestARotationOverTheAPI(t *testing.T) {
 			t.Errorf("%+v %v", r, err)
 		}
 	}
-	if r, err := c.AbortRotation(t.Context(), "r1"); err != nil || r.Open {
+	if r, err := c.AbortRotation(t.Context(), "r1", "the package moves"); err != nil || r.Open {
 		t.Errorf("%+v %v", r, err)
 	}
 }

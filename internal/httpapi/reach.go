@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"slices"
 
 	"keepwatch"
 	"keepwatch/internal/auth"
@@ -49,28 +48,5 @@ func (a *api) may(ctx context.Context, needs auth.Role, id keepwatch.CredentialI
 // reaches reports whether a silence or a finding that names a tenant, an owner or
 // credentials is within what somebody has a role over.
 func (a *api) reaches(ctx context.Context, needs auth.Role, m keepwatch.Match) bool {
-	who := view.PrincipalOf(ctx)
-	if who.Everywhere(needs) {
-		return true
-	}
-	if len(m.Credential) > 0 {
-		return !slices.ContainsFunc(m.Credential, func(id string) bool { return a.may(ctx, needs, keepwatch.CredentialID(id)) != nil })
-	}
-	for _, tenant := range orNone(m.Tenant) {
-		for _, owner := range orNone(m.Owner) {
-			if !who.May(needs, keepwatch.TenantID(tenant), owner) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// orNone is a list with one empty name where nothing is named, which only a role
-// without that limit covers.
-func orNone(names []string) []string {
-	if len(names) == 0 {
-		return []string{""}
-	}
-	return names
+	return a.Reader.Reaches(view.PrincipalOf(ctx), needs, m)
 }

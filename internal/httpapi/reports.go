@@ -44,6 +44,21 @@ func (a *api) reportRoutes() {
 		OperationID: "report-month", Method: http.MethodGet, Path: "/api/v1/reports/{month}", Tags: []string{"reports"},
 		Summary: "What the incidents of a month cost, as a document", Description: "Also what warnings prevented, and whose incidents cost most.",
 	}, client.MonthReport{}, a.monthReport)
+	a.comparedRoute()
+}
+
+type comparedInput struct {
+	Month string `path:"month" maxLength:"20" doc:"such as 2026-11, in UTC"`
+	With  string `query:"with" maxLength:"20" doc:"the other month; the default is the one before"`
+}
+
+func (a *api) comparedRoute() {
+	partial(a, auth.Viewer, huma.Operation{
+		OperationID: "compare-months", Method: http.MethodGet, Path: "/api/v1/reports/{month}/compared", Tags: []string{"reports"},
+		Summary: "What the incidents of a month cost, beside those of another one",
+	}, func(ctx context.Context, in *comparedInput) (client.MonthsCompared, error) {
+		return a.read(ctx).MonthsCompared(ctx, time.Now(), in.Month, in.With)
+	})
 }
 
 // document registers a route that answers with a report in one of its formats.

@@ -1,9 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,6 +14,7 @@ import (
 	"keepwatch"
 	"keepwatch/client"
 	"keepwatch/internal/auth"
+	"keepwatch/internal/report"
 	"keepwatch/internal/rotate"
 	"keepwatch/internal/view"
 )
@@ -25,8 +26,10 @@ type Rotations interface {
 	Start(ctx context.Context, in rotate.StartRequest) (keepwatch.Rotation, error)
 	Resume(ctx context.Context, in rotate.ResumeRequest) (keepwatch.Rotation, error)
 	Activated(ctx context.Context, id keepwatch.RotationID, by string) (keepwatch.Rotation, error)
-	Abort(ctx context.Context, id keepwatch.RotationID, by string) (keepwatch.Rotation, error)
+	Abort(ctx context.Context, id keepwatch.RotationID, by, why string) (keepwatch.Rotation, error)
 	TickHolder(ctx context.Context, id keepwatch.RotationID, holder, by string) (keepwatch.Rotation, error)
+	Ask(ctx context.Context, id keepwatch.RotationID) (keepwatch.Rotation, error)
+	Write(ctx context.Context, id keepwatch.RotationID, holder string) (keepwatch.Rotation, error)
 	Ticks
 }
 
@@ -56,6 +59,16 @@ type newRotationInput struct{ Body client.NewRotation }
 type resumeInput struct {
 	RotationInput
 	Body client.ResumeRotation
+}
+
+type abortInput struct {
+	RotationInput
+	Body *client.AbortedRotation
+}
+
+type evidenceInput struct {
+	RotationInput
+	Format string `query:"format" enum:"md,html,csv,json" default:"md"`
 }
 
 type switchedInput struct {
@@ -95,11 +108,15 @@ func (a *api) rotationRoutes() {
 	partial(a, auth.Operator, huma.Operation{
 		OperationID: "abort-rotation", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/abort", Tags: []string{"rotations"},
 		Summary: "End a rotation; the secret in use stays in use",
-	}, func(ctx context.Context, in *RotationInput) (client.Rotation, error) {
+	}, func(ctx context.Context, in *abortInput) (client.Rotation, error) {
 		if _, err := a.rotation(ctx, auth.Operator, in.id()); err != nil {
 			return client.Rotation{}, err
 		}
-		return rotated(a.Rotations.Abort(ctx, in.id(), view.PrincipalOf(ctx).Name))
+		why := ""
+		if in.Body != nil {
+			why = in.Body.Reason
+		}
+		return rotated(a.Rotations.Abort(ctx, in.id(), view.PrincipalOf(ctx).Name, why))
 	})
 	partial(a, auth.Operator, huma.Operation{
 		OperationID: "switched-holder", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/switched", Tags: []string{"rotations"},
@@ -110,6 +127,29 @@ func (a *api) rotationRoutes() {
 		}
 		return rotated(a.Rotations.TickHolder(ctx, in.id(), in.Body.Holder, view.PrincipalOf(ctx).Name))
 	})
+	partial(a, auth.Operator, huma.Operation{
+		OperationID: "ask-rotation", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/ask", Tags: []string{"rotations"},
+		Summary:     "Ask SFMC now, or look at the record now, in place of later",
+		Description: "Not before SFMC can know, not within a minute of an answer, and never a wrong secret more often than it may be sent.",
+	}, func(ctx context.Context, in *RotationInput) (client.Rotation, error) {
+		if _, err := a.rotation(ctx, auth.Operator, in.id()); err != nil {
+			return client.Rotation{}, err
+		}
+		return rotated(a.Rotations.Ask(ctx, in.id()))
+	})
+	partial(a, auth.Operator, huma.Operation{
+		OperationID: "write-holder", Method: http.MethodPost, Path: "/api/v1/rotations/{id}/letter", Tags: []string{"rotations"},
+		Summary: "Send a holder another letter", Description: "Its link takes the place of the one before.",
+	}, func(ctx context.Context, in *switchedInput) (client.Rotation, error) {
+		if _, err := a.rotation(ctx, auth.Operator, in.id()); err != nil {
+			return client.Rotation{}, err
+		}
+		return rotated(a.Rotations.Write(ctx, in.id(), in.Body.Holder))
+	})
+	document(a, huma.Operation{
+		OperationID: "rotation-evidence", Method: http.MethodGet, Path: "/api/v1/rotations/{id}/evidence", Tags: []string{"rotations"},
+		Summary: "What happened in a rotation, as a document", Description: "No secret is in it.",
+	}, client.Rotation{}, a.rotationEvidence)
 	a.mux.HandleFunc("GET "+tickPath+"{token}", a.lookAtTick)
 	a.mux.HandleFunc("POST "+tickPath+"{token}", a.tick)
 }
@@ -124,16 +164,18 @@ func rotated(r keepwatch.Rotation, err error) (client.Rotation, error) {
 // rotation reads one that the caller has a role over.
 func (a *api) rotation(ctx context.Context, needs auth.Role, id keepwatch.RotationID) (keepwatch.Rotation, error) {
 	r, err := a.Rotations.Get(ctx, id)
-	if view.PrincipalOf(ctx).Everywhere(needs) {
-		return r, err
+	return a.Reader.MayRotate(view.PrincipalOf(ctx), needs, id, r, err)
+}
+
+func (a *api) rotationEvidence(ctx context.Context, in *evidenceInput) (*reportAnswer, error) {
+	r, err := rotated(a.rotation(ctx, auth.Viewer, in.id()))
+	if err != nil {
+		return nil, err
 	}
-	if errors.Is(err, keepwatch.ErrNotFound) || err == nil && a.may(ctx, auth.Viewer, r.Credential) != nil {
-		return keepwatch.Rotation{}, fmt.Errorf("rotation %.80q: %w", id, keepwatch.ErrNotFound)
-	}
-	if err == nil {
-		err = a.may(ctx, needs, r.Credential)
-	}
-	return r, err
+	f := report.Format(in.Format)
+	var b bytes.Buffer
+	err = report.WriteRotation(&b, f, r)
+	return answerOf(f, "rotation-"+r.ID, &b), err
 }
 
 func (a *api) listRotations(ctx context.Context, in *rotationsInput) (client.Page[client.Rotation], error) {

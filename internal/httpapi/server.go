@@ -71,6 +71,7 @@ type Options struct {
 	Scans     Scans
 	Pushed    Pushed
 	Traces    Traces
+	Config    Configured
 	BaseURL   string // for addresses in answers; "" where nobody set it
 	Reload    func(ctx context.Context) (client.Reloaded, error)
 	Health    func(ctx context.Context) client.Health
@@ -129,6 +130,7 @@ func New(o Options) *Handler {
 	a.credentialRoutes()
 	a.incidentRoutes()
 	a.adminRoutes()
+	a.configRoute()
 	a.accountRoutes()
 	a.inventoryRoutes()
 	a.tableRoutes()

@@ -166,7 +166,7 @@ func (r *rotations) Activated(_ context.Context, id keepwatch.RotationID, by str
 	})
 }
 
-func (r *rotations) Abort(_ context.Context, id keepwatch.RotationID, _ string) (keepwatch.Rotation, error) {
+func (r *rotations) Abort(_ context.Context, id keepwatch.RotationID, _, _ string) (keepwatch.Rotation, error) {
 	return r.change(id, func(one *keepwatch.Rotation) { one.State = keepwatch.RotationAborted })
 }
 
@@ -174,6 +174,14 @@ func (r *rotations) TickHolder(_ context.Context, id keepwatch.RotationID, holde
 	return r.change(id, func(one *keepwatch.Rotation) {
 		one.Holders[0].SwitchedAt, one.Holders[0].SwitchedBy = time.Now(), holder+" by "+by
 	})
+}
+
+func (r *rotations) Ask(ctx context.Context, id keepwatch.RotationID) (keepwatch.Rotation, error) {
+	return r.Get(ctx, id)
+}
+
+func (r *rotations) Write(_ context.Context, id keepwatch.RotationID, _ string) (keepwatch.Rotation, error) {
+	return r.change(id, func(rot *keepwatch.Rotation) { rot.Holders[0].NotifiedAt = rot.StartedAt })
 }
 
 func (r *rotations) TickOf(_ context.Context, token string) (rotate.TickView, error) {

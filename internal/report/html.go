@@ -30,7 +30,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"style":  func() template.HTML { return template.HTML("<style>" + style + "</style>") }, //nolint:gosec // our own file, embedded
 	"policy": func() string { return Policy },
 	"line":   line, "words": words, "title": impact.Title, "nobody": orNobody, "stamp": stamp, "say": say, "took": took, "hours": hours, "contacts": contacts,
-	"sums": sums, "parts": parts, "facts": facts, "inOrder": inOrder, "left": left, "tookOf": tookOf, "perDay": perDay,
+	"sums": sums, "parts": parts, "facts": facts, "inOrder": inOrder, "second": second, "left": left, "tookOf": tookOf, "perDay": perDay,
 	"at":    func(t time.Time) *time.Time { return &t },
 	"day":   func(t time.Time) string { return t.Format("2006-01-02") },
 	"cost":  func(figures map[string]client.Figure, status string) string { return cost(figures, status == "open") },

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"keepwatch"
@@ -15,9 +16,9 @@ import (
 func (c *Cockpit) TickHolder(ctx context.Context, id keepwatch.RotationID, holder, by string) (keepwatch.Rotation, error) {
 	now := c.now()
 	return c.change(ctx, id, func(r keepwatch.Rotation) (keepwatch.Rotation, error) {
-		i := slices.IndexFunc(r.Holders, func(h keepwatch.RotationHolder) bool { return h.Name == holder })
-		if i < 0 {
-			return r, keepwatch.WithHint(fmt.Errorf("rotation %s has no holder %q: %w", id, holder, keepwatch.ErrNotFound), "write the name as the tick-list shows it")
+		i, err := holderIn(r, holder)
+		if err != nil {
+			return r, err
 		}
 		return rotation.Switched(r, i, who(by), now)
 	})
@@ -35,7 +36,7 @@ func (c *Cockpit) Activated(ctx context.Context, id keepwatch.RotationID, by str
 // Abort ends a rotation; the secret in use stays in use. Once the tests use the new
 // secret the old one is asked first: where it is dead, there is no way back, and a
 // test that went back to it would fail.
-func (c *Cockpit) Abort(ctx context.Context, id keepwatch.RotationID, by string) (keepwatch.Rotation, error) {
+func (c *Cockpit) Abort(ctx context.Context, id keepwatch.RotationID, by, why string) (keepwatch.Rotation, error) {
 	now := c.now()
 	if r, err := c.oldWorks(ctx, id, now); err != nil {
 		return r, err
@@ -44,12 +45,60 @@ func (c *Cockpit) Abort(ctx context.Context, id keepwatch.RotationID, by string)
 		if !rotation.MayGoBack(r, now) {
 			return r, busy(r)
 		}
-		return rotation.Abort(r, who(by), "", now)
+		return rotation.Abort(r, who(by), reason(why), now)
 	})
 	if err != nil {
 		return r, err
 	}
 	return c.Advance(ctx, id, now) // letters to who has to go back
+}
+
+// reason is why somebody does something, as the evidence has it.
+func reason(why string) string {
+	why = strings.ToValidUTF8(strings.Join(strings.Fields(why), " "), "")
+	if runes := []rune(why); len(runes) > maxReason {
+		why = string(runes[:maxReason]) + "…"
+	}
+	if why == "" {
+		return ""
+	}
+	return "Reason: " + strings.TrimRight(why, ".") + "."
+}
+
+const maxReason = 500
+
+// Ask has done at once what would be done later anyway: SFMC is asked, or the record is
+// looked at.
+func (c *Cockpit) Ask(ctx context.Context, id keepwatch.RotationID) (keepwatch.Rotation, error) {
+	now := c.now()
+	if r, err := c.change(ctx, id, func(r keepwatch.Rotation) (keepwatch.Rotation, error) { return rotation.Asked(r, now) }); err != nil {
+		return r, err
+	}
+	return c.Advance(ctx, id, now)
+}
+
+// Write sends a holder another letter. Its link takes the place of the one before.
+func (c *Cockpit) Write(ctx context.Context, id keepwatch.RotationID, holder string) (keepwatch.Rotation, error) {
+	now := c.now()
+	r, err := c.change(ctx, id, func(r keepwatch.Rotation) (keepwatch.Rotation, error) {
+		i, err := holderIn(r, holder)
+		if err != nil {
+			return r, err
+		}
+		return rotation.LetterDue(r, i, now)
+	})
+	if err != nil {
+		return r, err
+	}
+	return c.Advance(ctx, id, now)
+}
+
+func holderIn(r keepwatch.Rotation, name string) (int, error) {
+	i := slices.IndexFunc(r.Holders, func(h keepwatch.RotationHolder) bool { return h.Name == name })
+	if i < 0 {
+		return i, keepwatch.WithHint(fmt.Errorf("rotation %s has no holder %.200q: %w", r.ID, name, keepwatch.ErrNotFound), "write the name as the tick-list shows it")
+	}
+	return i, nil
 }
 
 // Resume goes on with a rotation that waits for a person or was aborted, or begins

@@ -264,7 +264,7 @@ func (p *persons) act() {
 		_, _ = n.Resume(p.t.Context(), rotate.ResumeRequest{ID: r.ID, By: "ada"})
 	case keepwatch.RotationProven:
 		if p.aborts > 0 && len(rotation.Pending(r)) < len(r.Holders) {
-			if _, err := n.Abort(p.t.Context(), r.ID, "ada"); err == nil {
+			if _, err := n.Abort(p.t.Context(), r.ID, "ada", ""); err == nil {
 				p.aborts--
 			}
 			return

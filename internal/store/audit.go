@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"keepwatch"
 )
@@ -53,18 +54,31 @@ func auditHash(before string, seq int64, doc []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// AuditLog lists entries below a number, newest first; before 0 begins at the newest,
-// who "" is everybody.
-func (db *DB) AuditLog(ctx context.Context, who string, before int64, limit int) ([]keepwatch.AuditEntry, error) {
+// AuditLog lists entries below a number, newest first; before 0 begins at the newest.
+func (db *DB) AuditLog(ctx context.Context, f keepwatch.AuditFilter, before int64, limit int) ([]keepwatch.AuditEntry, error) {
 	if before <= 0 {
 		before = 1 << 62
 	}
-	query, args := "SELECT seq, doc FROM audit WHERE seq < $1 ORDER BY seq DESC LIMIT $2", []any{before, limit}
-	if who != "" {
-		query, args = "SELECT seq, doc FROM audit WHERE who = $3 AND seq < $1 ORDER BY seq DESC LIMIT $2", append(args, who)
+	where, args := "seq < $1", []any{before}
+	add := func(condition string, v any) {
+		args = append(args, v)
+		where += fmt.Sprintf(condition, len(args))
+	}
+	if f.Who != "" {
+		add(" AND who = $%d", f.Who)
+	}
+	if !f.From.IsZero() {
+		add(" AND at >= $%d", millis(f.From))
+	}
+	if !f.To.IsZero() {
+		add(" AND at < $%d", millis(f.To))
+	}
+	if err := storable("audit filter", f.Who, f.Action); err != nil {
+		return nil, err
 	}
 	var list []keepwatch.AuditEntry
-	rows, err := db.reads.QueryContext(ctx, query, args...)
+	action := strings.ToLower(f.Action)
+	rows, err := db.reads.QueryContext(ctx, "SELECT seq, doc FROM audit WHERE "+where+" ORDER BY seq DESC", args...)
 	err = each(rows, err, func(r *sql.Rows) error {
 		var e keepwatch.AuditEntry
 		var seq int64
@@ -74,14 +88,22 @@ func (db *DB) AuditLog(ctx context.Context, who string, before int64, limit int)
 		}
 		err := json.Unmarshal(doc, &e)
 		e.Seq = seq
-		list = append(list, e)
+		if err == nil && strings.Contains(strings.ToLower(e.Action), action) {
+			list = append(list, e)
+		}
+		if err == nil && len(list) == limit {
+			return errEnough // what an entry is about stands within its document, so the reader looks
+		}
 		return err
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errEnough) {
 		return nil, fail("audit log", err)
 	}
 	return list, nil
 }
+
+// errEnough ends the reading of a log once a page is full.
+var errEnough = errors.New("enough")
 
 // errBroken ends the reading of a log at its first entry that does not fit.
 var errBroken = errors.New("broken")

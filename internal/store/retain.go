@@ -113,3 +113,23 @@ func (db *DB) expireSeen(ctx context.Context, before int64) error {
 		}
 	}
 }
+
+// Keeping is how long something is kept.
+type Keeping struct {
+	What  string
+	For   time.Duration // 0: for good
+	Notes string
+}
+
+// Kept says how long what is kept.
+func Kept() []Keeping {
+	return []Keeping{
+		{"Single runs and their transcripts", keepRaw, "the transcripts of good runs go sooner"},
+		{"Hourly sums", keepHourly, "what history strips and charts show"},
+		{"Daily sums", keepDaily, ""},
+		{"Subjects that nobody could read any more", keepUnread, "with their baselines"},
+		{"Which links in messages were used", keepUses, ""},
+		{"Incidents, timelines, messages, rotations, figures", 0, ""},
+		{"The audit log", 0, ""},
+	}
+}

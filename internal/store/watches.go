@@ -113,6 +113,45 @@ func (db *DB) Hours(ctx context.Context, series keepwatch.SeriesID, from, to tim
 	return out, nil
 }
 
+// HoursOfEach are the hours of several counts. What is not folded yet is read once for
+// all of them: it lies in the order in which it came, not by series.
+func (db *DB) HoursOfEach(ctx context.Context, series []keepwatch.SeriesID, from, to time.Time) (map[keepwatch.SeriesID][]keepwatch.Hour, error) {
+	lo, hi := floor(millis(from), hourMS), ceil(millis(to), hourMS)
+	ts := tallies{}
+	err := db.read(ctx, "hours", func(q querier) error {
+		for _, id := range series {
+			if err := storable("series id", string(id)); err != nil {
+				return err
+			}
+			rows, err := q.query(ctx, "SELECT start, amount, watched FROM hourly WHERE series = $1 AND start >= $2 AND start < $3 AND watched > 0", string(id), lo, hi)
+			err = each(rows, err, func(r *sql.Rows) error {
+				var start int64
+				var t tally
+				err := r.Scan(&start, &t.amount, &t.watched)
+				ts.at(id, start).merge(&t)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if hi <= db.folded.Load() {
+			return nil
+		}
+		return collectCounted(ctx, q, ts, hourMS, lo, hi, "")
+	})
+	if err != nil {
+		return nil, err
+	}
+	all, out := ts.rollups(), map[keepwatch.SeriesID][]keepwatch.Hour{}
+	for _, id := range series {
+		for _, r := range all[id] {
+			out[id] = append(out[id], keepwatch.Hour{Start: r.Start, Amount: r.Amount, Observed: r.Watched})
+		}
+	}
+	return out, nil
+}
+
 // collectCounted adds the counts that the hot table holds, each to the hours or days
 // that its window reaches over.
 func collectCounted(ctx context.Context, q querier, ts tallies, width, lo, hi int64, series keepwatch.SeriesID) error {

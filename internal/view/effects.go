@@ -20,6 +20,7 @@ type WatchSource interface {
 	SeriesOf(ctx context.Context, check keepwatch.CheckID) ([]keepwatch.Series, error)
 	SeriesByID(ctx context.Context, id keepwatch.SeriesID) (keepwatch.Series, error)
 	Hours(ctx context.Context, series keepwatch.SeriesID, from, to time.Time) ([]keepwatch.Hour, error)
+	HoursOfEach(ctx context.Context, series []keepwatch.SeriesID, from, to time.Time) (map[keepwatch.SeriesID][]keepwatch.Hour, error)
 	Models(ctx context.Context, series []keepwatch.SeriesID) (map[keepwatch.SeriesID]keepwatch.Model, error)
 }
 
@@ -245,6 +246,50 @@ func (r *Reader) Effect(ctx context.Context, now time.Time, id keepwatch.SeriesI
 	return d, nil
 }
 
+// sparkHours is how far back the small picture of a subject reaches.
+const sparkHours = 48
+
+// Sparks are the last two days of several subjects, with what their baselines expect, by
+// series. One whose hours nobody counts is not among them.
+func (r *Reader) Sparks(ctx context.Context, now time.Time, list []client.Watch) (map[string][]client.WatchHour, error) {
+	out := map[string][]client.WatchHour{}
+	var ids []keepwatch.SeriesID
+	for _, w := range list {
+		if w.Series != "" {
+			ids = append(ids, keepwatch.SeriesID(w.Series))
+		}
+	}
+	if len(ids) == 0 || r.from.Watches == nil {
+		return out, nil
+	}
+	models, err := r.from.Watches.Models(ctx, ids)
+	if err != nil {
+		return nil, reading("baselines", err)
+	}
+	from := now.UTC().Truncate(time.Hour).Add(-(sparkHours - 1) * time.Hour)
+	hours, err := r.from.Watches.HoursOfEach(ctx, ids, from, now)
+	if err != nil {
+		return nil, reading("the hours of subjects", err)
+	}
+	for id, list := range hours {
+		out[string(id)] = watchHours(list, models[id])
+	}
+	return out, nil
+}
+
+func watchHours(hours []keepwatch.Hour, model keepwatch.Model) []client.WatchHour {
+	out := []client.WatchHour{}
+	for _, h := range hours {
+		item := client.WatchHour{Start: h.Start.UTC(), Amount: h.Amount, ObservedSeconds: h.Observed.Seconds()}
+		if len(model.Cells) > 0 { // it may stand for what is not enough yet
+			low, mid, high := detect.Expected(&model, nil, h.Start, h.Start.Add(time.Hour))
+			item.Low, item.Mid, item.High = &low, &mid, &high
+		}
+		out = append(out, item)
+	}
+	return out
+}
+
 func zoneNamed(name string) *time.Location {
 	if zone, err := time.LoadLocation(name); err == nil {
 		return zone
@@ -263,18 +308,10 @@ func (r *Reader) addHours(ctx context.Context, d *client.WatchDetail, s keepwatc
 		return reading("the baseline of a subject", err)
 	}
 	model := models[s.ID]
-	fitted := len(model.Cells) > 0 // it may stand for what is not enough yet
-	if fitted {
+	if len(model.Cells) > 0 {
 		d.Model = timeOf(model.FittedAt)
 	}
-	for _, h := range hours {
-		item := client.WatchHour{Start: h.Start.UTC(), Amount: h.Amount, ObservedSeconds: h.Observed.Seconds()}
-		if fitted {
-			low, mid, high := detect.Expected(&model, nil, h.Start, h.Start.Add(time.Hour))
-			item.Low, item.Mid, item.High = &low, &mid, &high
-		}
-		d.Hours = append(d.Hours, item)
-	}
+	d.Hours = watchHours(hours, model)
 	return nil
 }
 

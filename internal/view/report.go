@@ -22,30 +22,87 @@ const warnedBefore = 400 * 24 * time.Hour
 
 // MonthReport sums up the incidents of a month such as "2026-11".
 func (r *Reader) MonthReport(ctx context.Context, now time.Time, month string) (client.MonthReport, error) {
-	from, to, err := report.ParseMonth(month)
+	reports, err := r.monthReports(ctx, now, month)
 	if err != nil {
 		return client.MonthReport{}, err
 	}
-	var incidents []client.MonthIncident
-	var prevented []client.Prevented
-	err = r.eachIncident(ctx, from.Add(-warnedBefore), func(inc keepwatch.Incident) error {
-		if inc.MergedInto == "" && !inc.DetectedAt.Before(from) && inc.DetectedAt.Before(to) {
-			row, err := r.monthIncident(ctx, now, inc)
-			incidents = append(incidents, row)
-			return err
+	return reports[0], nil
+}
+
+// MonthsCompared sums up a month beside another one; "" is the month before it.
+func (r *Reader) MonthsCompared(ctx context.Context, now time.Time, month, with string) (client.MonthsCompared, error) {
+	if with == "" {
+		from, _, err := report.ParseMonth(month)
+		if err != nil {
+			return client.MonthsCompared{}, err
+		}
+		with = from.AddDate(0, -1, 0).Format("2006-01")
+	}
+	reports, err := r.monthReports(ctx, now, month, with)
+	if err != nil {
+		return client.MonthsCompared{}, err
+	}
+	return report.Compare(reports[0], reports[1]), nil
+}
+
+// span is one month and what is found of it.
+type span struct {
+	from, to  time.Time
+	incidents []keepwatch.Incident
+	prevented []client.Prevented
+}
+
+func (s *span) holds(t time.Time) bool { return !t.Before(s.from) && t.Before(s.to) }
+
+// monthReports sums up months in one walk over the incidents.
+func (r *Reader) monthReports(ctx context.Context, now time.Time, months ...string) ([]client.MonthReport, error) {
+	spans := make([]span, len(months))
+	first := now
+	for i, month := range months {
+		from, to, err := report.ParseMonth(month)
+		if err != nil {
+			return nil, err
+		}
+		spans[i] = span{from: from, to: to}
+		if from.Before(first) {
+			first = from
+		}
+	}
+	err := r.eachIncident(ctx, first.Add(-warnedBefore), func(inc keepwatch.Incident) error {
+		for i := range spans {
+			if err := r.note(ctx, &spans[i], inc); err != nil {
+				return err
+			}
 		}
 		return nil
-	}, func(inc keepwatch.Incident) error {
-		if inc.Outcome != keepwatch.Expiring || inc.ResolvedAt.Before(from) || !inc.ResolvedAt.Before(to) {
-			return nil
-		}
-		p, ok, err := r.prevented(ctx, inc)
-		if ok {
-			prevented = append(prevented, p)
-		}
-		return err
 	})
-	return report.Month(from, to, now, incidents, prevented), err
+	if err != nil {
+		return nil, err
+	}
+	out := make([]client.MonthReport, len(spans))
+	for i, s := range spans {
+		rows, err := r.monthIncidents(ctx, now, s.incidents)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = report.Month(s.from, s.to, now, rows, s.prevented)
+	}
+	return out, nil
+}
+
+// note takes an incident into a month: as one of it, or as a warning that was heard.
+func (r *Reader) note(ctx context.Context, s *span, inc keepwatch.Incident) error {
+	if inc.MergedInto == "" && s.holds(inc.DetectedAt) {
+		s.incidents = append(s.incidents, inc)
+	}
+	if inc.Outcome != keepwatch.Expiring || !s.holds(inc.ResolvedAt) {
+		return nil
+	}
+	p, ok, err := r.prevented(ctx, inc)
+	if ok {
+		s.prevented = append(s.prevented, p)
+	}
+	return err
 }
 
 // eachIncident walks over what was detected since an instant, newest first.
@@ -72,19 +129,39 @@ func (r *Reader) eachIncident(ctx context.Context, since time.Time, visits ...fu
 	}
 }
 
-func (r *Reader) monthIncident(ctx context.Context, now time.Time, inc keepwatch.Incident) (client.MonthIncident, error) {
-	shown := r.IncidentOf(inc)
-	row := client.MonthIncident{
+func (r *Reader) monthIncidents(ctx context.Context, now time.Time, list []keepwatch.Incident) ([]client.MonthIncident, error) {
+	known := map[keepwatch.IncidentID]keepwatch.Impact{}
+	if r.from.Impacts != nil && len(list) > 0 {
+		ids := make([]keepwatch.IncidentID, len(list))
+		for i, inc := range list {
+			ids[i] = inc.ID
+		}
+		var err error
+		if known, err = r.from.Impacts.Impacts(ctx, ids...); err != nil {
+			return nil, reading("what incidents cost", err)
+		}
+	}
+	owners := r.owners()
+	rows := make([]client.MonthIncident, len(list))
+	for i, inc := range list {
+		cost := known[inc.ID]
+		if cost.At.IsZero() {
+			var err error
+			if cost, err = r.Assess(ctx, now, inc); err != nil {
+				return nil, err
+			}
+		}
+		rows[i] = monthIncident(incidentOf(inc, owners), len(inc.Effects), cost)
+	}
+	return rows, nil
+}
+
+func monthIncident(shown client.Incident, effects int, cost keepwatch.Impact) client.MonthIncident {
+	return client.MonthIncident{
 		ID: shown.ID, Title: shown.Title, Scope: shown.Scope, Outcome: shown.Outcome, Severity: shown.Severity, Status: shown.Status, Owner: shown.Owner, Tenant: shown.Tenant,
 		FirstFailedAt: shown.FirstFailedAt, DetectedAt: shown.DetectedAt, AcknowledgedAt: shown.AcknowledgedAt, RestoredAt: shown.RestoredAt, ResolvedAt: shown.ResolvedAt,
-		Effects: len(inc.Effects),
+		Effects: effects, Impact: sumsOf(cost),
 	}
-	cost, err := r.kept(ctx, inc)
-	if err == nil && cost.At.IsZero() {
-		cost, err = r.Assess(ctx, now, inc)
-	}
-	row.Impact = sumsOf(cost)
-	return row, err
 }
 
 // prevented reads whether a warning was followed by a renewal in time.

@@ -26,6 +26,7 @@ func (r *Reader) For(who auth.Principal) *Reader {
 	narrow.inventory = func() Snapshot { return p.snap }
 	narrow.from.Series = partSeries{r.from.Series, p}
 	narrow.from.Incidents = partIncidents{r.from.Incidents, p}
+	narrow.from.Deliveries = partDeliveries{r.from.Deliveries, p}
 	if r.from.Watches != nil {
 		narrow.from.Watches = partWatches{r.from.Watches, p}
 	}

@@ -30,13 +30,14 @@ func (s *site) alertPages() {
 	if s.Alerts == nil {
 		return
 	}
-	s.mux.HandleFunc("GET /alerts", s.whole(auth.Viewer, s.alerts))
-	s.mux.HandleFunc("POST /alerts/receivers/{name}/test", s.whole(auth.Operator, s.testReceiver))
-	s.mux.HandleFunc("GET /alerts/explain", s.whole(auth.Viewer, s.explain))
-	s.mux.HandleFunc("GET /alerts/silences", s.whole(auth.Viewer, s.silences))
-	s.mux.HandleFunc("POST /alerts/silences", s.whole(auth.Operator, s.newSilence))
-	s.mux.HandleFunc("POST /alerts/silences/{id}/end", s.whole(auth.Operator, s.endSilence))
-	s.mux.HandleFunc("GET /alerts/messages", s.whole(auth.Viewer, s.messages))
+	s.mux.HandleFunc("GET /alerts", s.page(s.alerts))
+	s.mux.HandleFunc("POST /alerts/receivers/{name}/test", s.page(s.testReceiver))
+	s.mux.HandleFunc("GET /alerts/explain", s.page(s.explain))
+	s.mux.HandleFunc("GET /alerts/silences", s.page(s.silences))
+	s.mux.HandleFunc("POST /alerts/silences", s.page(s.newSilence))
+	s.mux.HandleFunc("POST /alerts/silences/{id}/end", s.page(s.endSilence))
+	s.mux.HandleFunc("GET /alerts/windows", s.page(s.windows))
+	s.mux.HandleFunc("GET /alerts/messages", s.page(s.messages))
 }
 
 func mayOperate(r *http.Request) bool {
@@ -45,23 +46,40 @@ func mayOperate(r *http.Request) bool {
 
 type alertsBody struct {
 	Tab       string
-	Receivers []client.Receiver
+	Receivers []receiverRow
 	Routes    []client.Route
-	Trouble   int  // receivers that fail
-	May       bool // try a receiver
+	Trouble   int // receivers that fail
 	Tested    *tested
+}
+
+// receiverRow is a receiver, and whether the visitor may try it.
+type receiverRow struct {
+	client.Receiver
+	May bool
 }
 
 // tested is what came of a test message.
 type tested struct{ Receiver, Receipt, Problem, Hint string }
 
 func (s *site) alerts(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	return s.alertsPage(r, nil), nil
+	return s.alertsPage(r, nil)
 }
 
-func (s *site) alertsPage(r *http.Request, t *tested) *page {
-	b := alertsBody{Tab: "receivers", Receivers: s.Alerts.Receivers(r.Context()), Routes: s.Alerts.Routes(r.Context()), May: mayOperate(r), Tested: t}
-	for _, x := range b.Receivers {
+// receivers are those that concern the visitor.
+func (s *site) receivers(r *http.Request) ([]client.Receiver, error) {
+	ctx := r.Context()
+	return s.Reader.Receivers(ctx, view.PrincipalOf(ctx), s.Alerts.Receivers(ctx), s.Alerts.Routes(ctx))
+}
+
+func (s *site) alertsPage(r *http.Request, t *tested) (*page, error) {
+	who, routes := view.PrincipalOf(r.Context()), s.Alerts.Routes(r.Context())
+	b := alertsBody{Tab: "receivers", Routes: s.Reader.Routes(who, routes), Tested: t}
+	list, err := s.receivers(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range list {
+		b.Receivers = append(b.Receivers, receiverRow{x, mayOperate(r) && s.Reader.MayTest(who, x.Name, routes) == nil})
 		if x.FailingSince != nil {
 			b.Trouble++
 		}
@@ -70,15 +88,19 @@ func (s *site) alertsPage(r *http.Request, t *tested) *page {
 	if t == nil {
 		p.Refresh = refreshEvery
 	}
-	return p
+	return p, nil
 }
 
 // testReceiver sends a message and shows what came of it beside the receiver.
 func (s *site) testReceiver(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	if err := auth.Require(view.PrincipalOf(r.Context()), auth.Operator); err != nil {
+	who := view.PrincipalOf(r.Context())
+	if err := auth.Require(who, auth.Operator); err != nil {
 		return nil, err
 	}
 	t := &tested{Receiver: r.PathValue("name")}
+	if err := s.Reader.MayTest(who, t.Receiver, s.Alerts.Routes(r.Context())); err != nil {
+		return nil, err
+	}
 	var err error
 	if t.Receipt, err = s.Alerts.TestReceiver(r.Context(), t.Receiver); err != nil {
 		f := view.FailureOf(err)
@@ -92,7 +114,7 @@ func (s *site) testReceiver(_ http.ResponseWriter, r *http.Request) (*page, erro
 			}
 		}
 	}
-	return s.alertsPage(r, t), nil
+	return s.alertsPage(r, t)
 }
 
 type explainBody struct {
@@ -111,7 +133,7 @@ type explainBody struct {
 // explain answers in the form's own page. Without a credential nothing was asked yet.
 func (s *site) explain(_ http.ResponseWriter, r *http.Request) (*page, error) {
 	q := r.URL.Query()
-	b := explainBody{Tab: "explain", Credential: q.Get("credential"), Outcome: cmp.Or(q.Get("outcome"), string(keepwatch.BadSecretOrPackage)), At: q.Get("at"), Credentials: s.Reader.CredentialIDs()}
+	b := explainBody{Tab: "explain", Credential: q.Get("credential"), Outcome: cmp.Or(q.Get("outcome"), string(keepwatch.BadSecretOrPackage)), At: q.Get("at"), Credentials: s.read(r).CredentialIDs()}
 	for _, o := range keepwatch.Outcomes {
 		if o.Outcome != keepwatch.OK && o.Outcome != keepwatch.Skipped {
 			b.Outcomes = append(b.Outcomes, string(o.Outcome))
@@ -124,7 +146,7 @@ func (s *site) explain(_ http.ResponseWriter, r *http.Request) (*page, error) {
 			b.Field = "at"
 		} else {
 			var x client.Explanation
-			if x, err = s.Alerts.Explain(r.Context(), view.Question{Credential: keepwatch.CredentialID(b.Credential), Outcome: keepwatch.Outcome(b.Outcome), At: at}); err == nil {
+			if x, err = s.explained(r, view.Question{Credential: keepwatch.CredentialID(b.Credential), Outcome: keepwatch.Outcome(b.Outcome), At: at}); err == nil {
 				b.Answer = &x
 			}
 		}
@@ -140,6 +162,17 @@ func (s *site) explain(_ http.ResponseWriter, r *http.Request) (*page, error) {
 	return p, nil
 }
 
+// explained asks about a credential in sight.
+func (s *site) explained(r *http.Request, q view.Question) (client.Explanation, error) {
+	ctx := r.Context()
+	who := view.PrincipalOf(ctx)
+	if err := s.Reader.May(who, auth.Viewer, q.Credential); err != nil {
+		return client.Explanation{}, err
+	}
+	x, err := s.Alerts.Explain(ctx, q)
+	return s.Reader.Explained(who, x, s.Alerts.Routes(ctx)), err
+}
+
 type messagesBody struct {
 	Tab       string
 	Filter    view.DeliveryFilter
@@ -152,11 +185,15 @@ type messagesBody struct {
 func (s *site) messages(_ http.ResponseWriter, r *http.Request) (*page, error) {
 	q := r.URL.Query()
 	f := view.DeliveryFilter{Incident: keepwatch.IncidentID(q.Get("incident")), Receiver: q.Get("receiver"), Status: keepwatch.DeliveryStatus(q.Get("status"))}
-	list, err := s.Reader.DeliveryLog(r.Context(), f, view.Page{Limit: messageRows, Cursor: q.Get("cursor")})
+	list, err := s.read(r).DeliveryLog(r.Context(), f, view.Page{Limit: messageRows, Cursor: q.Get("cursor")})
 	if err != nil {
 		return nil, err
 	}
-	b := messagesBody{Tab: "messages", Filter: f, Receivers: s.Alerts.Receivers(r.Context()), Statuses: []string{"pending", "sent", "collapsed", "dead"}, Items: list.Items}
+	receivers, err := s.receivers(r)
+	if err != nil {
+		return nil, err
+	}
+	b := messagesBody{Tab: "messages", Filter: f, Receivers: receivers, Statuses: []string{"pending", "gathered", "sent", "collapsed", "dead"}, Items: list.Items}
 	if list.Next != nil {
 		b.Next = *list.Next
 	}

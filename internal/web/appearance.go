@@ -130,8 +130,8 @@ var allSections = []section{
 	{Name: "inventory", Path: "/inventory", Title: "Inventory", Key: "v"},
 	{Name: "rotations", Path: "/rotations", Title: "Rotations", Key: "r"},
 	{Name: "impact", Path: "/impact", Title: "Impact", Key: "m"},
-	{Name: "alerts", Path: "/alerts", Title: "Alerts", Key: "a", whole: true},
-	{Name: "scan", Path: "/scan", Title: "Scan", Key: "s", whole: true},
+	{Name: "alerts", Path: "/alerts", Title: "Alerts", Key: "a"},
+	{Name: "scan", Path: "/scan", Title: "Scan", Key: "s"},
 }
 
 // sections are those that a reader may open.

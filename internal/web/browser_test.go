@@ -70,16 +70,21 @@ func newBrowser(t *testing.T, e *estate) *browser {
 // guarded is the daemon's whole handler without sign-in.
 func (e *estate) guarded() http.Handler { return e.guardedWith(web.Options{}) }
 
-func (e *estate) guardedWith(pages web.Options) http.Handler {
+// guardedWith is the same with links under which incidents are read.
+func (e *estate) guardedWith(shared web.Options) http.Handler {
 	logger := slog.New(slog.NewTextHandler(e.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	reader := e.reader()
+	pages := web.Options{
+		Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db, History: history{e.now}, Ticks: &ticks{}, Scans: &looks{now: e.now}, Alerts: told{e},
+	}
+	if e.also != nil {
+		e.also(&pages)
+	}
 	return httpapi.New(httpapi.Options{
 		Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db,
 		Health:  func(context.Context) client.Health { return client.Health{Status: "ok"} },
-		Metrics: http.NotFoundHandler(), Shares: pages.Shares,
-		Pages: web.New(web.Options{
-			Logger: logger, Version: "test", Reader: reader, Check: e.check, Incidents: e.db, History: history{e.now}, Ticks: &ticks{}, Scans: &looks{now: e.now}, Alerts: told{e},
-		}),
+		Metrics: http.NotFoundHandler(), Shares: shared.Shares,
+		Pages: web.New(pages),
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 	"keepwatch/internal/view"
 )
 
-const effectRows = 200
+const effectRows = 60 // each with a picture of its hours
 
 type effectsBody struct {
 	Filter      view.WatchFilter
@@ -27,6 +27,7 @@ type effectsBody struct {
 	Shown       int
 	Next        string
 	Tally       effectTally
+	Sparks      map[string][]client.WatchHour
 }
 
 // effectGroup is what is watched of one kind in one business unit.
@@ -92,6 +93,9 @@ func (s *site) effects(_ http.ResponseWriter, r *http.Request) (*page, error) {
 	b := effectsBody{
 		Filter: f, Filtered: f != view.WatchFilter{}, TenantNames: reader.TenantIDs(), Kinds: keepwatch.SubjectKinds,
 		States: []string{"failing", "degraded", "unknown", "healthy", "maintenance"}, Shown: len(list.Items),
+	}
+	if b.Sparks, err = reader.Sparks(r.Context(), time.Now(), list.Items); err != nil {
+		return nil, err
 	}
 	for _, w := range list.Items {
 		b.Tally.add(w.State)
@@ -184,6 +188,29 @@ func chartOf(d client.WatchDetail) chartView {
 	v.Bars, v.Unseen, v.Mid, v.Top = barsPath.String(), unseen.String(), mid.String(), int64(math.Ceil(top))
 	v.Label = fmt.Sprintf("last seven days: %d events in %d hours that were seen; at most %d an hour on this scale", total, seen, v.Top)
 	return v
+}
+
+// sparkOf is the same picture, small: the last two days of a subject in a row of a list.
+func sparkOf(hours []client.WatchHour) *chartView {
+	if len(hours) == 0 {
+		return nil
+	}
+	v := chartOf(client.WatchDetail{Hours: hours})
+	seen, total, usual := 0, int64(0), 0.0
+	for _, h := range hours {
+		if h.ObservedSeconds > 0 {
+			seen++
+		}
+		total += h.Amount
+		if h.Mid != nil {
+			usual += *h.Mid
+		}
+	}
+	v.Label = fmt.Sprintf("last two days: %d events in %d hours that were seen", total, seen)
+	if usual > 0 {
+		v.Label += fmt.Sprintf("; about %.0f are usual", usual)
+	}
+	return &v
 }
 
 // step continues a line of steps, or begins one.

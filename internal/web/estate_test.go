@@ -28,6 +28,7 @@ type estate struct {
 	snap view.Snapshot
 	rng  *rand.Rand
 	who  auth.Principal
+	also func(*web.Options) // of the daemon's whole handler
 }
 
 // hostile is a name that must never become markup.

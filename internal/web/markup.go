@@ -18,9 +18,9 @@ import (
 // parseTemplates gives each page its own set: the layout, the shared parts, and
 // the page. Clock times are shown in a zone.
 func parseTemplates(a *assets, zone *time.Location) map[string]*template.Template {
-	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(oneFunctions()).Funcs(times(zone)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/parts-one.html"))
+	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(oneFunctions()).Funcs(dutyFunctions()).Funcs(times(zone)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/parts-one.html"))
 	set := map[string]*template.Template{}
-	for _, name := range []string{"overview", "credential", "expiring", "feed", "inventory", "bulk", "inventory-import", "inventory-findings", "inventory-new", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "shared", "edit", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error"} {
+	for _, name := range append(dutyPages, "overview", "credential", "expiring", "feed", "inventory", "bulk", "inventory-import", "inventory-findings", "inventory-new", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "shared", "edit", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error") {
 		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return set
@@ -61,7 +61,7 @@ func functions(a *assets) template.FuncMap {
 		},
 		"thousands": thousands, "calls": calls,
 		"scantone": scanTone, "scantitle": scan.Title, "scanevidence": scan.EvidenceLines,
-		"matched": matched, "delivered": delivered,
+		"matched": view.MatchWords, "delivered": delivered,
 		"statebar": stateBar, "groupname": groupName, "ownerkey": ownerKey, "seentitle": seenTitle, "adopts": adopts,
 		"sum":          func(a, b int) int { return a + b },
 		"unitkey":      unitKey,
@@ -81,22 +81,6 @@ func functions(a *assets) template.FuncMap {
 	}
 }
 
-// matched is a match in words, one for each field that asks for something.
-func matched(m client.Match) (out []string) {
-	for _, f := range []struct {
-		name   string
-		values []string
-	}{
-		{"credential", m.Credential}, {"tenant", m.Tenant}, {"business unit", m.BusinessUnit}, {"owner", m.Owner}, {"kind", m.Kind},
-		{"criticality", m.Criticality}, {"category", m.Category}, {"outcome", m.Outcome}, {"scope", m.Scope}, {"severity", m.Severity},
-	} {
-		if len(f.values) > 0 {
-			out = append(out, f.name+" "+strings.Join(f.values, " or "))
-		}
-	}
-	return out
-}
-
 // delivered is what became of a message, in words.
 func delivered(status string) string {
 	switch keepwatch.DeliveryStatus(status) {
@@ -104,6 +88,8 @@ func delivered(status string) string {
 		return "not sent by itself"
 	case keepwatch.DeliveryDead:
 		return "refused"
+	case keepwatch.DeliveryGathered:
+		return "waits for others"
 	}
 	return status
 }

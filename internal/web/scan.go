@@ -26,7 +26,9 @@ const scanRefresh = 2 // seconds, while one runs
 type scansBody struct {
 	Items   []client.ScanBrief
 	CanScan bool
-	Targets string // as they were typed
+	Whole   bool     // anything may be looked at
+	Own     []string // else these subdomains
+	Targets string   // as they were typed
 	Day     string
 	Problem string
 	Hint    string
@@ -44,8 +46,12 @@ func (s *site) scanForm(r *http.Request, b scansBody) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.Items = list
-	b.CanScan = auth.Require(view.PrincipalOf(r.Context()), auth.Operator) == nil
+	who := view.PrincipalOf(r.Context())
+	b.Items, b.Whole = s.Reader.Scans(who, list), who.Everywhere(auth.Operator)
+	if !b.Whole {
+		b.Own = s.Reader.Subdomains(who, auth.Operator)
+	}
+	b.CanScan = (b.Whole || len(b.Own) > 0) && auth.Require(view.PrincipalOf(r.Context()), auth.Operator) == nil
 	return &page{Template: "scans", Title: "Look from outside", Section: "scan", Body: b}, nil
 }
 
@@ -63,7 +69,11 @@ func (s *site) startScan(w http.ResponseWriter, r *http.Request) (*page, error) 
 		return nil, keepwatch.WithHint(keepwatch.ErrInvalid, "send the form once more")
 	}
 	n := client.NewScan{Targets: strings.FieldsFunc(r.PostForm.Get("targets"), func(c rune) bool { return strings.ContainsRune(" ,;\t\r\n", c) }), Generated: strings.TrimSpace(r.PostForm.Get("generated"))}
-	started, err := s.Scans.Start(r.Context(), n, who.Name)
+	err := s.Reader.MayScan(who, n.Targets)
+	var started client.Scan
+	if err == nil {
+		started, err = s.Scans.Start(r.Context(), n, who.Name)
+	}
 	if err != nil {
 		f := view.FailureOf(err)
 		if f.Status >= http.StatusInternalServerError {
@@ -102,6 +112,7 @@ func (s *site) scan(_ http.ResponseWriter, r *http.Request) (*page, error) {
 		return nil, keepwatch.ErrNotFound
 	}
 	found, err := s.Scans.Get(r.Context(), r.PathValue("id"))
+	found, err = s.Reader.Scan(view.PrincipalOf(r.Context()), r.PathValue("id"), found, err)
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ type Tokens interface {
 
 // Audit reads what was done.
 type Audit interface {
-	List(ctx context.Context, who string, before int64, limit int) ([]client.AuditEntry, error)
+	List(ctx context.Context, f keepwatch.AuditFilter, before int64, limit int) ([]client.AuditEntry, error)
 	State(ctx context.Context) (client.AuditState, error)
 }
 
@@ -249,7 +249,10 @@ type auditBody struct {
 	State  client.AuditState
 	Items  []client.AuditEntry
 	Who    string
-	Before int64 // of the next page; 0: there is none
+	Action string
+	From   string
+	To     string
+	Older  string // address of the next page; "": there is none
 }
 
 func (s *site) audit(_ http.ResponseWriter, r *http.Request) (*page, error) {
@@ -257,16 +260,21 @@ func (s *site) audit(_ http.ResponseWriter, r *http.Request) (*page, error) {
 		return nil, keepwatch.ErrNotFound
 	}
 	q := r.URL.Query()
-	b := auditBody{Who: q.Get("who")}
+	b := auditBody{Who: strings.TrimSpace(q.Get("who")), Action: strings.TrimSpace(q.Get("action")), From: q.Get("from"), To: q.Get("to")}
+	f, err := view.AuditFilterOf(b.Who, b.Action, b.From, b.To)
+	if err != nil {
+		return nil, err
+	}
 	before, err := strconv.ParseInt(q.Get("before"), 10, 64)
 	if q.Get("before") != "" && err != nil {
 		return nil, keepwatch.WithHint(fmt.Errorf("before is no number: %w", keepwatch.ErrInvalid), "use the link of the page")
 	}
-	if b.Items, err = s.Audit.List(r.Context(), b.Who, before, auditRows); err != nil {
+	if b.Items, err = s.Audit.List(r.Context(), f, before, auditRows); err != nil {
 		return nil, err
 	}
 	if len(b.Items) == auditRows {
-		b.Before = b.Items[auditRows-1].Seq
+		q.Set("before", strconv.FormatInt(b.Items[auditRows-1].Seq, 10))
+		b.Older = "/settings/audit?" + q.Encode()
 	}
 	if b.State, err = s.Audit.State(r.Context()); err != nil {
 		return nil, err

@@ -46,11 +46,36 @@ type silencesBody struct {
 	Form     silenceForm
 	Tenants  []string
 	Teams    []string
-	Active   []client.Silence
-	Coming   []client.Silence
-	Past     []client.Silence
+	Active   []silenceRow
+	Coming   []silenceRow
+	Past     []silenceRow
 	Previews bool
 	Covered  []client.Incident
+}
+
+// silenceRow is a silence, and whether the visitor may end it.
+type silenceRow struct {
+	client.Silence
+	May bool
+}
+
+// quiet are the silences that concern the visitor, ahead or past.
+func (s *site) quiet(r *http.Request, past bool, now time.Time) ([]silenceRow, error) {
+	ctx := r.Context()
+	who := view.PrincipalOf(ctx)
+	all, err := s.Alerts.Silences(ctx, past, now)
+	if err != nil {
+		return nil, err
+	}
+	may := map[string]bool{}
+	for _, x := range all {
+		may[x.ID] = !past && x.File == "" && mayOperate(r) && s.Reader.MaySilence(ctx, who, x)
+	}
+	var out []silenceRow
+	for _, x := range view.SilencesOf(s.Reader.Silences(ctx, who, all), now) {
+		out = append(out, silenceRow{x, may[x.ID]})
+	}
+	return out, nil
 }
 
 func (s *site) silences(_ http.ResponseWriter, r *http.Request) (*page, error) {
@@ -61,23 +86,22 @@ func (s *site) silences(_ http.ResponseWriter, r *http.Request) (*page, error) {
 
 func (s *site) silencesPage(r *http.Request, b silencesBody) (*page, error) {
 	now := time.Now()
-	ahead, err := s.Alerts.Silences(r.Context(), false, now)
+	ahead, err := s.quiet(r, false, now)
 	if err != nil {
 		return nil, err
 	}
-	past, err := s.Alerts.Silences(r.Context(), true, now)
-	if err != nil {
+	if b.Past, err = s.quiet(r, true, now); err != nil {
 		return nil, err
 	}
-	for _, x := range view.SilencesOf(ahead, now) {
+	b.Past = b.Past[:min(len(b.Past), pastRows)]
+	for _, x := range ahead {
 		if x.Status == "ahead" {
 			b.Coming = append(b.Coming, x)
 		} else {
 			b.Active = append(b.Active, x)
 		}
 	}
-	b.Past = view.SilencesOf(past[:min(len(past), pastRows)], now)
-	b.Tab, b.May, b.Tenants, b.Teams = "silences", mayOperate(r), s.Reader.TenantIDs(), s.Reader.Teams()
+	b.Tab, b.May, b.Tenants, b.Teams = "silences", mayOperate(r), s.read(r).TenantIDs(), s.read(r).Teams()
 	return &page{Template: "silences", Title: "Silences and maintenance", Section: "alerts", Now: now, Body: b}, nil
 }
 
@@ -93,7 +117,11 @@ func (s *site) newSilence(w http.ResponseWriter, r *http.Request) (*page, error)
 	}
 	now := time.Now()
 	b := silencesBody{Form: formOf(r.PostForm)}
-	asked := s.readSilence(&b.Form, now)
+	asked := readSilence(s.read(r), &b.Form, now)
+	if len(b.Form.Problems) == 0 && !s.Reader.MaySilence(r.Context(), who, asked) {
+		f := view.FailureOf(view.TooFar())
+		b.Form.Problems["form"] = f.Message + hinted(f.Hint)
+	}
 	b.Previews = r.PostForm.Get("do") == "preview"
 	if !asked.Match.Everything() {
 		if err := s.preview(r, &b, asked.Match); err != nil {
@@ -143,9 +171,7 @@ func (s *site) again(r *http.Request, b silencesBody) (*page, error) {
 
 func (s *site) preview(r *http.Request, b *silencesBody, m keepwatch.Match) error {
 	list, err := s.Alerts.Covered(r.Context(), m)
-	for _, inc := range list {
-		b.Covered = append(b.Covered, s.Reader.IncidentOf(inc))
-	}
+	b.Covered = s.Reader.Covered(view.PrincipalOf(r.Context()), list)
 	return err
 }
 
@@ -158,7 +184,7 @@ func formOf(v url.Values) silenceForm {
 }
 
 // readSilence reads a form and says at each field what is wrong with it.
-func (s *site) readSilence(f *silenceForm, now time.Time) keepwatch.Silence {
+func readSilence(reader *view.Reader, f *silenceForm, now time.Time) keepwatch.Silence {
 	wrong := func(field, format string, args ...any) { f.Problems[field] = fmt.Sprintf(format, args...) }
 	out := keepwatch.Silence{Kind: keepwatch.Silenced, Hours: f.Hours, Timezone: f.Timezone}
 	switch f.Kind {
@@ -173,12 +199,12 @@ func (s *site) readSilence(f *silenceForm, now time.Time) keepwatch.Silence {
 	}
 	out.Match = keepwatch.Match{Credential: parts(f.Credential), Tenant: parts(f.Tenant), Owner: parts(f.Team), Outcome: parts(f.Outcome)}
 	for _, id := range out.Match.Credential {
-		if s.Reader.Exists(keepwatch.CredentialID(id)) != nil {
+		if reader.Exists(keepwatch.CredentialID(id)) != nil {
 			wrong("credential", "there is no credential %q", id)
 		}
 	}
 	for _, id := range out.Match.Tenant {
-		if !slices.Contains(s.Reader.TenantIDs(), id) {
+		if !slices.Contains(reader.TenantIDs(), id) {
 			wrong("tenant", "there is no tenant %q", id)
 		}
 	}
@@ -231,6 +257,13 @@ func parts(text string) []string {
 func (s *site) endSilence(w http.ResponseWriter, r *http.Request) (*page, error) {
 	who := view.PrincipalOf(r.Context())
 	if err := auth.Require(who, auth.Operator); err != nil {
+		return nil, err
+	}
+	all, err := s.Alerts.Silences(r.Context(), false, time.Now())
+	if err == nil {
+		err = s.Reader.MayEnd(r.Context(), who, r.PathValue("id"), all)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if _, err := s.Alerts.EndSilence(r.Context(), r.PathValue("id"), who.Name, time.Now()); err != nil {

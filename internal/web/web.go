@@ -43,17 +43,19 @@ type Options struct {
 	Links     Links   // nil: messages have no links that act
 	Scans     Scans   // nil: nothing is scanned
 	// Accounts, Tokens and Audit are of the pages of settings; nil: there are none.
-	Accounts Accounts
-	Tokens   Tokens
-	Audit    Audit
-	Alerts   Alerts   // nil: nobody is told of anything
-	Records  Records  // nil: the inventory is read only
-	Sheets   Sheets   // nil: no sheet is brought in
-	Findings Findings // nil: there is no page of findings
-	Feeds    Feeds    // nil: there are no calendar feeds
-	Shares   Shares   // nil: incidents cannot be shared
-	Snoozes  Snoozes  // nil: nothing can be put aside from a page
-	Editor   Editor   // nil: records are not changed from a page
+	Accounts  Accounts
+	Tokens    Tokens
+	Audit     Audit
+	Alerts    Alerts     // nil: nobody is told of anything
+	Rotations Rotations  // nil: there are none
+	Config    Configured // nil: nobody shows what is in force
+	Records   Records    // nil: the inventory is read only
+	Sheets    Sheets     // nil: no sheet is brought in
+	Findings  Findings   // nil: there is no page of findings
+	Feeds     Feeds      // nil: there are no calendar feeds
+	Shares    Shares     // nil: incidents cannot be shared
+	Snoozes   Snoozes    // nil: nothing can be put aside from a page
+	Editor    Editor     // nil: records are not changed from a page
 	// Discover looks at an account now and says how many findings there are.
 	Discover func(ctx context.Context, tenant keepwatch.TenantID, now time.Time) (int, error)
 	BaseURL  string // for addresses that are handed on; "" where nobody set it
@@ -115,11 +117,14 @@ func New(o Options) *Pages {
 	s.mux.HandleFunc("POST "+link.Path+"{token}", s.page(s.useLink))
 	s.incidentPages()
 	s.alertPages()
+	s.rotationPages()
+	s.configurationPages()
+	s.mux.HandleFunc("GET /impact", s.page(s.impact))
 	s.mux.HandleFunc("GET /effects", s.page(s.effects))
 	s.mux.HandleFunc("GET /effect", s.page(s.effect))
-	s.mux.HandleFunc("GET /scan", s.whole(auth.Viewer, s.scans))
-	s.mux.HandleFunc("POST /scan", s.whole(auth.Operator, s.startScan))
-	s.mux.HandleFunc("GET /scan/{id}", s.whole(auth.Viewer, s.scan))
+	s.mux.HandleFunc("GET /scan", s.page(s.scans))
+	s.mux.HandleFunc("POST /scan", s.page(s.startScan))
+	s.mux.HandleFunc("GET /scan/{id}", s.page(s.scan))
 	s.mux.HandleFunc("GET /account", s.page(s.account))
 	s.mux.HandleFunc("POST /account/password", s.page(s.setPassword))
 	s.mux.HandleFunc("GET /settings", s.whole(auth.Admin, s.settings))

@@ -86,7 +86,7 @@ var accountTests = []test{
 			})
 		}
 		all.Wait()
-		list, err := f.AuditLog(t.Context(), "", 0, 100)
+		list, err := f.AuditLog(t.Context(), keepwatch.AuditFilter{}, 0, 100)
 		f.must(err)
 		for i, e := range list {
 			if e.Seq != int64(20-i) || e.Action != "POST /x/漢字" {
@@ -96,10 +96,18 @@ var accountTests = []test{
 		if n, broken, err := f.VerifyAudit(t.Context()); n != 20 || broken != 0 || err != nil {
 			t.Errorf("%d entries, broken at %d, %v", n, broken, err)
 		}
-		some, err := f.AuditLog(t.Context(), "who1", 20, 3)
+		some, err := f.AuditLog(t.Context(), keepwatch.AuditFilter{Who: "who1"}, 20, 3)
 		f.must(err)
 		if len(some) != 3 || some[0].Who != "who1" || some[0].Seq >= 20 {
 			t.Errorf("%+v", some)
+		}
+		for filter, want := range map[keepwatch.AuditFilter]int{
+			{Action: "post /X"}: 20, {Action: "DELETE"}: 0, {Action: "%"}: 0, {From: f.now.Add(15 * time.Second)}: 5, {To: f.now.Add(15 * time.Second)}: 15,
+			{Who: "who0", From: f.now.Add(2 * time.Second), To: f.now.Add(4 * time.Second)}: 1,
+		} {
+			if some, err := f.AuditLog(t.Context(), filter, 0, 100); err != nil || len(some) != want {
+				t.Errorf("%+v: %d entries, want %d (%v)", filter, len(some), want, err)
+			}
 		}
 		f.wants(keepwatch.ErrInvalid, second(f.Audit(t.Context(), keepwatch.AuditEntry{Who: "\x00"})))
 	}},

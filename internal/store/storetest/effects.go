@@ -87,6 +87,10 @@ var effectTests = []test{
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", when, diff)
 			}
+			each, err := f.HoursOfEach(t.Context(), []keepwatch.SeriesID{series, "nothing"}, hour.Add(-5*time.Hour), hour.Add(10*time.Hour))
+			if err != nil || len(each) != 1 || cmp.Diff(got, each[series]) != "" {
+				t.Errorf("read together: %v %v", each, err)
+			}
 			if got, err := f.Hours(t.Context(), series, hour, hour.Add(time.Hour)); err != nil || cmp.Diff(want[1:2], got) != "" {
 				t.Errorf("%s, one hour: %+v, %v", when, got, err)
 			}
