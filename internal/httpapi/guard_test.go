@@ -89,6 +89,8 @@ func bodyFor(path string) string {
 	switch {
 	case path == "/api/v1/tokens":
 		return `{"name":"x","role":"viewer"}`
+	case path == "/api/v1/inventory/bulk":
+		return `{"records":[{"id":"cred-00"}],"set":{"region":"EMEA"}}`
 	case path == "/api/v1/rotations":
 		return `{"credential":"cred-00","staged_ref":"env:X","generated":"2026-11-23"}`
 	case strings.HasSuffix(path, "/switched"):

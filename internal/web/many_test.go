@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"mime/multipart"
 	"net/http"
@@ -419,4 +420,40 @@ func TestBrowserInventoryIsLivedIn(t *testing.T) {
 			b.quiet()
 		})
 	}
+}
+
+// A thousand credentials fit in a page: what is healthy is counted, and what is listed is
+// cut into pages.
+func TestPagesStaySmallWithAThousandCredentials(t *testing.T) {
+	e := newEstate(t)
+	e.fill(t, 1000)
+	at := e.now.Add(-time.Minute)
+	for from := 13; from < len(e.snap.Credentials); from += 100 {
+		var batch []keepwatch.Observation
+		for i := from; i < min(from+100, len(e.snap.Credentials)); i++ {
+			e.snap.Credentials[i].SecretRef = "env:X"
+			batch = append(batch, e.observation(e.snap.Credentials[i], at, keepwatch.OK, keepwatch.ReasonScheduled))
+		}
+		e.apply(at, batch)
+	}
+	h := e.siteWith(e.many)
+	for _, path := range []string{"/", "/?group=owner", "/?tenant=emea", "/expiring?within=365d", "/inventory", "/inventory/findings"} {
+		w, doc := get(t, h, path)
+		var small bytes.Buffer
+		z := gzip.NewWriter(&small)
+		_, _ = z.Write(w.Body.Bytes())
+		_ = z.Close()
+		if small.Len() > 60<<10 {
+			t.Errorf("%s is %d KiB compressed", path, small.Len()>>10)
+		}
+		if rows := len(find(doc, ".row")); rows > 60 {
+			t.Errorf("%s lists %d credentials", path, rows)
+		}
+	}
+	_, doc := get(t, h, "/")
+	if rows := find(doc, ".tenant .row.healthy"); len(rows) > 0 {
+		t.Errorf("%d healthy credentials are listed one by one", len(rows))
+	}
+	_, doc = get(t, h, "/?state=healthy&page=2")
+	has(t, doc, ".pager", "Page 2 of 17")
 }
