@@ -155,7 +155,8 @@ func (e *estate) seed(ctx context.Context, path string) error {
 	hour := e.now.Truncate(time.Hour).Add(-2 * time.Hour).UnixMilli()
 	for _, q := range []string{
 		"CREATE TEMP TABLE ids AS SELECT id FROM series WHERE check_id = credential ORDER BY id",
-		"CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 20000) SELECT i FROM c",
+		"CREATE TEMP TABLE n (i INTEGER PRIMARY KEY)",
+		"INSERT INTO n WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 20000) SELECT i FROM c",
 		fmt.Sprintf("INSERT OR IGNORE INTO hourly (series, start, runs, ok, failed, took_sum, took_max, requests, counts) SELECT id, %d - i * 3600000, 4, 4, 0, 1200000, 400000, 4, '{\"ok\":4}' FROM ids CROSS JOIN n WHERE i <= %d", hour, *hourly*24),
 		fmt.Sprintf("INSERT OR IGNORE INTO daily (series, start, runs, ok, failed, took_sum, took_max, requests, counts) SELECT id, %d - i * 86400000, 80, 80, 0, 24000000, 400000, 80, '{\"ok\":80}' FROM ids CROSS JOIN n WHERE i <= %d", e.now.Truncate(24*time.Hour).UnixMilli(), *daily),
 		fmt.Sprintf("INSERT OR IGNORE INTO results (series, slot, key, outcome, runs, took, requests, recorded_at, doc) SELECT ids.id, %d - i * %d, ids.id || '@' || i, 'ok', 1, 300000, 1, 0, (SELECT doc FROM hot LIMIT 1) FROM ids CROSS JOIN n WHERE i <= %d",

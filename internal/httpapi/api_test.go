@@ -244,7 +244,7 @@ func TestErrorsHaveOneForm(t *testing.T) {
 		{"GET", "/api/v1/credentials?limit=201", "", 400, "invalid", "limit"},
 		{"GET", "/api/v1/credentials?limit=many", "", 400, "invalid", "limit"},
 		{"GET", "/api/v1/credentials?stat=failing", "", 400, "invalid", "state"},
-		{"GET", "/api/v1/overview?x=1", "", 400, "invalid", "no query"},
+		{"GET", "/api/v1/status?x=1", "", 400, "invalid", "no query"},
 		{"GET", "/api/v1/nothing", "", 404, "not_found", "openapi"},
 		{"GET", "/api/", "", 404, "not_found", ""},
 		{"PUT", "/api/v1/credentials", "", 405, "method_not_allowed", "GET"},

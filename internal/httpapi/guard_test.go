@@ -21,6 +21,9 @@ var routes = []struct {
 	{"GET", "/metrics", "viewer"},
 	{"GET", "/api/v1/openapi.json", "viewer"},
 	{"GET", "/api/v1/overview", "viewer"},
+	{"GET", "/api/v1/status", "viewer"},
+	{"GET", "/api/v1/inventory", "viewer"},
+	{"POST", "/api/v1/inventory/bulk", "operator"},
 	{"GET", "/api/v1/credentials", "viewer"},
 	{"GET", "/api/v1/credentials/cred-00", "viewer"},
 	{"GET", "/api/v1/credentials/cred-00/results", "viewer"},
@@ -91,6 +94,8 @@ func bodyFor(path string) string {
 	switch {
 	case path == "/api/v1/tokens":
 		return `{"name":"x","role":"viewer"}`
+	case path == "/api/v1/inventory/bulk":
+		return `{"records":[{"id":"cred-00"}],"set":{"region":"EMEA"}}`
 	case path == "/api/v1/rotations":
 		return `{"credential":"cred-00","staged_ref":"env:X","generated":"2026-11-23"}`
 	case strings.HasSuffix(path, "/switched"), strings.HasSuffix(path, "/letter"):

@@ -72,6 +72,21 @@ func (s *services) Seal(ctx context.Context, id keepwatch.CredentialID, version 
 	return s.book().PutSecret(ctx, id, version, secret, generated, inventory.Author(by), now)
 }
 
+func (s *services) Bulk(ctx context.Context, b inventory.Bulk, by httpapi.Author, now time.Time) (client.Bulk, error) {
+	plan, err := s.book().PreviewBulk(ctx, b)
+	if err == nil && b.Apply {
+		_, err = s.book().Apply(ctx, plan, by, now)
+	}
+	out := client.Bulk{Applied: b.Apply, Changed: []client.BulkRow{}, Unchanged: []string{}, Refused: []client.ImportFault{}}
+	for _, e := range plan.Changed {
+		out.Changed = append(out.Changed, client.BulkRow{Credential: string(e.Credential.ID), Version: e.Version})
+	}
+	for _, f := range plan.Wrong {
+		out.Refused = append(out.Refused, client.ImportFault{Credential: string(f.Credential), Message: f.Message, Hint: f.Hint})
+	}
+	return out, err
+}
+
 func (s *services) Import(ctx context.Context, u httpapi.Upload, by httpapi.Author, now time.Time) (client.Import, error) {
 	book := s.book()
 	sheet, err := inventory.Read(inventory.Format(u.Format), u.Body, u.Name, inventory.ReadOptions{Tenants: book.Tenants(), Tenant: u.Tenant, Now: now})

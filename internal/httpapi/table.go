@@ -89,4 +89,3 @@ func (a *api) bulkEdit(ctx context.Context, in *bulkInput) (client.Bulk, error) 
 	out.Refused = append(out.Refused, refused...)
 	return out, nil
 }
-

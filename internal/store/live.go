@@ -75,6 +75,9 @@ func proves(check keepwatch.CheckID, credential keepwatch.CredentialID) bool {
 // proving is the same in SQL.
 const proving = "check_id = credential AND credential <> ''"
 
+// recentHours goes through the series, so that the primary key of the hours serves it.
+const recentHours = "SELECT s.id, r.start, r.runs, r.ok, r.failed, r.counts FROM series s CROSS JOIN hourly r WHERE r.series = s.id AND r.start >= $1 AND s." + proving
+
 // isPlain is plain for a series in memory.
 func isPlain(s *keepwatch.Series) bool {
 	return !strings.HasPrefix(string(s.Check), string(keepwatch.CheckEffects)+":")
@@ -310,7 +313,7 @@ func (db *DB) fillHours(ctx context.Context, lo int64) error {
 	defer l.filling.Unlock()
 	return db.fillFrom(ctx, ofHours, func(q querier) (func(*live), error) {
 		hours := map[keepwatch.SeriesID][]hourCell{}
-		rows, err := q.query(ctx, "SELECT s.id, r.start, r.runs, r.ok, r.failed, r.counts FROM series s CROSS JOIN hourly r WHERE r.series = s.id AND r.start >= $1 AND s."+proving, lo)
+		rows, err := q.query(ctx, recentHours, lo)
 		if err := each(rows, err, func(r *sql.Rows) error {
 			id, c, err := scanHour(r)
 			hours[id] = addCell(hours[id], c)

@@ -21,21 +21,21 @@ const (
 
 // ahead lays what ends on days, in the lanes of the groups. Those beyond what a picture
 // holds share the last one.
-func (e *estate) ahead(all []glance, by string) client.Ahead {
+func (e *estate) ahead(all []*glance, by string) client.Ahead {
 	today := keepwatch.DayOf(e.now, time.UTC)
 	out := client.Ahead{
 		From: today.AddDays(-aheadBack).String(), Today: today.String(), To: today.AddDays(aheadDays).String(), Lanes: []client.AheadLane{},
 	}
 	lanes := map[string]map[string]*client.AheadEnd{}
 	totals := map[string]int{}
+	first, last := e.now.AddDate(0, 0, -aheadBack-2), e.now.AddDate(0, 0, aheadDays+2) // whatever the zone
 	for _, g := range all {
-		zone := e.snap.zoneOf(g.ID)
-		for _, k := range e.clocksOf(*g.Credential) {
-			if k.Kind != keepwatch.ClockHard || !k.Known() {
+		for _, k := range g.clocks {
+			if k.Kind != keepwatch.ClockHard || !k.Known() || k.At.Before(first) || k.At.After(last) {
 				continue
 			}
-			left := daysLeft(k.At, zone, e.now)
-			if left < -aheadBack || left > aheadDays || contradicted(k, e.line(g.ID).own, e.now) {
+			left := daysLeft(k.At, g.zone, e.now)
+			if left < -aheadBack || left > aheadDays || !k.At.After(e.now) && contradicted(k, g.line.own, e.now) {
 				continue
 			}
 			key := groupKey(by, g.Credential)
@@ -47,7 +47,7 @@ func (e *estate) ahead(all []glance, by string) client.Ahead {
 			if !k.At.After(e.now) {
 				out.Ended++
 			}
-			addEnd(lanes[key], keepwatch.DayOf(k.At, zone).String(), g, k, client.Ending{Clock: client.Clock{DaysLeft: &left}}, e.now)
+			addEnd(lanes[key], keepwatch.DayOf(k.At, g.zone).String(), g.Credential, k, client.Ending{Clock: client.Clock{DaysLeft: &left}}, e.now)
 		}
 	}
 	for key, days := range lanes {
@@ -91,10 +91,10 @@ func joinLanes(lanes []client.AheadLane) client.AheadLane {
 	return out
 }
 
-func addEnd(days map[string]*client.AheadEnd, on string, g glance, k keepwatch.Clock, row client.Ending, now time.Time) {
+func addEnd(days map[string]*client.AheadEnd, on string, c *keepwatch.Credential, k keepwatch.Clock, row client.Ending, now time.Time) {
 	end := client.AheadEnd{
 		On: on, Count: 1, Severity: string(endingSeverity(row, k, now)),
-		Criticality: string(g.Criticality), Credentials: []string{string(g.ID)},
+		Criticality: string(c.Criticality), Credentials: []string{string(c.ID)},
 	}
 	if have := days[on]; have != nil {
 		joinEnds(have, end)

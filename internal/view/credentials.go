@@ -74,8 +74,12 @@ func (f *CredentialFilter) matches(c *keepwatch.Credential) bool {
 // it. What a page shows of it is worked out for those that it shows.
 type glance struct {
 	*keepwatch.Credential
+	line   *line
 	state  keepwatch.State
 	proven time.Time
+	dated  bool // it stands as its dates do
+	zone   *time.Location
+	clocks []keepwatch.Clock
 }
 
 // glances are those that a filter lets through, by id.
@@ -90,22 +94,46 @@ func (e *estate) glances(f CredentialFilter) []glance {
 			out = append(out, g)
 		}
 	}
-	slices.SortFunc(out, func(a, b glance) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	byID := func(a, b glance) int { return strings.Compare(string(a.ID), string(b.ID)) }
+	if !slices.IsSortedFunc(out, byID) {
+		slices.SortFunc(out, byID)
+	}
 	return out
 }
 
 func (e *estate) glance(c *keepwatch.Credential) glance {
-	s := e.stands(c)
-	g := glance{c, s.StateAt(e.now), s.LastProvenAt}
-	if held := e.line(c.ID).lived; len(held) > 0 && g.state == keepwatch.StateHealthy {
-		if _, troubled := lived(*s, held, e.now); troubled {
+	g := glance{Credential: c, line: e.line(c.ID), zone: e.snap.zoneOf(c.ID)}
+	g.clocks = g.line.clocksOf(c, g.zone)
+	s := &g.line.own
+	if g.dated = !proven(*c) && (s.ID == "" || !asked(c.Kind)); g.dated {
+		stands := standing(*c, g.line.own, g.line.looks, g.clocks, e.now)
+		s = &stands
+	}
+	g.state, g.proven = s.StateAt(e.now), s.LastProvenAt
+	if len(g.line.lived) > 0 && g.state == keepwatch.StateHealthy {
+		if _, troubled := lived(*s, g.line.lived, e.now); troubled {
 			g.state = keepwatch.StateDegraded
 		}
 	}
-	if e.dated(*c) {
-		if first, _ := firstHard(e.clocksOf(*c)); first.Source != keepwatch.DateRead {
+	if g.dated {
+		if first, _ := firstHard(g.clocks); first.Source != keepwatch.DateRead {
 			g.proven = time.Time{} // its dates were looked at, the thing was not
 		}
 	}
 	return g
+}
+
+// first is the date that it is shown with.
+func (g *glance) first() keepwatch.Clock {
+	k, _ := firstHard(g.clocks)
+	return k
+}
+
+// tallyOf counts the proofs of the last 24 hours.
+func (e *estate) tallyOf(g *glance) tally {
+	if g.dated {
+		return tally{}
+	}
+	ok, failed := e.hours.Proofs(g.line.own.ID, lastDay(e.now))
+	return tally{ok, failed}
 }

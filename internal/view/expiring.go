@@ -104,7 +104,7 @@ func (e *estate) ends(f ExpiringFilter) []end {
 			continue
 		}
 		zone := e.snap.zoneOf(c.ID)
-		for _, k := range e.clocksOf(*c) {
+		for _, k := range e.line(c.ID).clocksOf(c, zone) {
 			if k.Kind == f.Clock && f.near(k.At, zone, e.now) && (f.On == "" || k.Known() && keepwatch.DayOf(k.At, zone).String() == f.On) {
 				out = append(out, end{c, k, endingKey(c.ID, k)})
 			}
@@ -123,8 +123,8 @@ func (e *estate) endDays(all []end) []client.AheadEnd {
 		}
 		zone := e.snap.zoneOf(end.ID)
 		left := daysLeft(end.clock.At, zone, e.now)
-		row := client.Ending{Clock: client.Clock{DaysLeft: &left}, Contradicted: contradicted(end.clock, e.line(end.ID).own, e.now)}
-		addEnd(days, keepwatch.DayOf(end.clock.At, zone).String(), glance{Credential: end.Credential}, end.clock, row, e.now)
+		row := client.Ending{Clock: client.Clock{DaysLeft: &left}, Contradicted: !end.clock.At.After(e.now) && contradicted(end.clock, e.line(end.ID).own, e.now)}
+		addEnd(days, keepwatch.DayOf(end.clock.At, zone).String(), end.Credential, end.clock, row, e.now)
 	}
 	out := make([]client.AheadEnd, 0, len(days))
 	for _, day := range days {

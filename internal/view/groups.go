@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"keepwatch"
 	"keepwatch/client"
@@ -11,25 +12,33 @@ import (
 
 // addGroups divides what the filter lets through, the worst first, and lists as many
 // credentials as a page holds.
-func (e *estate) addGroups(o *client.Overview, all []glance, f OverviewFilter) {
-	matched := make([]glance, 0, len(all))
-	for _, g := range all {
-		if f.matches(g.Credential) && (f.State == "" || f.State == string(g.state)) {
-			matched = append(matched, g)
+func (e *estate) addGroups(o *client.Overview, all []glance, tallies []tally, f OverviewFilter) {
+	matched := make([]*glance, 0, len(all))
+	groups := map[string]*group{}
+	for i := range all {
+		g := &all[i]
+		if !f.matches(g.Credential) || f.State != "" && f.State != string(g.state) {
+			continue
 		}
+		matched = append(matched, g)
+		key := groupKey(f.GroupBy, g.Credential)
+		of := groups[key]
+		if of == nil {
+			of = &group{key: key, counts: map[string]int{}, units: map[unitKey]*unit{}}
+			groups[key] = of
+		}
+		of.add(g, tallies[i])
 	}
 	o.Matched = len(matched)
-	groups := map[string]*group{}
-	for _, g := range matched {
-		key := groupKey(f.GroupBy, g.Credential)
-		if groups[key] == nil {
-			groups[key] = &group{key: key, units: map[unitKey]*unit{}}
-		}
-		groups[key].add(e, g)
-	}
 	e.list(o, matched, f, groups)
+	calls := e.calls(all)
 	for _, g := range groups {
-		o.Groups = append(o.Groups, g.shown(e, f.GroupBy))
+		shown := g.shown(e)
+		if f.GroupBy == "tenant" {
+			of := calls[g.key]
+			shown.Calls = &of
+		}
+		o.Groups = append(o.Groups, shown)
 	}
 	slices.SortFunc(o.Groups, func(a, b client.Group) int {
 		return cmp.Or(worseCounts(a.Counts, b.Counts), cmp.Compare(keyRank(f.GroupBy, a.Key), keyRank(f.GroupBy, b.Key)), strings.Compare(a.Key, b.Key))
@@ -39,10 +48,10 @@ func (e *estate) addGroups(o *client.Overview, all []glance, f OverviewFilter) {
 
 // list chooses the credentials that are shown, one by one. A small estate shows all, a
 // large one counts what is healthy unless somebody asks for a part of it.
-func (e *estate) list(o *client.Overview, matched []glance, f OverviewFilter, groups map[string]*group) {
+func (e *estate) list(o *client.Overview, matched []*glance, f OverviewFilter, groups map[string]*group) {
 	shown := slices.Clone(matched)
 	if len(shown) > overviewRows && f.CredentialFilter == (CredentialFilter{}) {
-		shown = slices.DeleteFunc(shown, func(g glance) bool { return g.state == keepwatch.StateHealthy })
+		shown = slices.DeleteFunc(shown, func(g *glance) bool { return g.state == keepwatch.StateHealthy })
 	}
 	slices.SortStableFunc(shown, worstGlance)
 	o.Pages = max(1, (len(shown)+overviewRows-1)/overviewRows)
@@ -82,7 +91,7 @@ type group struct {
 	counts map[string]int
 	sum    tally
 	units  map[unitKey]*unit
-	newest glance
+	newest time.Time
 }
 
 type unit struct {
@@ -91,30 +100,25 @@ type unit struct {
 	items  []client.Credential
 }
 
-func (g *group) add(e *estate, c glance) {
-	if g.counts == nil {
-		g.counts = map[string]int{}
-	}
+func (g *group) add(c *glance, t tally) {
 	g.counts[string(c.state)]++
-	g.sum.merge(e.tally(*c.Credential))
-	if c.proven.After(g.newest.proven) {
-		g.newest = c
+	g.sum.merge(t)
+	if c.proven.After(g.newest) {
+		g.newest = c.proven
 	}
 	key := unitKey{c.Tenant, c.BusinessUnit}
-	if g.units[key] == nil {
-		g.units[key] = &unit{counts: map[string]int{}}
+	u := g.units[key]
+	if u == nil {
+		u = &unit{counts: map[string]int{}}
+		g.units[key] = u
 	}
-	g.units[key].counts[string(c.state)]++
-	g.units[key].total++
+	u.counts[string(c.state)]++
+	u.total++
 }
 
-func (g *group) shown(e *estate, by string) client.Group {
+func (g *group) shown(e *estate) client.Group {
 	out := client.Group{
-		Key: g.key, Counts: g.counts, SuccessRate: g.sum.rate(), LastProvenAt: timeOf(g.newest.proven), Units: []client.BusinessUnit{}, Well: []string{},
-	}
-	if by == "tenant" {
-		calls := e.calls(keepwatch.TenantID(g.key))
-		out.Calls = &calls
+		Key: g.key, Counts: g.counts, SuccessRate: g.sum.rate(), LastProvenAt: timeOf(g.newest), Units: []client.BusinessUnit{}, Well: []string{},
 	}
 	for key, u := range g.units {
 		out.Total += u.total

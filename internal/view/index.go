@@ -125,16 +125,18 @@ func (l *line) with(fresh []keepwatch.Series, gone map[keepwatch.SeriesID]bool) 
 // clocksOf are the dates of a credential: they follow from its record and from what was
 // read, so they are worked out anew when one of the two changes.
 func (e *estate) clocksOf(c keepwatch.Credential) []keepwatch.Clock {
-	zone := e.snap.zoneOf(c.ID)
-	l := e.index.of(c.ID)
-	if l == nil {
-		return clocks(c, looks{}, zone)
+	return e.line(c.ID).clocksOf(&c, e.snap.zoneOf(c.ID))
+}
+
+func (l *line) clocksOf(c *keepwatch.Credential, zone *time.Location) []keepwatch.Clock {
+	if l == none {
+		return clocks(*c, looks{}, zone)
 	}
 	facts := dateFacts{c.Kind, c.Expires, c.SecretGenerated, c.LastUsed, c.DatesConfirmed, c.ValidFor, c.IdleFor, zone}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.clocks == nil || l.dates != facts {
-		l.clocks, l.dates = clocks(c, l.looks, zone), facts
+		l.clocks, l.dates = clocks(*c, l.looks, zone), facts
 	}
 	return l.clocks
 }
@@ -167,9 +169,6 @@ func (e *estate) livedOf(c keepwatch.Credential) []keepwatch.Series { return e.l
 
 // tally counts the proofs of the last 24 hours.
 func (e *estate) tally(c keepwatch.Credential) tally {
-	if e.dated(c) {
-		return tally{}
-	}
-	ok, failed := e.hours.Proofs(e.line(c.ID).own.ID, lastDay(e.now))
-	return tally{ok, failed}
+	g := glance{line: e.line(c.ID), dated: e.dated(c)}
+	return e.tallyOf(&g)
 }

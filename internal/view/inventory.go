@@ -109,7 +109,7 @@ func (e *estate) rows(f InventoryFilter) []row {
 		if f.Source == "file" && g.File == "" || f.Source == "interface" && g.File != "" {
 			continue
 		}
-		out = append(out, row{g, e.sortKey(f.Sort, g)})
+		out = append(out, row{g, e.sortKey(f.Sort, &g)})
 	}
 	slices.SortFunc(out, func(a, b row) int { return f.compare(a.cursor(), b.cursor()) })
 	return out
@@ -117,7 +117,7 @@ func (e *estate) rows(f InventoryFilter) []row {
 
 // sortKey is text that orders as the column does. What is not known comes last when it
 // rises.
-func (e *estate) sortKey(by string, g glance) string {
+func (e *estate) sortKey(by string, g *glance) string {
 	switch by {
 	case "state":
 		return fmt.Sprintf("%02d", stateRank(string(g.state)))
@@ -144,8 +144,7 @@ func (e *estate) sortKey(by string, g glance) string {
 	case "proven":
 		return instantKey(g.proven)
 	case "ends":
-		first, _ := firstHard(e.clocksOf(*g.Credential))
-		return instantKey(first.At)
+		return instantKey(g.first().At)
 	case "renewal":
 		return orLast(g.Renewal.Planned.String())
 	}
@@ -168,7 +167,7 @@ func (e *estate) item(g glance) client.InventoryItem {
 		Environment: c.Environment, Region: c.Region, Area: c.Area, Holders: len(c.Holders), Dependents: len(c.Dependents),
 		PlannedRenewal: c.Renewal.Planned.String(), RenewalBy: c.Renewal.By, DefinedIn: c.File,
 	}
-	if !e.dated(*c) {
+	if !g.dated {
 		out.EverySeconds = e.snap.Plans[c.ID].Business.Seconds()
 	}
 	return out

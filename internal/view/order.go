@@ -81,7 +81,7 @@ func later(a, b *time.Time) *time.Time {
 func count0(n int) string { return strconv.Itoa(n) }
 
 // worstGlance is worstFirst before anything else is known of a credential.
-func worstGlance(a, b glance) int {
+func worstGlance(a, b *glance) int {
 	return cmp.Or(
 		cmp.Compare(stateRank(string(a.state)), stateRank(string(b.state))),
 		cmp.Compare(criticalityRank(string(a.Criticality)), criticalityRank(string(b.Criticality))),

@@ -46,15 +46,20 @@ func (r *Reader) Overview(ctx context.Context, now time.Time, f OverviewFilter) 
 		Incidents: []client.Incident{}, Groups: []client.Group{}, Expiring: []client.Expiry{},
 	}
 	all := e.glances(CredentialFilter{})
+	tallies := make([]tally, len(all))
 	var sum tally
+	var newest time.Time
 	for i := range all {
 		g := &all[i]
 		o.Counts[string(g.state)]++
-		o.LastProvenAt = later(o.LastProvenAt, timeOf(g.proven))
-		sum.merge(e.tally(*g.Credential))
-		o.Undated += undated(e.clocksOf(*g.Credential))
+		if g.proven.After(newest) {
+			newest = g.proven
+		}
+		tallies[i] = e.tallyOf(g)
+		sum.merge(tallies[i])
+		o.Undated += undated(g.clocks)
 	}
-	o.SuccessRate = sum.rate()
+	o.SuccessRate, o.LastProvenAt = sum.rate(), timeOf(newest)
 	o.Traffic = e.trafficToday(all)
 	e.addIncidents(&o)
 	if err := r.addCosts(ctx, o.Incidents); err != nil {
@@ -63,13 +68,16 @@ func (r *Reader) Overview(ctx context.Context, now time.Time, f OverviewFilter) 
 	o.Headline = headline(o)
 	o.Status = r.status(ctx, now, o.LastProvenAt)
 	e.addExpiries(&o, all)
-	e.addGroups(&o, all, f)
+	e.addGroups(&o, all, tallies, f)
 	return o, nil
 }
 
 // addIncidents puts the loudest first, those that nobody has taken before those
 // that somebody has, then the newest.
 func (e *estate) addIncidents(o *client.Overview) {
+	if len(e.open) == 0 {
+		return
+	}
 	owners := e.owners()
 	for _, inc := range e.open {
 		if inc.MergedInto == "" {
@@ -93,7 +101,7 @@ func (e *estate) trafficToday(all []glance) *client.TrafficToday {
 	const window = 24 * time.Hour
 	var t client.TrafficToday
 	for i := range all {
-		for _, s := range e.line(all[i].ID).lived {
+		for _, s := range all[i].line.lived {
 			if e.now.Sub(s.Traffic.LastAt) > window {
 				continue
 			}
@@ -176,40 +184,52 @@ func summary(o client.Overview) string {
 // no news.
 func (e *estate) addExpiries(o *client.Overview, all []glance) {
 	type end struct {
-		glance
+		*glance
 		clock keepwatch.Clock
 	}
-	var next []end
-	for _, g := range all {
-		k, _ := firstHard(e.clocksOf(*g.Credential))
+	var next []end // the soonest, in order; few enough to be moved along
+	for i := range all {
+		g := &all[i]
+		k := g.first()
 		if !k.Known() || k.At.Before(e.now) && g.state == keepwatch.StateHealthy {
 			continue
 		}
-		next = append(next, end{g, k})
+		at := len(next)
+		for at > 0 && next[at-1].clock.At.After(k.At) {
+			at--
+		}
+		if at < overviewExpiring {
+			next = slices.Insert(next, at, end{g, k})
+			next = next[:min(len(next), overviewExpiring)]
+		}
 	}
-	slices.SortStableFunc(next, func(a, b end) int { return a.clock.At.Compare(b.clock.At) })
-	for _, n := range next[:min(len(next), overviewExpiring)] {
-		k := clockOf(n.clock, e.snap.zoneOf(n.ID), e.now)
+	for _, n := range next {
+		k := clockOf(n.clock, n.zone, e.now)
 		o.Expiring = append(o.Expiring, client.Expiry{
 			Credential: string(n.ID), Tenant: string(n.Tenant), Owner: n.Owner.Team, At: *k.EndsAt, On: k.EndsOn, DaysLeft: *k.DaysLeft, Source: k.Source,
 		})
 	}
 }
 
-// calls adds up what the schedule asks of a tenant in a year.
-func (e *estate) calls(id keepwatch.TenantID) client.Calls {
-	var out client.Calls
-	for i := range e.snap.Credentials {
-		if c := &e.snap.Credentials[i]; c.Tenant == id && !e.dated(*c) {
-			out.Tests += e.snap.Plans[c.ID].CallsPerYear
+// calls adds up what the schedule asks of each tenant in a year.
+func (e *estate) calls(all []glance) map[string]client.Calls {
+	out := map[string]client.Calls{}
+	for i := range all {
+		if g := &all[i]; !g.dated {
+			sum := out[string(g.Tenant)]
+			sum.Tests += e.snap.Plans[g.ID].CallsPerYear
+			out[string(g.Tenant)] = sum
 		}
 	}
-	if e.snap.Effects != nil {
-		cost := e.snap.Effects(id)
-		out.Effects = cost.CallsPerYear
-		if cost.Allowance > 0 {
-			out.Allowance = &cost.Allowance
+	if e.snap.Effects == nil {
+		return out
+	}
+	for _, t := range e.snap.Tenants {
+		cost, sum := e.snap.Effects(t.ID), out[string(t.ID)]
+		if sum.Effects = cost.CallsPerYear; cost.Allowance > 0 {
+			sum.Allowance = &cost.Allowance
 		}
+		out[string(t.ID)] = sum
 	}
 	return out
 }

@@ -54,11 +54,10 @@ func (r *Reader) checkOf(ctx context.Context, id keepwatch.CredentialID) (keepwa
 	if _, err := e.find(id); err != nil {
 		return "", err
 	}
-	series, err := r.from.Series.PlainSeries(ctx)
-	if err != nil {
+	if err := r.index.follow(ctx, r.from.Series); err != nil {
 		return "", reading("states", err)
 	}
-	return ownSeries(series)[id].Check, nil
+	return (&estate{index: r.index}).line(id).own.Check, nil
 }
 
 // ResultOf turns one run into what is shown of it.

@@ -27,17 +27,15 @@ func (r *Reader) Traffic(ctx context.Context, now time.Time, id keepwatch.Creden
 		return client.Traffic{}, err
 	}
 	out := client.Traffic{Credential: string(id), Objective: r.objective(id), Holders: []client.TrafficHolder{}, Calls: []client.TrafficCalls{}, Hours: []client.TrafficHour{}, HoursFrom: firstSlot(now), Guideline: detect.Guideline}
-	series, err := r.from.Series.PlainSeries(ctx)
-	if err != nil {
+	if err := r.index.follow(ctx, r.from.Series); err != nil {
 		return out, reading("states", err)
 	}
-	if p := ownSeries(series)[id].ProvenBy; p != nil {
+	known := (&estate{index: r.index}).line(id)
+	if p := known.own.ProvenBy; p != nil {
 		out.ProvenBy = &client.TrafficProof{At: p.At.UTC(), Via: string(p.Via), Holder: p.Holder}
 	}
-	for _, s := range series {
-		if s.Traffic != nil && s.Credential == id {
-			out.Holders = append(out.Holders, holderTraffic(s, now))
-		}
+	for _, s := range known.lived {
+		out.Holders = append(out.Holders, holderTraffic(s, now))
 	}
 	slices.SortStableFunc(out.Holders, func(a, b client.TrafficHolder) int {
 		return cmp.Or(atOf(b.LastSeen).Compare(atOf(a.LastSeen)), cmp.Compare(a.Name, b.Name))
