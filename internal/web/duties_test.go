@@ -170,32 +170,13 @@ func (inForce) Effective(context.Context) (client.Configuration, error) {
 	}, nil
 }
 
-// feedShelf keeps feeds in memory.
-type feedShelf struct{ list []keepwatch.Feed }
-
-func (s *feedShelf) Feeds(context.Context) ([]keepwatch.Feed, error) { return s.list, nil }
-func (s *feedShelf) SaveFeed(_ context.Context, f keepwatch.Feed) error {
-	s.list = append(s.list, f)
-	return nil
-}
-
-func (s *feedShelf) RevokeFeed(_ context.Context, id string, now time.Time) error {
-	for i := range s.list {
-		if s.list[i].ID == id {
-			s.list[i].RevokedAt = now
-			return nil
-		}
-	}
-	return keepwatch.ErrNotFound
-}
-
-func (e *estate) withSettings(s *feedShelf) http.Handler {
-	return e.siteWith(func(o *web.Options) { o.Config, o.Feeds, o.BaseURL = inForce{}, s, "https://keepwatch.example.com" })
+func (e *estate) withSettings() http.Handler {
+	return e.siteWith(func(o *web.Options) { o.Config = inForce{} })
 }
 
 func TestConfigurationNamesTheLineOfEachSetting(t *testing.T) {
 	e := newEstate(t)
-	h := e.withSettings(&feedShelf{})
+	h := e.withSettings()
 	w, doc := get(t, h, "/settings/configuration")
 	has(t, doc, "[data-key-path=server.listen]", "default")
 	has(t, doc, "[data-key-path=server.base_url]", "keepwatch.yaml:3")
@@ -253,7 +234,7 @@ func TestATeamScansItsOwnTenant(t *testing.T) {
 func TestBrowserDutiesFitEveryScreen(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t).live().withMessages()
-	e.also = func(o *web.Options) { o.Config, o.Feeds = inForce{}, &feedShelf{} }
+	e.also = func(o *web.Options) { o.Config = inForce{} }
 	b := newBrowser(t, e)
 	for name, path := range map[string]string{"impact": "/impact", "windows": "/alerts/windows?zone=Europe/Berlin", "configuration": "/settings/configuration"} {
 		b.fits(name, path)
