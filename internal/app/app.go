@@ -61,6 +61,8 @@ type Options struct {
 	Network egress.Network
 	// Listener replaces the one that server.listen names.
 	Listener net.Listener
+	// Listen replaces the system's way to a socket, for the gateway's listeners.
+	Listen func(ctx context.Context, address string) (net.Listener, error)
 	// Witness is told, besides the ledger, of the calls that go through the gateway.
 	Witness gateway.Witness
 	// Store is opened by the caller and not closed here; nil opens store.url.
