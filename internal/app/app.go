@@ -311,6 +311,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.lifecycle.onStop("notify", a.pipeline.Stop)
 	a.tieTraffic(ctx)
 	a.traffic.Start()
+	a.lifecycle.onStop("strangers", func(ctx context.Context) error { return a.keepStrangers(ctx, time.Now()) })
 	a.lifecycle.onStop("traffic", a.traffic.Stop) // after whoever sees calls has stopped, and before the store
 	a.lifecycle.onStop("gateway", a.gateway.Stop)
 	a.dispatcher.Start()

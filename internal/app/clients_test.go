@@ -170,7 +170,7 @@ func TestNoisyClient(t *testing.T) {
 			return []clients.Spec{noisy}
 		})
 		defer e.stop()
-		_, err := e.sim.Inject(sim.Fault{Name: "token_server_error", ClientID: e.clientOf("orders"), Probability: 0.005, Seed: 3})
+		_, err := e.sim.Inject(sim.Fault{Name: "token_server_error", ClientID: e.clientOf("orders"), Probability: 0.005, Seed: 11})
 		e.must(err)
 		for range 4 * days {
 			time.Sleep(6 * time.Hour)
