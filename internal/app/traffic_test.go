@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -196,7 +197,12 @@ func TestAnUnknownClientIsAFinding(t *testing.T) {
 		finds("1 requests since 2026-11-02T00:00:00Z, 1 granted")
 		asks()
 		finds("2 requests since 2026-11-02T00:00:00Z, 2 granted, the newest at 2026-11-02T00:10:00Z")
-		w.until(8 * 24 * time.Hour)
+		text, err := os.ReadFile(w.config)
+		w.must(err)
+		mine := strings.Replace(string(text), "client_id: "+w.clientOf(w.id)+"\n", "client_id: \"4xq\uFFFDstranger\"\n", 1)
+		w.must(os.WriteFile(w.config, []byte(mine), 0o600))
+		_, err = w.app.Reload(t.Context())
+		w.must(err)
 		finds("")
 	})
 }
