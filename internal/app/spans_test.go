@@ -113,7 +113,7 @@ otlp:
 // eventually asks until an answer holds all that is wanted, and never what is not.
 func eventually(t *testing.T, address string, wants []string, never string) {
 	t.Helper()
-	limit := time.Now().Add(30 * time.Second)
+	limit := time.Now().Add(90 * time.Second)
 	for {
 		res, err := http.Get(address)
 		if err != nil {
