@@ -75,6 +75,7 @@ otlp:
 			}
 		}
 	}()
+	eventually(t, daemon.URL()+"/healthz", nil, canary) // it has begun to serve
 	overHTTP, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(daemon.URL()+"/v1/traces"))
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +105,8 @@ otlp:
 	for path, wants := range map[string][]string{
 		"/api/v1/credentials/crm/traffic": {`"name":"crm-batch"`, `"name":"crm-web"`, `"attempts_per_token":2`, `"family":"messaging"`, `"last_refusal":"platform_error"`},
 		"/credentials/crm":                {`data-holder="crm-batch"`, `data-holder="crm-web"`, `<td class="num">2.0</td>`},
-		"/metrics":                        {`keepwatch_token_requests_total{credential="crm",outcome="ok",source="traffic"} 2`, `keepwatch_ingest_total{result="foreign",via="otlp"} 2`, `keepwatch_ingest_total{result="accepted",via="otlp"} 6`},
+		"/metrics": {`keepwatch_token_requests_total{credential="crm",outcome="ok",source="traffic"} 2`, `keepwatch_ingest_total{result="foreign",via="otlp"} 2`, `keepwatch_ingest_total{result="accepted",via="otlp"} 6`,
+			`keepwatch_refresh_success_ratio{credential="crm",window="1h"} 0.5`, `keepwatch_refresh_attempts_per_token{credential="crm",window="24h"} 2`},
 	} {
 		eventually(t, daemon.URL()+path, wants, canary)
 	}
