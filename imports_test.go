@@ -28,6 +28,8 @@ var floors = map[string]int{
 	"keepwatch/internal/rotation": 2,
 	"keepwatch/internal/expiry":   2,
 
+	"keepwatch/internal/sfmc/sim/clients": 2,
+
 	"keepwatch/internal/sfmc/sim/world": 2,
 	"keepwatch/internal/sfmc/sim":       3,
 	"keepwatch/internal/store":          3,

@@ -57,7 +57,7 @@ func main() {
 
 // compare runs the property test of the package over the number that was asked for.
 func compare() error {
-	cmd := exec.Command("go", "test", "./internal/gateway", "-run", "^TestRandomExchanges$", "-count", "1", "-v", "-timeout", "60m")
+	cmd := exec.Command("go", "test", "./internal/gateway", "-run", "^TestRandomExchanges$", "-count", "1", "-v", "-timeout", "12h")
 	cmd.Env = append(os.Environ(), fmt.Sprintf("KEEPWATCH_EXCHANGES=%d", *exchanges), fmt.Sprintf("KEEPWATCH_SEED=%d", *seed))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	return cmd.Run()

@@ -61,6 +61,8 @@ type Options struct {
 	Network egress.Network
 	// Listener replaces the one that server.listen names.
 	Listener net.Listener
+	// Listen replaces the system's way to a socket, for the gateway's listeners.
+	Listen func(ctx context.Context, address string) (net.Listener, error)
 	// Witness is told, besides the ledger, of the calls that go through the gateway.
 	Witness gateway.Witness
 	// Store is opened by the caller and not closed here; nil opens store.url.
@@ -309,6 +311,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.lifecycle.onStop("notify", a.pipeline.Stop)
 	a.tieTraffic(ctx)
 	a.traffic.Start()
+	a.lifecycle.onStop("strangers", func(ctx context.Context) error { return a.keepStrangers(ctx, time.Now()) })
 	a.lifecycle.onStop("traffic", a.traffic.Stop) // after whoever sees calls has stopped, and before the store
 	a.lifecycle.onStop("gateway", a.gateway.Stop)
 	a.dispatcher.Start()

@@ -65,6 +65,7 @@ func (d *duties) start() {
 	d.every(ctx, fitEvery, "baselines", (&fitter{app: d.app}).round)
 	d.every(ctx, assessEvery, "assess", d.assess)
 	d.every(ctx, quietEvery, "holders", d.app.quietHolders)
+	d.every(ctx, strangersEvery, "strangers", d.app.keepStrangers)
 	d.every(ctx, d.app.recordsEvery(), "records", d.app.recordsElsewhere)
 }
 

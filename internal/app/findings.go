@@ -45,7 +45,11 @@ func (f findings) Findings(ctx context.Context, now time.Time) ([]keepwatch.Find
 		}
 		all = append(all, withAcceptances(discovery.Findings(report, nil, cfg.Credentials, now), accepted, now)...)
 	}
-	return append(all, withAcceptances(f.seenInTraffic(now), accepted, now)...), nil
+	seen, err := f.seenInTraffic(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	return append(all, withAcceptances(seen, accepted, now)...), nil
 }
 
 // withAcceptances marks the findings that somebody decided to live with.

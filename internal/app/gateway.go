@@ -26,7 +26,7 @@ func (a *App) newGateway(ctx context.Context, cfg *config.Config) error {
 	}
 	a.print = printer.Secret
 	a.gateway, err = gateway.New(gateway.Options{
-		Egress: a.egress, Witness: witnesses{a}, Printer: printer, Secrets: a.secrets, Metrics: a.metrics, Logger: a.opts.Logger,
+		Egress: a.egress, Witness: witnesses{a}, Printer: printer, Secrets: a.secrets, Metrics: a.metrics, Logger: a.opts.Logger, Listen: a.opts.Listen,
 	})
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"keepwatch"
+	"keepwatch/internal/detect"
 	"keepwatch/internal/metrics"
 	"keepwatch/internal/store"
 )
@@ -138,11 +139,30 @@ func gaugeOf(c keepwatch.Credential, series []keepwatch.Series, hours []keepwatc
 		name string
 		span time.Duration
 	}{{"1h", time.Hour}, {"24h", 24 * time.Hour}} {
+		addRefreshes(&g, series, w.name, w.span, now)
 		if rate, some := successRate(hours, now.Add(-w.span)); some {
 			g.Ratios = append(g.Ratios, metrics.Ratio{Window: w.name, Value: rate})
 		}
 	}
 	return g
+}
+
+// addRefreshes sums up what all holders of a credential went through with their tokens.
+func addRefreshes(g *metrics.Credential, series []keepwatch.Series, name string, window time.Duration, now time.Time) {
+	var sum keepwatch.Span
+	for i := range series {
+		if m := series[i].Traffic; m != nil {
+			s := detect.Over(m, window, now)
+			sum.Requests, sum.Failed = sum.Requests+s.Requests, sum.Failed+s.Failed
+			sum.Cycles, sum.Attempts = sum.Cycles+s.Cycles, sum.Attempts+s.Attempts
+		}
+	}
+	if sum.Requests > 0 {
+		g.Refreshes = append(g.Refreshes, metrics.Ratio{Window: name, Value: 1 - float64(sum.Failed)/float64(sum.Requests)})
+	}
+	if sum.Cycles > 0 {
+		g.Attempts = append(g.Attempts, metrics.Ratio{Window: name, Value: float64(sum.Attempts) / float64(sum.Cycles)})
+	}
 }
 
 // expiriesOf are the known ends: as they were seen at the last look, which has read

@@ -43,6 +43,7 @@ type stage struct {
 	readers []keepwatch.CredentialID             // who reads the counters; nil: they are not read
 	stopped bool
 	deadman *deadman // nil: there is no watchdog
+	gateway *lane    // nil: there is no gateway
 }
 
 const hookHost = "hook"
@@ -101,11 +102,15 @@ func (s *stage) build(dir, db string) {
 	var err error
 	s.db, err = store.Open(s.t.Context(), "sqlite:"+db, store.Options{Synchronous: "NORMAL"})
 	s.must(err)
-	s.app, err = New(s.t.Context(), Options{
+	opts := Options{
 		Load:      func() (*config.Config, error) { return config.Load(s.config, s.refs.lookup) },
 		LookupEnv: s.refs.lookup, Network: s.pipe, Listener: newStillListener(), Store: s.db,
 		Random: func() float64 { return 0 },
-	})
+	}
+	if s.gateway != nil {
+		opts.Listen = s.gateway.listen
+	}
+	s.app, err = New(s.t.Context(), opts)
 	s.must(err)
 	// The same door, with somebody who writes down what passes.
 	s.app.intake = intake.New(observed{s.db, s.record}, s.app.policy)
@@ -184,7 +189,11 @@ func (s *stage) configure() {
 	}
 	p("tenants:")
 	for _, t := range s.story.Estate.Tenants {
-		p("  - id: %s\n    subdomain: %s\n    endpoints: {auth: http://auth-%s/, rest: http://rest-%s/, soap: http://soap-%s/Service.asmx}", t.ID, t.Subdomain, t.ID, t.ID, t.ID)
+		auth, rest, soap := "auth-"+string(t.ID), "rest-"+string(t.ID), "soap-"+string(t.ID)
+		if s.gateway != nil { // the simulator names one host in its answers, and the gateway puts its own in the place of the tenant's
+			auth, rest, soap = "sfmc-"+string(t.ID), "sfmc-"+string(t.ID), "sfmc-"+string(t.ID)
+		}
+		p("  - id: %s\n    subdomain: %s\n    endpoints: {auth: http://%s/, rest: http://%s/, soap: http://%s/Service.asmx}", t.ID, t.Subdomain, auth, rest, soap)
 		if len(s.readers) > 0 {
 			p("    effects: {readers: %s, every: {queues: 15m}}", flow(s.readers))
 		}
@@ -205,8 +214,13 @@ func (s *stage) configure() {
 		for _, test := range c.Tests {
 			p("      - %q", test)
 		}
-		if len(c.Holders) > 0 {
-			p("    holders: [{name: %s}]", c.Holders[0].Name)
+		for i, h := range c.Holders {
+			if i == 0 {
+				p("    holders:")
+			}
+			if i == 0 || s.gateway != nil {
+				p("      - {name: %s}", h.Name)
+			}
 		}
 		if len(c.Dependents) > 0 {
 			p("    dependents:")
@@ -216,6 +230,9 @@ func (s *stage) configure() {
 		}
 	}
 	p("receivers: [{name: ops, webhook: {url: http://%s/}}]\nroutes: [{to: ops, wait: 0s}]", hookHost)
+	if s.gateway != nil {
+		p("gateway: {listeners: [{name: all, listen: %s}]}", laneHost)
+	}
 	if s.deadman != nil {
 		p("watchdog: {addresses: [{name: outside, url: http://%s/ping}]}", deadmanHost)
 	}

@@ -154,21 +154,10 @@ func (a *App) uses(ctx context.Context, r keepwatch.Rotation) ([]rotate.Use, err
 
 // seenInTraffic are the findings about who calls: clients that stand in no record, and
 // those whose record cannot be told from others.
-func (a *App) seenInTraffic(now time.Time) []keepwatch.Finding {
-	var found []keepwatch.Finding
-	for _, st := range a.traffic.Strays(now) {
-		who := ""
-		if st.Holder != "" {
-			who = " by " + st.Holder
-		}
-		found = append(found, keepwatch.Finding{
-			ID:   keepwatch.Digest(string(keepwatch.FindingUnknownClient), string(st.Tenant), st.ClientID),
-			Kind: keepwatch.FindingUnknownClient, Severity: keepwatch.SeverityWarning, Tenant: st.Tenant, Subject: st.ClientID,
-			Message: fmt.Sprintf("The client id %s asks for tokens%s (seen by %s) and is not registered: %d requests since %s, %d granted, the newest at %s.",
-				st.ClientID, who, st.Via, st.Count, st.FirstSeen.UTC().Format(time.RFC3339), st.OK, st.LastSeen.UTC().Format(time.RFC3339)),
-			Reason: "Somebody works with a package that nobody watches: when its secret ends, nobody is warned.",
-			Hint:   "Find out whose it is, and register its credential.",
-		})
+func (a *App) seenInTraffic(ctx context.Context, now time.Time) ([]keepwatch.Finding, error) {
+	found, err := a.strangerFindings(ctx, now)
+	if err != nil {
+		return nil, err
 	}
 	cfg := a.config.Load()
 	for _, id := range a.traffic.Unsure(now) {
@@ -184,5 +173,5 @@ func (a *App) seenInTraffic(now time.Time) []keepwatch.Finding {
 			Hint:    "Let the holders send account_id in their token requests, or keep one record for the client id.",
 		})
 	}
-	return found
+	return found, nil
 }

@@ -166,7 +166,8 @@ receivers:
   - {name: demo-inbox, webhook: {url: %q}}
 routes:
   - {to: [demo-inbox]}
-`, d.listen, "http://"+d.listen, "sqlite:"+filepath.Join(d.dir, "demo.db"), d.base+"demo-inbox")
+gateway: {listeners: [{name: %s, listen: "127.0.0.1:0"}]}
+`, d.listen, "http://"+d.listen, "sqlite:"+filepath.Join(d.dir, "demo.db"), d.base+"demo-inbox", demoListener)
 	text := d.estate.Config(head, func(keepwatch.TenantID) scenario.Hosts {
 		return scenario.Hosts{Auth: d.base, REST: d.base, SOAP: d.base + "Service.asmx"}
 	})
@@ -193,6 +194,11 @@ func (d *demo) play() error {
 	ctx, cancel := context.WithCancel(d.env.ctx)
 	var script sync.WaitGroup
 	script.Go(func() { d.unfold(ctx, daemon) })
+	script.Go(func() {
+		if err := d.traffic(ctx, daemon.Gateway()[demoListener]); err != nil {
+			d.env.progress("demo: %v", err)
+		}
+	})
 	err = daemon.Run(ctx)
 	cancel()
 	script.Wait()

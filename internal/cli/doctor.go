@@ -53,6 +53,7 @@ func (c doctorCmd) Run(e *env) error {
 		findings = append(findings, c.testChannels(ctx, e)...)
 	}
 	findings = append(findings, lookAtGateway(ctx, client, cfg)...)
+	findings = append(findings, lookAtSpans(cfg)...)
 	findings = append(findings, lookAtProxy(), lookAtEgress(ctx, client, cfg))
 	return e.printFindings(findings)
 }

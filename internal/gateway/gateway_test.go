@@ -110,8 +110,11 @@ func TestAUserLogsIn(t *testing.T) {
 	_, address := mustSim(t, sim.ClientSpec{ClientID: "soap-import", Secret: secretText, Kind: keepwatch.APIUser, MID: 510000123, EID: 510000123})
 	seen := newCalls()
 	g, base := mustStart(t, estate(address), Options{Witness: seen})
-	for _, password := range []string{secretText, "another-password-1"} {
-		envelope := `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header><wsse:Security xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"><wsse:UsernameToken><wsse:Username>soap-import</wsse:Username><wsse:Password>` + password + `</wsse:Password></wsse:UsernameToken></wsse:Security></s:Header><s:Body><SystemStatusRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"/></s:Body></s:Envelope>`
+	status := `<SystemStatusRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"/>`
+	wrong := `<RetrieveRequestMsg xmlns="http://exacttarget.com/wsdl/partnerAPI"><RetrieveRequest><ObjectType>DataFolder</ObjectType><Properties>NoSuch</Properties></RetrieveRequest></RetrieveRequestMsg>`
+	for _, try := range []struct{ password, message string }{{secretText, status}, {"another-password-1", status}, {secretText, wrong}} {
+		password := try.password
+		envelope := `<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Header><wsse:Security xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"><wsse:UsernameToken><wsse:Username>soap-import</wsse:Username><wsse:Password>` + password + `</wsse:Password></wsse:UsernameToken></wsse:Security></s:Header><s:Body>` + try.message + `</s:Body></s:Envelope>`
 		req, _ := http.NewRequest("POST", base+"/emea/soap/Service.asmx", strings.NewReader(envelope))
 		req.Header.Set("Content-Type", "text/xml")
 		req.Header.Set("SOAPAction", "GetSystemStatus")
@@ -121,8 +124,11 @@ func TestAUserLogsIn(t *testing.T) {
 		}
 		res.Body.Close()
 	}
-	all := seen.wait(t, 2)
+	all := seen.wait(t, 3)
 	good, bad := all[0], all[1]
+	if through := all[2]; through.Outcome != keepwatch.OK || through.Kind != keepwatch.CallToken || through.Secret != good.Secret {
+		t.Errorf("a call that was wrong itself, behind a good password: %+v", through)
+	}
 	if good.Credential != "old-import" || good.Kind != keepwatch.CallToken || good.Outcome != keepwatch.OK || good.Secret != g.Fingerprint("emea", "soap-import", keepwatch.NewSecret([]byte(secretText))) {
 		t.Errorf("%+v", good)
 	}

@@ -278,6 +278,20 @@ func (w *watcher) soapCall(c *keepwatch.Call, s *seen) {
 		defer withhold(c)
 	}
 	w.judge(c, s)
+	if ask.Login() && letIn(c) {
+		c.Outcome, c.Evidence = keepwatch.OK, ""
+	}
+}
+
+// letIn reports whether a login was accepted although its call was not: an answer of 200
+// whose status within is an error is one to a request that was looked at, and that comes
+// after the password.
+func letIn(c *keepwatch.Call) bool {
+	switch c.Outcome {
+	case keepwatch.BadRequest, keepwatch.NotFound, keepwatch.ScopeMissing:
+		return c.Status == http.StatusOK
+	}
+	return false
 }
 
 // withhold takes SFMC's words off a call whose secrets could not be found in its

@@ -39,7 +39,9 @@ func (st *step) lived(s *keepwatch.Series, o *keepwatch.Observation) {
 	if own != nil {
 		st.provenByTraffic(own, o)
 		st.refusedInTraffic(own, o)
+		st.rejectedInTraffic(own, o)
 	}
+	st.softInTraffic(own, o)
 	st.fares(s, own, o)
 }
 
@@ -158,7 +160,29 @@ func (st *step) refusedInTraffic(own *keepwatch.Series, o *keepwatch.Observation
 	if !otherSecret(o.Traffic) {
 		st.suspect(own, o)
 	}
-	st.ask(own, r)
+	st.ask(own, r.LastWhy, 0)
+}
+
+// rejectedInTraffic lifts calls whose tokens are refused, by a holder that asks for no
+// new one: many clients keep a token for its whole life, whatever becomes of it. One
+// such call is the usual end of a token. Several and nothing else ask for a test; they are
+// no evidence by themselves, because the token may be older than we know.
+func (st *step) rejectedInTraffic(own *keepwatch.Series, o *keepwatch.Observation) {
+	if o.Traffic.Tokens.Requests > 0 || ended(own) || st.book().refusal(own.ID) != nil || !o.Traffic.To.After(own.LastProvenAt) {
+		return
+	}
+	rejected := 0
+	for i := range o.Traffic.Calls {
+		switch c := &o.Traffic.Calls[i]; c.Outcome {
+		case keepwatch.OK:
+			return
+		case keepwatch.TokenRejected:
+			rejected += c.Count
+		}
+	}
+	if rejected >= heldCount {
+		st.ask(own, keepwatch.TokenRejected, 0)
+	}
 }
 
 // otherSecret reports whether the refused secret is known to be another one than ours.
@@ -194,8 +218,8 @@ func (st *step) suspect(own *keepwatch.Series, o *keepwatch.Observation) {
 	own.LastAt = later(own.LastAt, f.At)
 }
 
-// ask plans a test of our own, within what such tests may cost.
-func (st *step) ask(own *keepwatch.Series, r *keepwatch.Refreshes) {
+// ask plans a test of our own after a wait, within what such tests may cost.
+func (st *step) ask(own *keepwatch.Series, why keepwatch.Outcome, wait time.Duration) {
 	p := st.policy
 	if own.Check == "" || own.PlannedGap <= 0 || len(detect.Within(own.RefusalTries, st.now, 24*time.Hour)) >= p.MaxTriesPerDay {
 		return
@@ -203,13 +227,13 @@ func (st *step) ask(own *keepwatch.Series, r *keepwatch.Refreshes) {
 	own.Asked = detect.Within(own.Asked, st.now, 24*time.Hour)
 	n := len(own.Asked)
 	lately := len(detect.Within(own.Asked, st.now, askedLately))
-	if n >= askedADay || lately >= askedShortly || r.LastWhy.Info().Confirm == keepwatch.ConfirmAtOnce && lately > 0 {
+	if n >= askedADay || lately >= askedShortly || why.Info().Confirm == keepwatch.ConfirmAtOnce && lately > 0 {
 		return
 	}
 	if n > 0 && st.now.Sub(own.Asked[n-1]) < askedPending && own.LastSlot.Before(own.Asked[n-1]) {
 		return // it is on its way
 	}
-	at := st.now
+	at := st.now.Add(wait)
 	if changed := changedAt(own, &own.Last); detect.Propagating(st.now, changed, p.ChangeWindow) {
 		at = later(at, changed.Add(p.Propagation))
 	}

@@ -53,6 +53,8 @@ type Credential struct {
 	LastProven   time.Time       // zero: never
 	Expiries     []Expiry
 	Ratios       []Ratio
+	Refreshes    []Ratio // of its holders' token requests that were granted
+	Attempts     []Ratio // token requests for each token, at least 1
 }
 
 // Expiry is one known date on which the credential ends.
@@ -84,7 +86,7 @@ var states = []keepwatch.State{
 type Collector struct {
 	snapshot func() Snapshot
 
-	up, state, expiry, proven, ratio, incidents, outbox, effects, subjects, uncounted, waiting *prometheus.Desc
+	up, state, expiry, proven, ratio, refreshes, attempts, incidents, outbox, effects, subjects, uncounted, waiting *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*Collector)(nil)
@@ -106,6 +108,10 @@ func NewCollector(reg *prometheus.Registry, snapshot func() Snapshot) *Collector
 			"When the credential was last proven to work.", who, nil),
 		ratio: prometheus.NewDesc("keepwatch_credential_success_ratio",
 			"Share of good runs in a window.", []string{"credential", "window"}, nil),
+		refreshes: prometheus.NewDesc("keepwatch_refresh_success_ratio",
+			"Share of the token requests of real clients that were granted in a window.", []string{"credential", "window"}, nil),
+		attempts: prometheus.NewDesc("keepwatch_refresh_attempts_per_token",
+			"Token requests of real clients for each token that they got in a window.", []string{"credential", "window"}, nil),
 		incidents: prometheus.NewDesc("keepwatch_incidents_open",
 			"Open incidents.", []string{"category", "severity"}, nil),
 		outbox: prometheus.NewDesc("keepwatch_outbox_oldest_age_seconds",
@@ -125,7 +131,7 @@ func NewCollector(reg *prometheus.Registry, snapshot func() Snapshot) *Collector
 
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.state, c.expiry, c.proven, c.ratio, c.incidents, c.outbox, c.effects, c.subjects, c.uncounted, c.waiting} {
+	for _, d := range []*prometheus.Desc{c.up, c.state, c.expiry, c.proven, c.ratio, c.refreshes, c.attempts, c.incidents, c.outbox, c.effects, c.subjects, c.uncounted, c.waiting} {
 		out <- d
 	}
 }
@@ -176,6 +182,12 @@ func (c *Collector) collectCredential(out chan<- prometheus.Metric, k Credential
 	}
 	for _, r := range k.Ratios {
 		gauge(out, c.ratio, r.Value, string(k.ID), r.Window)
+	}
+	for _, r := range k.Refreshes {
+		gauge(out, c.refreshes, r.Value, string(k.ID), r.Window)
+	}
+	for _, r := range k.Attempts {
+		gauge(out, c.attempts, r.Value, string(k.ID), r.Window)
 	}
 }
 

@@ -34,7 +34,8 @@ func sample() Snapshot {
 	return Snapshot{
 		Credentials: []Credential{
 			{ID: "crm-sync", Tenant: "emea", BusinessUnit: 510000123, Criticality: keepwatch.Transactional, State: keepwatch.StateHealthy,
-				LastProven: proven, Expiries: []Expiry{{"secret", time.Date(2027, 3, 27, 0, 0, 0, 0, time.UTC)}}, Ratios: []Ratio{{"1h", 1}, {"24h", 0.9965}}},
+				LastProven: proven, Expiries: []Expiry{{"secret", time.Date(2027, 3, 27, 0, 0, 0, 0, time.UTC)}}, Ratios: []Ratio{{"1h", 1}, {"24h", 0.9965}},
+				Refreshes: []Ratio{{"1h", 0.5}}, Attempts: []Ratio{{"1h", 2}}},
 			{ID: "old-feed", Tenant: "emea", Criticality: keepwatch.Reporting, State: keepwatch.StateExpired, LastProven: proven.Add(-time.Hour), Expiries: []Expiry{{Clock: "secret"}}},
 			{ID: "never-seen", Tenant: "apac", Criticality: keepwatch.Standard, State: keepwatch.StateUnknown},
 		},

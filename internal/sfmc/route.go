@@ -39,6 +39,18 @@ func TenantHostsOf(tenants []keepwatch.Tenant) TenantHosts {
 	return h
 }
 
+// Names are the hosts of one tenant, without ports, in order.
+func (h TenantHosts) Names(tenant keepwatch.TenantID) []string {
+	var names []string
+	for name, of := range h.tenants {
+		if of == tenant {
+			names = append(names, host(name))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Route says what a call asks for; false where the host is none of SFMC's. The host
 // may have a port; a path may begin with a prefix that a stand-in was given.
 func (h TenantHosts) Route(address, path string) (Route, bool) {

@@ -3,7 +3,9 @@ package traffic
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"keepwatch"
 )
@@ -32,7 +34,7 @@ type strays map[client]*Stray
 // saw notes a sighting; where there is no room, the one that was seen longest ago
 // makes way, unless all are fresh: then the call is lost.
 func (s strays) saw(c *keepwatch.Call) (lost int64) {
-	key := client{c.Tenant, clip(c.ClientID)}
+	key := client{c.Tenant, printable(clip(c.ClientID))}
 	st := s[key]
 	if st == nil {
 		if len(s) >= maxStrays && !s.makeRoom(c.At) {
@@ -46,9 +48,19 @@ func (s strays) saw(c *keepwatch.Call) (lost int64) {
 		st.OK += c.Count
 	}
 	if !c.At.Before(st.LastSeen) {
-		st.LastSeen, st.Holder, st.Via = c.At, clip(c.Holder), c.Via
+		st.LastSeen, st.Holder, st.Via = c.At, printable(clip(c.Holder)), c.Via
 	}
 	return 0
+}
+
+// printable takes out what no name has and no table keeps: strangers send what they like.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
 }
 
 func (s strays) makeRoom(now time.Time) bool {

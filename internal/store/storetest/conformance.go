@@ -18,6 +18,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"checks": checkTests, "apply": applyTests, "incidents": incidentTests, "outbox": outboxTests, "bundles": bundleTests,
 		"results": resultTests, "history": historyTests, "live": liveTests, "settings": settingTests, "crowd": crowdTests,
 		"silences": silenceTests, "accounts": accountTests, "links": linkTests, "shares": shareTests, "records": recordTests, "sealed": sealedTests, "decisions": decisionTests, "rotations": rotationTests, "effects": effectTests, "scans": scanTests, "traffic": trafficTests,
+		"strangers": strangerTests,
 	}
 	for name, tests := range groups {
 		t.Run(name, func(t *testing.T) {
