@@ -31,7 +31,7 @@ var twins = map[string][]string{
 	"/expiring":                {"/api/v1/expiring?within=365d&limit=200", "/api/v1/expiring?within=365d&clock=idle&limit=200"},
 	"/effects":                 {"/api/v1/effects?limit=200"},
 	"/effect":                  {"/api/v1/effects/…"},
-	"/inventory":               {"/api/v1/credentials?limit=200", "/api/v1/findings"},
+	"/inventory":               {"/api/v1/inventory?limit=200", "/api/v1/credentials?limit=200", "/api/v1/findings"},
 	"/inventory/import":        nil, // a form
 	"/rotations":               {"/api/v1/rotations", "/api/v1/expiring?within=365d&limit=200"},
 	"/rotations/{id}":          {"/api/v1/rotations/…"},
