@@ -65,7 +65,9 @@ func TestAnIncidentInThreeSentences(t *testing.T) {
 			what: "works again", hit: "It belongs to crm", doWhat: "Let the queue run empty, which is too late since Mon 23 Nov 11:00 UTC.",
 		},
 		"over": {
-			d:    base(func(d *client.IncidentDetail) { d.Status, d.RestoredAt, d.ResolvedAt = "resolved", at(20*time.Minute), at(10*time.Minute) }),
+			d: base(func(d *client.IncidentDetail) {
+				d.Status, d.RestoredAt, d.ResolvedAt = "resolved", at(20*time.Minute), at(10*time.Minute)
+			}),
 			what: "The connection crm-sync works again since Mon 23 Nov 11:50 UTC, 10 min ago; it did not for 30 min.",
 			hit:  "Nothing that hangs on it is known to have stopped.", doWhat: "Nothing is left to do.",
 		},
@@ -88,7 +90,9 @@ func TestAnIncidentInThreeSentences(t *testing.T) {
 			what: "The data extension Orders and one more do not work since", hit: "Data extension Orders and journey A are not running", doWhat: "Open Setup.",
 		},
 		"a throttle": {
-			d:    base(func(d *client.IncidentDetail) { d.Scope, d.Credential, d.Tenant, d.Outcome = "tenant", nil, "emea", "rate_limited" }),
+			d: base(func(d *client.IncidentDetail) {
+				d.Scope, d.Credential, d.Tenant, d.Outcome = "tenant", nil, "emea", "rate_limited"
+			}),
 			what: "The account emea works badly since", hit: "It belongs to crm", doWhat: "Open Setup.",
 		},
 		"merged": {
