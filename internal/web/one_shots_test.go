@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"context"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -72,9 +71,6 @@ func TestScreenshotsOfOne(t *testing.T) {
 	s.restore()
 	pages["one-restored"] = s.path()
 	shoot("one-restored")
-	if res, err := http.Get(server.URL + pages["one-shared"]); err == nil { //nolint:noctx // its link still holds
-		_ = res.Body.Close()
-	}
 }
 
 // themed makes the browser wish a theme.
