@@ -102,6 +102,7 @@ func TestKeys(t *testing.T) {
 	if !eval[bool](b, `document.activeElement === window.before`) {
 		t.Errorf("the focus does not come back, it is on %s", eval[string](b, `document.activeElement.outerHTML.slice(0, 200)`))
 	}
+	b.open("/account", http.StatusOK) // it has nothing to search in
 	b.key("/")
 	b.until("the search", `document.activeElement.type === "search" && location.pathname === "/"`)
 	for _, k := range []string{"g", "i", "?", "/"} {
