@@ -11,14 +11,12 @@ import (
 	"keepwatch/internal/view"
 )
 
-// dutyPages are the pages of what somebody does rather than sees: rotations, the month,
-// windows, the configuration.
-var dutyPages = []string{"rotations", "rotation", "impact", "windows", "configuration"}
-
+// dutyFunctions are those of the pages of what somebody does rather than sees:
+// rotations, the month, windows, the configuration.
 func dutyFunctions() template.FuncMap {
 	return template.FuncMap{
 		"rotation": rotationPath, "steptitle": stepTitle, "stepcount": stepCount, "pips": pipsOf, "monthname": monthName, "comparison": comparison, "amountof": amountOf, "figuretitle": figureTitle, "ranged": ranged, "took": tookOf, "hoursof": lengthOf,
-		"figure": func(figures map[string]client.Figure, name string) *client.Figure {
+		"figureof": func(figures map[string]client.Figure, name string) *client.Figure {
 			if f, ok := figures[name]; ok {
 				return &f
 			}

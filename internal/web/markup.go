@@ -3,7 +3,9 @@ package web
 import (
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,12 +20,35 @@ import (
 // parseTemplates gives each page its own set: the layout, the shared parts, and
 // the page. Clock times are shown in a zone.
 func parseTemplates(a *assets, zone *time.Location) map[string]*template.Template {
-	shared := template.Must(template.New("").Funcs(functions(a)).Funcs(oneFunctions()).Funcs(dutyFunctions()).Funcs(times(zone)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/parts-one.html"))
+	shared := template.New("").Funcs(joinedFunctions(functions(a), oneFunctions(), dutyFunctions(), times(zone)))
+	shared = template.Must(shared.ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
+	files, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		panic(err) // of a pattern that is wrong
+	}
 	set := map[string]*template.Template{}
-	for _, name := range append(dutyPages, "overview", "credential", "expiring", "feed", "inventory", "bulk", "inventory-import", "inventory-findings", "inventory-new", "tick", "act", "alerts", "explain", "silences", "messages", "incidents", "incident", "shared", "edit", "scans", "scan", "effects", "effect", "settings", "account", "audit", "sign-in", "error") {
-		set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
+	for _, file := range files {
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		if name != "layout" && !strings.HasPrefix(name, "parts") {
+			set[name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, file))
+		}
 	}
 	return set
+}
+
+// joinedFunctions has each name once: of two with one name the later one would serve
+// both pages, and one of them would fail only when somebody looks at it.
+func joinedFunctions(all ...template.FuncMap) template.FuncMap {
+	out := template.FuncMap{}
+	for _, some := range all {
+		for name, f := range some {
+			if out[name] != nil {
+				panic("two functions of templates are named " + name)
+			}
+			out[name] = f
+		}
+	}
+	return out
 }
 
 func functions(a *assets) template.FuncMap {
