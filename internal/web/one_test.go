@@ -72,29 +72,29 @@ func TestDependentsAreANestedListWithStates(t *testing.T) {
 func TestADaysHoursOpen(t *testing.T) {
 	s := newStage(t)
 	_, doc := get(t, s.site(), "/credentials/crm-sync")
-	if n := len(find(doc, "#history .days li")); n != 90 {
+	if n := len(find(doc, "#history .by-day li")); n != 90 {
 		t.Fatalf("%d days, want 90", n)
 	}
 	bad := s.now.AddDate(0, 0, -17).Format(time.DateOnly)
-	link := find(doc, `#history .days [href=?day=`+bad+`#history]`)
+	link := find(doc, `#history .by-day [href=?day=`+bad+`#history]`)
 	if len(link) != 1 || !strings.Contains(text(link[0]), "0 of 6 passed, bad secret or package") || attr(link[0], "tabindex") != "" {
 		t.Fatalf("the day on which all failed: %d", len(link))
 	}
 	if li := link[0].Parent; attr(li, "class") != "failed" {
 		t.Errorf("its mark is %q", attr(li, "class"))
 	}
-	if n := len(find(doc, "#history .days .absent a")); n != 0 {
+	if n := len(find(doc, "#history .by-day .absent a")); n != 0 {
 		t.Errorf("%d days without a run open", n)
 	}
 	_, doc = get(t, s.site(), "/credentials/crm-sync?day="+bad)
 	has(t, doc, "#history header", "6 of 6 runs failed; the worst: bad secret or package")
-	if n := len(find(doc, "#history .hours li")); n != 24 {
+	if n := len(find(doc, "#history .by-hour li")); n != 24 {
 		t.Errorf("%d hours, want 24", n)
 	}
-	if n := len(find(doc, "#history .hours .failed")); n != 6 {
+	if n := len(find(doc, "#history .by-hour .failed")); n != 6 {
 		t.Errorf("%d failed hours, want 6", n)
 	}
-	has(t, doc, "#history .days [aria-current=date]", "0 of 6 passed")
+	has(t, doc, "#history .by-day [aria-current=date]", "0 of 6 passed")
 	for day, want := range map[string]int{"2020-01-01": 400, "soon": 400, time.Now().AddDate(0, 0, 2).Format(time.DateOnly): 400, s.now.AddDate(0, 0, -40).Format(time.DateOnly): 200} {
 		if w, _ := get(t, s.site(), "/credentials/crm-sync?day="+day); w.Code != want {
 			t.Errorf("day %s answered %d, want %d", day, w.Code, want)
@@ -145,14 +145,14 @@ func TestAnIncidentBeginsWithThreeSentences(t *testing.T) {
 	has(t, doc, "#told .coming", "escalation, if nobody takes it")
 	has(t, doc, "#impact .contacts_late", "They come by themselves")
 	has(t, doc, "#actions .urgent", "Salesforce drops what waits")
-	has(t, doc, "#actions .urgent .left b", "in 71 h")
+	has(t, doc, "#actions .urgent .runs-out b", "in 71 h")
 	if n := len(find(doc, "#report a")); n != 4 {
 		t.Errorf("%d forms of the report, want 4", n)
 	}
 	s.restore()
 	_, doc = get(t, s.site(), s.path())
 	has(t, doc, "#gist", "works again since")
-	has(t, doc, "#gist .do", "before")
+	has(t, doc, "#gist .step", "before")
 	none(t, doc, "#told .coming")
 }
 
@@ -178,7 +178,7 @@ func TestNotesSnoozesAndLinksOfAnIncident(t *testing.T) {
 		t.Errorf("snooze: %d %s", w.Code, w.Body)
 	}
 	_, doc = get(t, h, s.path())
-	has(t, doc, "#told .quiet", "the vendor is on it (local)")
+	has(t, doc, "#told .hush", "the vendor is on it (local)")
 
 	w = postForm(t, h, s.path()+"/share", url.Values{"for": {"7d"}})
 	doc = parse(t, w)
@@ -428,7 +428,7 @@ func TestBrowserNoteAndLinkByKeyboard(t *testing.T) {
 	bad := s.now.AddDate(0, 0, -17).Format(time.DateOnly)
 	b.tabTo("the day that failed", `el.getAttribute("href") === "?day=`+bad+`#history"`)
 	b.do(chromedp.KeyEvent(kb.Enter))
-	b.until("its hours", `document.querySelectorAll("#history .hours .failed").length === 6`)
+	b.until("its hours", `document.querySelectorAll("#history .by-hour .failed").length === 6`)
 	b.open(s.path())
 	b.tabTo("the note", `el.id === "note"`)
 	b.do(chromedp.KeyEvent("Asked Vega."))

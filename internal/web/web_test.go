@@ -191,7 +191,7 @@ func TestCredentialShowsTheLadderOfItsLastRun(t *testing.T) {
 		t.Errorf("the rung after it says %q", s)
 	}
 	has(t, doc, "#run details pre", "client_secret")
-	if got := len(find(doc, "#history .hours li")); got != 48 {
+	if got := len(find(doc, "#history .by-hour li")); got != 48 {
 		t.Errorf("%d slots, want 48", got)
 	}
 	has(t, doc, "#rail .facts", "every 10m")
