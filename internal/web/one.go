@@ -13,16 +13,16 @@ import (
 // oneFunctions are those of the pages of one credential and one incident.
 func oneFunctions() template.FuncMap {
 	return template.FuncMap{
-		"effectpage":  func(series string) string { return "/effect?series=" + url.QueryEscape(series) },
-		"dayof":       func(t time.Time) string { return t.UTC().Format("Mon 2 Jan") },
-		"figuretitle": impact.Title,
-		"least":       func(a, b int) int { return min(a, b) },
-		"stepword":    stepWord,
-		"silenceof":   silenceAddress,
-		"channel":     channelWord,
-		"clockword":   func(t time.Time) string { return t.UTC().Format("15:04") },
-		"ratio":       func(v *float64) string { return view.Percent(v) },
-		"granted":     func(h client.TrafficHour) *float64 { return part(h.Granted, h.Requests) },
+		"effectpage": func(series string) string { return "/effect?series=" + url.QueryEscape(series) },
+		"dayof":      func(t time.Time) string { return t.UTC().Format("Mon 2 Jan") },
+		"sumtitle":   impact.Title,
+		"least":      func(a, b int) int { return min(a, b) },
+		"stepword":   stepWord,
+		"silenceof":  silenceAddress,
+		"channel":    channelWord,
+		"clockword":  func(t time.Time) string { return t.UTC().Format("15:04") },
+		"ratio":      func(v *float64) string { return view.Percent(v) },
+		"granted":    func(h client.TrafficHour) *float64 { return part(h.Granted, h.Requests) },
 	}
 }
 
