@@ -357,6 +357,7 @@ func (f *field) values(i int) map[string]name {
 // first.
 func (f *field) addressesOf(t *testing.T, i int) (out []string) {
 	t.Helper()
+	var lists []string
 	for _, pattern := range f.pagePatterns() {
 		method, path, ok := strings.Cut(pattern, " ")
 		if !ok || method != http.MethodGet || strings.HasPrefix(path, "/static/") || path == "/favicon.ico" {
@@ -368,7 +369,9 @@ func (f *field) addressesOf(t *testing.T, i int) (out []string) {
 			t.Errorf("%s: %v: add it to values in hostile_test.go", pattern, err)
 			continue
 		}
-		text := url.QueryEscape(payloads[i])
+		if !named {
+			lists = append(lists, full)
+		}
 		switch {
 		case full == "/effect":
 			out = append(out, full+"?series="+url.QueryEscape(string(f.series[i])))
@@ -379,11 +382,11 @@ func (f *field) addressesOf(t *testing.T, i int) (out []string) {
 		case i == 0:
 			out = append(out, full)
 		}
-		// What a visitor was made to open has the text in the address.
-		if i == 0 || full == "/" || full == "/sign-in" {
-			out = append(out, full+"?q="+text+"&next="+text+"&who="+text+"&targets="+text+"&state="+text+"&tenant="+text)
-		}
 	}
+	// What a visitor was made to open has the text in the address: each list with several
+	// texts, each text on a list.
+	text := url.QueryEscape(payloads[i])
+	out = append(out, lists[i%len(lists)]+"?q="+text+"&next="+text+"&who="+text+"&targets="+text+"&state="+text+"&tenant="+text+"&owner="+text)
 	return out
 }
 
@@ -475,13 +478,15 @@ func (b *tab) inspect(path, payload string) []string {
 			if (v !== null && !["http:", "https:"].includes(new URL(v, location.href).protocol)) faults.push("an address that runs: " + show(e));
 			if (v !== null && e.tagName !== "A" && new URL(v, location.href).origin !== location.origin) faults.push("a request to elsewhere: " + show(e));
 		}
+		// Names of fixed lists are written with spaces for their underscores, sentences begin
+		// with a capital, a line is one line, and marks of direction may be taken out.
+		const plain = (s) => s.toLowerCase().replace(/[_\s\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+/g, " ").trim();
 		const texts = [document.title];
 		for (const w = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT); w.nextNode();) texts.push(w.currentNode.data);
 		for (const e of document.querySelectorAll("[title], [value], [aria-label]")) texts.push(e.getAttribute("title") ?? "", e.getAttribute("value") ?? "", e.getAttribute("aria-label") ?? "");
 		for (const text of texts) for (const m of text.matchAll(/~([A-Z]\w+\.\w+)~/g)) {
 			const before = text.slice(0, m.index);
-			// Names of fixed lists are written with spaces for their underscores.
-			if (payloads.some((p) => before.endsWith(p) || before.endsWith(p.replaceAll("_", " ")))) faults.push("=" + m[1]);
+			if (payloads.some((p) => plain(before).endsWith(plain(p)))) faults.push("=" + m[1]);
 			else faults.push("not letter by letter, " + m[1] + ": " + JSON.stringify(before.slice(-80)));
 		}
 		return faults;
