@@ -11,7 +11,7 @@ type Configuration struct {
 	Files       []string        `json:"files" nullable:"false" doc:"that it was read from"`
 	Problem     string          `json:"problem" doc:"why the newest files are not in force; empty when they are"`
 	Sections    []ConfigSection `json:"sections" nullable:"false" doc:"without credentials, which have records of their own"`
-	Credentials []ConfigSource    `json:"credentials" nullable:"false" doc:"how many credentials each file defines; those of the interface have no file"`
+	Credentials []ConfigSource  `json:"credentials" nullable:"false" doc:"how many credentials each file defines; those of the interface have no file"`
 	Calendars   []Calendar      `json:"calendars" nullable:"false"`
 	Warnings    []ConfigWarning `json:"warnings" nullable:"false" doc:"what is allowed and unwise"`
 	Retention   []Retention     `json:"retention" nullable:"false" doc:"how long what is kept"`
