@@ -17,6 +17,7 @@ type slotMark struct {
 	Open  bool   // it is open
 	Tabs  bool   // reached with the Tab key: what failed, the newest, and what is open
 	Label string // under it, on the first of a month or at a full hour; "" for most
+	Minor bool   // the label has no room on a phone
 }
 
 // dayStrip are the days of a credential.
@@ -77,7 +78,7 @@ func hoursOf(h *client.History) []slotMark {
 		case hour == 0:
 			out[i].Label = start.Format("Mon 2 Jan")
 		case hour%6 == 0:
-			out[i].Label = start.Format("15:04")
+			out[i].Label, out[i].Minor = start.Format("15:04"), hour != 12
 		}
 	}
 	return out
