@@ -118,7 +118,6 @@ func here(r *http.Request) string {
 type section struct {
 	Name, Path, Title string
 	Key               string // after g
-	whole             bool   // about the whole estate
 	Here              bool
 }
 
@@ -138,7 +137,7 @@ var allSections = []section{
 func (s *site) sections(r *http.Request, p *page) []section {
 	var out []section
 	for _, one := range allSections {
-		if !s.mux.serves(one.Path) || one.whole && !p.Whole {
+		if !s.mux.serves(one.Path) {
 			continue
 		}
 		one.Here = p.Section == one.Name || p.Section == "" && one.Path != "/" && strings.HasPrefix(r.URL.Path+"/", one.Path+"/")

@@ -39,9 +39,6 @@ func (s *site) scans(_ http.ResponseWriter, r *http.Request) (*page, error) {
 }
 
 func (s *site) scanForm(r *http.Request, b scansBody) (*page, error) {
-	if s.Scans == nil {
-		return nil, keepwatch.ErrNotFound
-	}
 	list, err := s.Scans.List(r.Context())
 	if err != nil {
 		return nil, err
@@ -61,9 +58,6 @@ func (s *site) startScan(w http.ResponseWriter, r *http.Request) (*page, error) 
 	who := view.PrincipalOf(r.Context())
 	if err := auth.Require(who, auth.Operator); err != nil {
 		return nil, err
-	}
-	if s.Scans == nil {
-		return nil, keepwatch.ErrNotFound
 	}
 	if err := r.ParseForm(); err != nil {
 		return nil, keepwatch.WithHint(keepwatch.ErrInvalid, "send the form once more")
@@ -108,9 +102,6 @@ type scanGroup struct {
 }
 
 func (s *site) scan(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	if s.Scans == nil {
-		return nil, keepwatch.ErrNotFound
-	}
 	found, err := s.Scans.Get(r.Context(), r.PathValue("id"))
 	found, err = s.Reader.Scan(view.PrincipalOf(r.Context()), r.PathValue("id"), found, err)
 	if err != nil {

@@ -122,9 +122,11 @@ func New(o Options) *Pages {
 	s.mux.HandleFunc("GET /impact", s.page(s.impact))
 	s.mux.HandleFunc("GET /effects", s.page(s.effects))
 	s.mux.HandleFunc("GET /effect", s.page(s.effect))
-	s.mux.HandleFunc("GET /scan", s.page(s.scans))
-	s.mux.HandleFunc("POST /scan", s.page(s.startScan))
-	s.mux.HandleFunc("GET /scan/{id}", s.page(s.scan))
+	if s.Scans != nil {
+		s.mux.HandleFunc("GET /scan", s.page(s.scans))
+		s.mux.HandleFunc("POST /scan", s.page(s.startScan))
+		s.mux.HandleFunc("GET /scan/{id}", s.page(s.scan))
+	}
 	s.mux.HandleFunc("GET /account", s.page(s.account))
 	s.mux.HandleFunc("POST /account/password", s.page(s.setPassword))
 	s.mux.HandleFunc("GET /settings", s.whole(auth.Admin, s.settings))
