@@ -140,7 +140,7 @@ func (s *squeezed) begin(worth bool) error {
 	if s.gz != nil {
 		_, err = s.gz.Write(s.head)
 	} else {
-		_, err = s.ResponseWriter.Write(s.head)
+		_, err = s.ResponseWriter.Write(s.head) //nolint:gosec // what the handler wrote, passed on
 	}
 	s.head = nil
 	return err

@@ -61,15 +61,15 @@ func (b bookStore) SaveItems(ctx context.Context, now time.Time, edits []invento
 }
 
 func (s *services) Put(ctx context.Context, c keepwatch.Credential, version int, by httpapi.Author, now time.Time) (keepwatch.Item, error) {
-	return s.book().Put(ctx, c, version, inventory.Author(by), now)
+	return s.book().Put(ctx, c, version, by, now)
 }
 
 func (s *services) Remove(ctx context.Context, id keepwatch.CredentialID, version int, by httpapi.Author, now time.Time) error {
-	return s.book().Remove(ctx, id, version, inventory.Author(by), now)
+	return s.book().Remove(ctx, id, version, by, now)
 }
 
 func (s *services) Seal(ctx context.Context, id keepwatch.CredentialID, version int, secret keepwatch.Secret, generated keepwatch.Date, by httpapi.Author, now time.Time) (keepwatch.Item, error) {
-	return s.book().PutSecret(ctx, id, version, secret, generated, inventory.Author(by), now)
+	return s.book().PutSecret(ctx, id, version, secret, generated, by, now)
 }
 
 func (s *services) Bulk(ctx context.Context, b inventory.Bulk, by httpapi.Author, now time.Time) (client.Bulk, error) {
@@ -95,7 +95,7 @@ func (s *services) Import(ctx context.Context, u httpapi.Upload, by httpapi.Auth
 	}
 	plan, err := book.Preview(ctx, sheet, now)
 	if err == nil && u.Apply {
-		_, err = book.Apply(ctx, plan, inventory.Author(by), now)
+		_, err = book.Apply(ctx, plan, by, now)
 	}
 	out := client.Import{Format: u.Format, Applied: u.Apply, Rows: plan.Rows}
 	for _, e := range plan.New {

@@ -23,23 +23,7 @@ func TestPagesScanNoObservations(t *testing.T) {
 		"hot": {"SELECT series, slot / 3600000, outcome, sum(runs) FROM hot WHERE slot >= $1 AND slot < $2 AND series IN (SELECT id FROM series WHERE " + proving + ") GROUP BY series, slot / 3600000, outcome",
 			[]any{1, 2}, "SEARCH hot USING PRIMARY KEY (slot>? AND slot<?)"},
 	} {
-		rows, err := db.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+q.text, q.args...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var plan []string
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
-			plan = append(plan, detail)
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
-		_ = rows.Close()
+		plan := planOf(t, db, q.text, q.args...)
 		text := strings.Join(plan, "; ")
 		if !strings.Contains(text, q.want) {
 			t.Errorf("%s: %s, want %q", name, text, q.want)
@@ -50,4 +34,27 @@ func TestPagesScanNoObservations(t *testing.T) {
 			}
 		}
 	}
+}
+
+// planOf is how SQLite means to find the rows of a query.
+func planOf(t *testing.T, db *DB, query string, args ...any) []string {
+	t.Helper()
+	rows, err := db.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var plan []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		plan = append(plan, detail)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan
 }

@@ -8,21 +8,12 @@ import (
 	"time"
 
 	"keepwatch"
-	"keepwatch/client"
 )
 
 // statesByWeight is the order in which states are listed: what hurts first.
 var statesByWeight = []keepwatch.State{
 	keepwatch.StateFailing, keepwatch.StateExpired, keepwatch.StateUnknown, keepwatch.StateDegraded,
 	keepwatch.StateMaintenance, keepwatch.StatePaused, keepwatch.StateHealthy,
-}
-
-// worstFirst orders credentials by state, then by criticality, then by id.
-func worstFirst(a, b client.Credential) int {
-	return cmp.Or(
-		cmp.Compare(stateRank(a.State), stateRank(b.State)),
-		cmp.Compare(criticalityRank(a.Criticality), criticalityRank(b.Criticality)),
-		strings.Compare(a.ID, b.ID))
 }
 
 func stateRank(state string) int { return slices.Index(statesByWeight, keepwatch.State(state)) }
