@@ -41,7 +41,7 @@ var noText = map[string]string{
 	"Silence.ID": "the key of the row", "Silence.File": "none of the store's has one", "Silence.Timezone": "a zone that is loaded", "Silence.Hours": "hours that are read",
 	"Token.ID": "the key of the row", "Token.Hash": "a hash", "Token.Role": "roles that are read", "User.Grants": "roles that are read", "User.PasswordHash": "a hash",
 	"Feed.ID": "the key of the row", "Feed.Hash": "a hash", "RotationHolder.TickHash": "a hash", "Scan.ID": "the key of the row", "Acceptance.Finding": "the key of the row",
-	"Report.Target": "see targets", "ShareLink.ID": "the key of the row", "ShareLink.Grants": "roles that are read",
+	"Report.Target": "see targets", "Stranger.Run": "the key of the row", "ShareLink.ID": "the key of the row", "ShareLink.Grants": "roles that are read",
 }
 
 // sower writes one payload into every text of whatever it is given, with the name of the
@@ -117,7 +117,7 @@ var doors = map[string]string{
 	"Post": "no page shows letters by themselves, and notices hold incidents that come by Apply", "ClaimDue": "it hands rows out", "CloseBundle": "of the mail, shown by its deliveries", "Gather": "deliveries, see Route", "RouteAll": "deliveries, see Route",
 	"Release": "deliveries, see Route", "Remind": "deliveries, see Route", "Settle": "deliveries, see Route", "SaveItems": "a record is the Credential of a file", "SaveModels": "numbers", "SaveFeedEvents": "no page shows them",
 	"SaveSealed": "ciphertext", "SyncChecks": "the schedule, from the configuration", "UseLink": "shown by the incident's timeline", "Plan": "the schedule",
-	"Incidents": "reads", "DeliveryLog": "reads", "Changes": "reads", "Results": "reads",
+	"SaveStrangers": "", "AuditLog": "reads", "Incidents": "reads", "DeliveryLog": "reads", "Changes": "reads", "Results": "reads",
 }
 
 func TestEveryDoorIsSown(t *testing.T) {
@@ -240,6 +240,7 @@ func (f *field) fill(t *testing.T, i int) {
 		"user":       f.db.AddUser(ctx, sown(s, store.User{Grants: "viewer", PasswordHash: "x", CreatedAt: now, ChangedAt: now})),
 		"feed":       f.db.SaveFeed(ctx, sown(s, keepwatch.Feed{ID: nth("feed-", i), Hash: hash("feed"), CreatedAt: now})),
 		"change":     f.db.RecordChanges(ctx, now, []keepwatch.Change{sown(s, keepwatch.Change{Credential: id, At: now, Kind: keepwatch.ChangeUpdated})}),
+		"stranger":   f.db.SaveStrangers(ctx, []store.Stranger{sown(s, store.Stranger{Tenant: tenant, Run: "run", Via: "gateway", FirstSeen: now, LastSeen: now, Requests: 1})}, now),
 		"scan":       f.db.SaveScan(ctx, store.Scan{ID: nth("scan-", i), At: now, Doc: f.scan(t, s, now)}),
 	} {
 		if err != nil {
@@ -348,7 +349,7 @@ func (f *field) values(i int) map[string]name {
 	one := func(s string) name { return name{s, s} }
 	return map[string]name{
 		"/credentials/": one(nth("c", i)), "/incidents/": one(string(f.incidents[i])), "/rotations/": one(nth("rotation-", i)), "/rotations/tick/": one(f.tick(i)),
-		"/share/": one(f.shares[i]), "/users/{}/": one("x"), "/findings/": one("x"), "/incidents/{}/share/": one("x"),
+		"/share/": one(f.shares[i]), "/users/{}/": one("x"), "/findings/": one("x"), "/rotations/{}/": one("x"), "/incidents/{}/share/": one("x"),
 		link.Path: one(strings.TrimPrefix(f.links[i], link.Path)), "/scan/": one(nth("scan-", i)), "/static/": one("app.css"), "/users/": one("x"), "/tokens/": one("x"), "/receivers/": one("x"), "/silences/": one("x"),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"keepwatch"
 	"keepwatch/internal/link"
@@ -41,6 +42,7 @@ func (e *estate) values(t testing.TB) map[string]name {
 		"/incidents/":              {incident, "aaaaaaaaaaaaaaaa"},
 		"/effects/":                {series, "nothing"},
 		"/rotations/":              {string(e.rotation), "nothing"},
+		"/rotations/{}/":           {"activated", "nothing"},
 		"/rotations/tick/":         {tickToken + "1", tickToken + "9"},
 		link.Path:                  {strings.TrimPrefix(acts[keepwatch.LinkAcknowledge], link.Path), "nothing"},
 		"/scan/":                   {scanID, "nothing"},
@@ -57,12 +59,14 @@ func (e *estate) values(t testing.TB) map[string]name {
 		"/incidents/{}/share/":     {e.shareID, "nothing"},
 		"/findings/":               {"finding", "nothing"},
 		"/feeds/":                  {"feed", "nothing"},
-		"/reports/":                {"2026-11", "0000-00"},
+		"/reports/":                {thisMonth(), "0000-00"},
 		"/discover/":               {"apac", "nowhere"},
 		"/calendar/":               {"token.ics", "nothing.ics"},
 		"/ens/":                    {"callback", "nothing"},
 	}
 }
+
+func thisMonth() string { return time.Now().UTC().Format("2006-01") }
 
 // queries are what pages without variables need, or should be looked at with, beyond
 // their plain address.
@@ -75,6 +79,7 @@ func (e *estate) queries() map[string][]string {
 		"/expiring":        {"", "?within=365d", "?owner=crm-platform"},
 		"/sign-in":         {"", "?failed=1&next=/"},
 		"/alerts/explain":  {"", "?credential=" + string(dead)},
+		"/impact":          {"", "?month=" + thisMonth()},
 		"/alerts/silences": {"", "?credential=" + string(dead)},
 	}
 }

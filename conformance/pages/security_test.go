@@ -167,7 +167,7 @@ func TestWhatOthersOwnIsNotThere(t *testing.T) {
 			found++
 		}
 		a, b := tom.ask(t, r.method, r.path, ""), tom.ask(t, r.method, missing[i].path, "")
-		if a.status != http.StatusNotFound && a.status != http.StatusForbidden {
+		if strings.Contains(r.pattern, "{") && a.status != http.StatusNotFound && a.status != http.StatusForbidden {
 			t.Errorf("GET %s: tom is answered %d: %.300s", r.path, a.status, a.body)
 			continue
 		}

@@ -41,10 +41,12 @@ var twins = map[string][]string{
 	"/inventory/new":           nil, // a form
 	"/inventory/findings":      {"/api/v1/findings", "/api/v1/credentials?limit=200"},
 	link.SharePath + "{token}": {"/api/v1/incidents/<incident>", "/api/v1/incidents/<incident>/shares"},
-	"/impact":                  {"/api/v1/reports/2026-11"},
+	"/impact":                  {"/api/v1/reports/<month>?format=json", "/api/v1/reports/<month>/compared"},
 	"/alerts":                  {"/api/v1/receivers", "/api/v1/routes"},
 	"/alerts/explain":          {"/api/v1/explain?credential=" + string(dead), "/api/v1/credentials?limit=200"},
 	"/alerts/silences":         {"/api/v1/silences", "/api/v1/credentials?limit=200"},
+	"/alerts/windows":          {"/api/v1/silences", "/api/v1/credentials?limit=200"},
+	"/settings/configuration":  {"/api/v1/config"},
 	"/alerts/messages":         {"/api/v1/deliveries?limit=200", "/api/v1/receivers"},
 	"/scan":                    {"/api/v1/scans"},
 	"/scan/{id}":               {"/api/v1/scans/…"},
@@ -94,7 +96,7 @@ func (v *visitor) twin(t *testing.T, path string, list []string) (values []any) 
 		last = url.PathEscape(series)
 	}
 	for _, address := range list {
-		a := v.ask(t, http.MethodGet, strings.NewReplacer("…", last, "<incident>", string(v.e.incident.ID)).Replace(address), "", "Accept", "application/json")
+		a := v.ask(t, http.MethodGet, strings.NewReplacer("…", last, "<incident>", string(v.e.incident.ID), "<month>", thisMonth()).Replace(address), "", "Accept", "application/json")
 		var value any
 		if err := json.Unmarshal(a.body, &value); err != nil || a.status != http.StatusOK {
 			t.Fatalf("%s for %s: %d %.200s", address, path, a.status, a.body)
@@ -107,6 +109,7 @@ func (v *visitor) twin(t *testing.T, path string, list []string) (values []any) 
 var (
 	word     = regexp.MustCompile(`\p{L}{3,}`)
 	compound = regexp.MustCompile(`[\p{L}\d]+(?:[-_@./:][\p{L}\d]+)+`)
+	line     = regexp.MustCompile(`:\d+$`)
 	cut      = regexp.MustCompile(`\S+…`) // of a text that is too long for its place
 	digits   = regexp.MustCompile(`\d{5,}`)
 )
@@ -203,7 +206,7 @@ func factsMissing(page []byte, twin []any, own *known) (missing []string) {
 		}
 	}
 	for _, c := range compound.FindAllString(text, -1) {
-		c = strings.ToLower(c)
+		c = line.ReplaceAllString(strings.ToLower(c), "") // the twin has file and line apart
 		if word.MatchString(c) && !strings.Contains(all, c) && !strings.Contains(own.text.String(), c) {
 			note("the name " + c)
 		}
