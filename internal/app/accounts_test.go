@@ -133,7 +133,7 @@ func TestAnAccountFromItsFirstDayToItsLast(t *testing.T) {
 	if _, page, _ := anna.get("/"); !strings.Contains(page, "crm-sync") || strings.Contains(page, "us-leads") || strings.Contains(page, "amer") || strings.Contains(page, `href="/settings"`) {
 		t.Error("the overview shows another part than that of the team")
 	}
-	for path, want := range map[string]int{"/credentials/crm-sync": 200, "/credentials/us-leads": 404, "/settings": 403, "/settings/audit": 403, "/scan": 403, "/metrics": 403, "/api/v1/users": 403} {
+	for path, want := range map[string]int{"/credentials/crm-sync": 200, "/credentials/us-leads": 404, "/settings": 403, "/settings/audit": 403, "/scan": 200, "/settings/configuration": 403, "/metrics": 403, "/api/v1/users": 403} {
 		if status, _, _ := anna.get(path); status != want {
 			t.Errorf("GET %s: %d, want %d", path, status, want)
 		}

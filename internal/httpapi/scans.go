@@ -73,7 +73,7 @@ func (a *api) scanPage() {
 	a.describe(&op, auth.Viewer)
 	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}}}
 	huma.Register(a.huma, op, func(ctx context.Context, in *ScanInput) (*scanPage, error) {
-		if err := auth.RequireEverywhere(view.PrincipalOf(ctx), auth.Viewer); err != nil {
+		if err := auth.Require(view.PrincipalOf(ctx), auth.Viewer); err != nil {
 			return nil, a.failed(ctx, op.OperationID, err)
 		}
 		if _, err := a.scan(ctx, in.ID); err != nil {
