@@ -350,8 +350,8 @@ func crowds() []Story {
 			},
 			// The third is told as part of the place's at once.
 			Messages: []string{"firing grant_refused credential:tracking", "firing grant_refused credential:orders",
-				"firing grant_refused place:local:emea:grant_refused", "resolved grant_refused credential:loyalty",
-				"resolved grant_refused credential:orders", "resolved grant_refused credential:tracking",
+				"firing grant_refused place:local:emea:grant_refused", "resolved grant_refused credential:orders",
+				"resolved grant_refused credential:tracking", "resolved grant_refused credential:loyalty", // what follows soon on other messages waits a beat
 				"resolved grant_refused place:local:emea:grant_refused"},
 		},
 		{
