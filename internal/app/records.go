@@ -69,7 +69,7 @@ func (p pageEditor) Item(ctx context.Context, id keepwatch.CredentialID) (keepwa
 }
 
 func (p pageEditor) Put(ctx context.Context, c keepwatch.Credential, version int, by inventory.Author, now time.Time) (keepwatch.Item, error) {
-	return interfaceRecords(p).Put(ctx, c, version, httpapi.Author(by), now)
+	return interfaceRecords(p).Put(ctx, c, version, by, now)
 }
 
 func (r interfaceRecords) Remove(ctx context.Context, id keepwatch.CredentialID, version int, by httpapi.Author, now time.Time) error {
