@@ -162,24 +162,7 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 	if err := a.openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
-	a.registry = prometheus.NewRegistry()
-	a.metrics = metrics.New(a.registry)
-	a.metrics.Build(opts.Version, revision(), runtime.Version())
-	metrics.NewCollector(a.registry, (&gauges{app: a}).snapshot)
-	a.hasher = auth.NewHasher(2)
-	a.intake = intake.New(a.db, a.policy)
-	a.prober = probe.New(probe.Options{
-		Secrets: a.secrets, Egress: a.egress, References: cfg.Server.Connectivity, Logger: opts.Logger,
-		IntegrationPoint: func(name string) (keepwatch.IntegrationPoint, bool) { return a.config.Load().IntegrationPoint(name) },
-		Certificates:     certs.New(certs.Options{Secrets: a.secrets, Egress: a.egress}),
-		Guarded:          certs.New(certs.Options{Secrets: a.secrets, Egress: a.guarded}),
-	})
-	a.discoverer = discovery.New(discovery.Options{Secrets: a.secrets, Egress: a.egress, Logger: opts.Logger})
-	a.effects = a.newEffects()
-	a.scans = newScans(a)
-	a.traffic = a.newTraffic()
-	a.ingest = newIngest(a)
-	a.cockpit = a.newCockpit(cfg)
+	a.assemble(cfg)
 	e, err := a.compose(ctx, cfg, time.Now())
 	if err != nil {
 		return nil, err
@@ -212,6 +195,28 @@ func New(ctx context.Context, opts Options) (app *App, err error) {
 		return nil, err
 	}
 	return a, nil
+}
+
+// assemble makes the parts that stand on the store and need nothing of the estate yet.
+func (a *App) assemble(cfg *config.Config) {
+	a.registry = prometheus.NewRegistry()
+	a.metrics = metrics.New(a.registry)
+	a.metrics.Build(a.opts.Version, revision(), runtime.Version())
+	metrics.NewCollector(a.registry, (&gauges{app: a}).snapshot)
+	a.hasher = auth.NewHasher(2)
+	a.intake = intake.New(a.db, a.policy)
+	a.prober = probe.New(probe.Options{
+		Secrets: a.secrets, Egress: a.egress, References: cfg.Server.Connectivity, Logger: a.opts.Logger,
+		IntegrationPoint: func(name string) (keepwatch.IntegrationPoint, bool) { return a.config.Load().IntegrationPoint(name) },
+		Certificates:     certs.New(certs.Options{Secrets: a.secrets, Egress: a.egress}),
+		Guarded:          certs.New(certs.Options{Secrets: a.secrets, Egress: a.guarded}),
+	})
+	a.discoverer = discovery.New(discovery.Options{Secrets: a.secrets, Egress: a.egress, Logger: a.opts.Logger})
+	a.effects = a.newEffects()
+	a.scans = newScans(a)
+	a.traffic = a.newTraffic()
+	a.ingest = newIngest(a)
+	a.cockpit = a.newCockpit(cfg)
 }
 
 func (a *App) openStore(ctx context.Context, cfg *config.Config) error {

@@ -91,7 +91,7 @@ func chartAhead(a client.Ahead, by string) *aheadChart {
 		switch {
 		case day.Day() == 1:
 			c.Months = append(c.Months, tickView{place(along(day)), day.Format("January")})
-		case day.Weekday() == time.Monday && day.Day() > 4 && day.Day() < 28:
+		case day.Weekday() == time.Monday && day.Day() > 8 && day.Day() < 28: // clear of the names of months
 			c.Weeks = append(c.Weeks, tickView{place(along(day)), day.Format("2")})
 		case day.Weekday() == time.Monday:
 			c.Weeks = append(c.Weeks, tickView{X: place(along(day))})
