@@ -298,6 +298,7 @@ func revision() string {
 func (a *App) Start(ctx context.Context) error {
 	a.started = time.Now()
 	a.newRoutes(a.started)
+	a.nameTraffic()
 	a.gateway.Start() // before the store is asked for anything: holders do not wait for us
 	a.serve()
 	a.ingest.serve()

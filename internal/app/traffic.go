@@ -43,16 +43,20 @@ func (a *App) recordTraffic(ctx context.Context, found []keepwatch.Observation, 
 	return nil
 }
 
-// directory ties calls to the credentials of a configuration. A secret that cannot
-// be read is told from no other; its own test says why.
-func (a *App) directory(ctx context.Context, cfg *config.Config) traffic.Directory {
+// directory ties calls to the credentials of a configuration, each with the fingerprint
+// that print knows of its secret.
+func directory(cfg *config.Config, print func(keepwatch.Credential) keepwatch.Fingerprint) traffic.Directory {
 	known := make([]traffic.Known, 0, len(cfg.Credentials))
 	for _, c := range cfg.Credentials {
-		known = append(known, traffic.Known{
-			ID: c.ID, Tenant: c.Tenant, Unit: c.BusinessUnit, ClientID: loginOf(c), Secret: a.printOf(ctx, c, c.SecretRef),
-		})
+		known = append(known, traffic.Known{ID: c.ID, Tenant: c.Tenant, Unit: c.BusinessUnit, ClientID: loginOf(c), Secret: print(c)})
 	}
 	return traffic.NewDirectory(known)
+}
+
+// nameTraffic ties calls to credentials by what they sign in as alone: no secret is read
+// for it, so that no call that comes before the store answers belongs to nobody.
+func (a *App) nameTraffic() {
+	a.traffic.Configure(directory(a.config.Load(), func(keepwatch.Credential) keepwatch.Fingerprint { return "" }))
 }
 
 // loginOf is what a credential signs in as.
@@ -75,9 +79,9 @@ func (a *App) printOf(ctx context.Context, c keepwatch.Credential, ref string) k
 }
 
 // tieTraffic renews the directory: after a reload, and when a secret changed behind its
-// reference.
+// reference. A secret that cannot be read is told from no other; its own test says why.
 func (a *App) tieTraffic(ctx context.Context) {
-	a.traffic.Configure(a.directory(ctx, a.config.Load()))
+	a.traffic.Configure(directory(a.config.Load(), func(c keepwatch.Credential) keepwatch.Fingerprint { return a.printOf(ctx, c, c.SecretRef) }))
 }
 
 // quietHolders looks at holders that have not called for a day and says so, which ends
