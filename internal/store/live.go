@@ -264,6 +264,7 @@ func readSeries(ctx context.Context, q querier, text string, args ...any) ([]kee
 func (db *DB) fillFrom(ctx context.Context, kind noteKind, read func(querier) (func(*live), error)) error {
 	t, err := db.moment(ctx, kind)
 	if err != nil {
+		db.live.settle() // nobody reads what would be noted
 		return err
 	}
 	defer func() { _ = t.Rollback() }() // nothing was written
@@ -281,6 +282,13 @@ func (db *DB) fillFrom(ctx context.Context, kind noteKind, read func(querier) (f
 		fn(l)
 	}
 	return nil
+}
+
+// settle ends a reading that has failed.
+func (l *live) settle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.noting, l.noted = ofNothing, nil
 }
 
 func (db *DB) moment(ctx context.Context, kind noteKind) (*sql.Tx, error) {

@@ -317,37 +317,7 @@ func (s partDeliveries) sees(d keepwatch.Delivery) (keepwatch.Delivery, bool) {
 	return d, ok
 }
 
-// DeliveryLog fills the page: what may not be seen leaves no gap that could be counted.
+// DeliveryLog are those that may be seen.
 func (s partDeliveries) DeliveryLog(ctx context.Context, f DeliveryFilter, page Page) ([]keepwatch.Delivery, string, error) {
-	var out []keepwatch.Delivery
-	for {
-		some, next, err := s.DeliverySource.DeliveryLog(ctx, f, Page{Limit: max(page.Limit-len(out), 1), Cursor: page.Cursor})
-		if err != nil {
-			return nil, "", err
-		}
-		for _, d := range some {
-			if d, ok := s.sees(d); ok {
-				out = append(out, d)
-			}
-		}
-		if next == "" || page.Limit > 0 && len(out) >= page.Limit {
-			return out, s.more(ctx, f, next), nil
-		}
-		page.Cursor = next
-	}
-}
-
-// more is the cursor of the next page, unless nothing on it may be seen.
-func (s partDeliveries) more(ctx context.Context, f DeliveryFilter, next string) string {
-	for at := next; at != ""; {
-		some, after, err := s.DeliverySource.DeliveryLog(ctx, f, Page{Limit: 200, Cursor: at})
-		if err != nil {
-			return next // the page itself will say what is wrong
-		}
-		if slices.ContainsFunc(some, func(d keepwatch.Delivery) bool { _, ok := s.sees(d); return ok }) {
-			return next
-		}
-		at = after
-	}
-	return ""
+	return sifted(page, s.sees, func(p Page) ([]keepwatch.Delivery, string, error) { return s.DeliverySource.DeliveryLog(ctx, f, p) })
 }

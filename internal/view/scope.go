@@ -186,35 +186,44 @@ type partIncidents struct {
 	part part
 }
 
-// Incidents fills the page: what may not be seen leaves no gap that could be counted.
+// Incidents are those that may be seen, and of each what may be seen of it.
 func (s partIncidents) Incidents(ctx context.Context, f IncidentFilter, page Page) ([]keepwatch.Incident, string, error) {
-	var out []keepwatch.Incident
+	return sifted(page, s.part.incident, func(p Page) ([]keepwatch.Incident, string, error) { return s.IncidentSource.Incidents(ctx, f, p) })
+}
+
+// pageOf reads one page of a list: its items, and the cursor of the next page.
+type pageOf[T any] func(Page) ([]T, string, error)
+
+// sifted fills a page with what may be seen: what may not leaves no gap that could be
+// counted, and no next page that would be empty.
+func sifted[T any](page Page, sees func(T) (T, bool), read pageOf[T]) ([]T, string, error) {
+	var out []T
 	for {
 		// One at a time near the end, since the cursor stands behind what was read.
-		some, next, err := s.IncidentSource.Incidents(ctx, f, Page{Limit: max(page.Limit-len(out), 1), Cursor: page.Cursor})
+		some, next, err := read(Page{Limit: max(page.Limit-len(out), 1), Cursor: page.Cursor})
 		if err != nil {
 			return nil, "", err
 		}
-		for _, inc := range some {
-			if inc, ok := s.part.incident(inc); ok {
-				out = append(out, inc)
+		for _, x := range some {
+			if x, ok := sees(x); ok {
+				out = append(out, x)
 			}
 		}
 		if next == "" || page.Limit > 0 && len(out) >= page.Limit {
-			return out, s.more(ctx, f, next), nil
+			return out, siftedNext(next, sees, read), nil
 		}
 		page.Cursor = next
 	}
 }
 
-// more is the cursor of the next page, unless nothing on it may be seen.
-func (s partIncidents) more(ctx context.Context, f IncidentFilter, next string) string {
+// siftedNext is the cursor of the next page, unless nothing behind it may be seen.
+func siftedNext[T any](next string, sees func(T) (T, bool), read pageOf[T]) string {
 	for at := next; at != ""; {
-		some, after, err := s.IncidentSource.Incidents(ctx, f, Page{Limit: 200, Cursor: at})
+		some, after, err := read(Page{Limit: 200, Cursor: at})
 		if err != nil {
 			return next // the page itself will say what is wrong
 		}
-		if slices.ContainsFunc(some, func(inc keepwatch.Incident) bool { _, ok := s.part.incident(inc); return ok }) {
+		if slices.ContainsFunc(some, func(x T) bool { _, ok := sees(x); return ok }) {
 			return next
 		}
 		at = after

@@ -27,6 +27,14 @@ type Feeds interface {
 	RevokeFeed(ctx context.Context, id string, now time.Time) error
 }
 
+func (s *site) expiringPages() {
+	s.mux.HandleFunc("GET /expiring", s.page(s.expiring))
+	if s.Feeds != nil {
+		s.mux.HandleFunc("POST /expiring/feeds", s.whole(auth.Operator, s.addFeed))
+		s.mux.HandleFunc("POST /expiring/feeds/{id}/revoke", s.whole(auth.Operator, s.revokeFeed))
+	}
+}
+
 // withins are the spans that the page of dates offers.
 var withins = []string{"30d", "90d", "180d", "365d"}
 
@@ -139,9 +147,6 @@ type feedBody struct {
 
 // addFeed makes a calendar feed. Its address is in this answer and in no other.
 func (s *site) addFeed(_ http.ResponseWriter, r *http.Request) (*page, error) {
-	if s.Feeds == nil {
-		return nil, keepwatch.ErrNotFound
-	}
 	owner := strings.TrimSpace(r.PostFormValue("owner"))
 	if owner != "" { // an empty calendar reads as an all-clear
 		if err := s.read(r).OwnerExists(owner); err != nil {
@@ -161,9 +166,6 @@ func (s *site) addFeed(_ http.ResponseWriter, r *http.Request) (*page, error) {
 }
 
 func (s *site) revokeFeed(w http.ResponseWriter, r *http.Request) (*page, error) {
-	if s.Feeds == nil {
-		return nil, keepwatch.ErrNotFound
-	}
 	err := s.Feeds.RevokeFeed(r.Context(), r.PathValue("id"), time.Now())
 	if errors.Is(err, keepwatch.ErrNotFound) { // not repeated: it may be the address's token
 		return nil, keepwatch.WithHint(fmt.Errorf("there is no feed with this id: %w", keepwatch.ErrNotFound), "look at the list of feeds again")

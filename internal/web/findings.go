@@ -55,8 +55,6 @@ func (s *site) inventoryPages() {
 	s.mux.HandleFunc("GET /inventory/findings", s.page(s.findings))
 	s.mux.HandleFunc("POST /inventory/findings/{id}/{do}", s.page(s.decideFinding))
 	s.mux.HandleFunc("POST /inventory/discover", s.whole(auth.Admin, s.discover))
-	s.mux.HandleFunc("POST /expiring/feeds", s.whole(auth.Operator, s.addFeed))
-	s.mux.HandleFunc("POST /expiring/feeds/{id}/revoke", s.whole(auth.Operator, s.revokeFeed))
 }
 
 // mayFinding reports whether somebody has a role over what a finding is about.

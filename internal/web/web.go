@@ -109,7 +109,7 @@ func New(o Options) *Pages {
 	s.templates.in(time.UTC) // a fault in a template shows at the start, not at the first visit
 	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
 	s.credentialPages()
-	s.mux.HandleFunc("GET /expiring", s.page(s.expiring))
+	s.expiringPages()
 	s.inventoryPages()
 	s.mux.HandleFunc("GET /rotations/tick/{token}", s.page(s.tickOf))
 	s.mux.HandleFunc("POST /rotations/tick/{token}", s.page(s.tick))
