@@ -146,10 +146,25 @@ func TestFloodsOfHTTP2(t *testing.T) {
 			}
 			return nil
 		}},
-		{"requests that are reset at once", 2000, true, func(s *second) error {
+		{"requests that are reset at once", maxGivenUp + maxStreams, true, func(s *second) error {
 			for i := range uint32(50_000) {
 				if err := s.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*i + 1, BlockFragment: s.fields(), EndStream: true, EndHeaders: true}); err != nil {
 					return err
+				}
+				if err := s.f.WriteRSTStream(2*i+1, http2.ErrCodeCancel); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
+		{"requests that are given up once they are at SFMC", maxGivenUp + maxStreams, true, func(s *second) error {
+			for i := range uint32(2 * maxGivenUp) {
+				at := reached.Load()
+				if err := s.f.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*i + 1, BlockFragment: s.fields(), EndStream: true, EndHeaders: true}); err != nil {
+					return err
+				}
+				for waited := time.Now(); reached.Load() == at && time.Since(waited) < time.Second; {
+					time.Sleep(50 * time.Microsecond)
 				}
 				if err := s.f.WriteRSTStream(2*i+1, http2.ErrCodeCancel); err != nil {
 					return err

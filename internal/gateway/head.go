@@ -34,6 +34,7 @@ const (
 	refuseFull       refusal = "too_many_connections"
 	refuseCrowd      refusal = "too_many_connections_of_one_address"
 	refuseHandshake  refusal = "handshake"
+	refuseResets     refusal = "requests_given_up"
 )
 
 // methods are those that SFMC's interfaces take. CONNECT and TRACE have no business

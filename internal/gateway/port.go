@@ -39,6 +39,7 @@ func newPort(g *Gateway, socket net.Listener) *port {
 	p.first.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		return context.WithValue(ctx, connKey{}, c)
 	}
+	p.second.ConnContext = withResets
 	p.second.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: writeTime, SendPingTimeout: idleTime, MaxReadFrameSize: 64 << 10}
 	return p
 }

@@ -225,6 +225,7 @@ func (x *exchange) own(w http.ResponseWriter, status int, text string) {
 // how ReverseProxy ends one whose connection broke.
 func (x *exchange) over() {
 	x.done()
+	x.g.wear(x.r, x.status > 0)
 	if x.status > 0 {
 		x.g.count(x, strconv.Itoa(x.status/100)+"xx")
 	}
