@@ -202,7 +202,8 @@ func (e *estate) patternOf(method, path string) string {
 func TestEveryRouteOfAFormHasOne(t *testing.T) {
 	e := calmEstate(t)
 	have := map[string]bool{}
-	for _, f := range e.forms(t, e.visitor(t, "admin"), e.bulkForm(t)) {
+	v := e.visitor(t, "admin")
+	for _, f := range e.forms(t, v, e.further(t, v)...) {
 		have[f.method+" "+f.pattern] = true
 	}
 	for _, pattern := range e.pagePatterns() {
@@ -212,8 +213,20 @@ func TestEveryRouteOfAFormHasOne(t *testing.T) {
 	}
 }
 
-// bulkForm leads to the form that changes several records.
-func (e *estate) bulkForm(t testing.TB) form {
+// further are pages with forms that the addresses do not lead to: of a record that belongs
+// to nobody's file, of several of them, and of a feed. It makes what they are about.
+func (e *estate) further(t testing.TB, v *visitor) []form {
 	t.Helper()
-	return form{method: http.MethodPost, action: "/inventory/bulk", pattern: "/inventory/bulk", values: url.Values{"record": {string(dead)}}}
+	for path, values := range map[string]url.Values{
+		"/inventory/new": {"id": {"of-the-interface"}, "tenant": {"apac"}, "kind": {"server_to_server"}, "criticality": {"standard"}}, "/expiring/feeds": {"owner": {""}},
+	} {
+		if a := v.ask(t, http.MethodPost, path, values.Encode(), "Content-Type", "application/x-www-form-urlencoded"); a.status >= http.StatusBadRequest && a.status != http.StatusConflict {
+			t.Fatalf("%s: %d %.300s", path, a.status, a.body)
+		}
+	}
+	return []form{
+		{method: http.MethodPost, action: "/inventory/bulk", values: url.Values{"record": {"of-the-interface"}}},
+		{method: http.MethodGet, action: "/credentials/of-the-interface/edit"},
+		{method: http.MethodGet, action: "/expiring"},
+	}
 }

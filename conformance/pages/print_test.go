@@ -1,16 +1,9 @@
 package pages
 
 import (
-	"context"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/chromedp"
 )
 
 // paper is how wide a sheet of A4 is between margins of a centimetre, in CSS pixels.
@@ -21,7 +14,7 @@ const paper = 718
 const onPaper = `((width) => {
 	const faults = [], show = (e) => e.outerHTML.replace(/\s+/g, " ").slice(0, 160);
 	const seen = (e) => e.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && !e.closest(".sr");
-	for (const e of document.querySelectorAll("nav.sections, nav.tabs, button, form, input, select, textarea, dialog, a.button, .skip, .menu, details:not([open]) > summary:not(:has(h2))"))
+	for (const e of document.querySelectorAll("nav.sections, nav.tabs, button, input, select, textarea, dialog, a.button, .skip, .menu, details:not([open]) > summary:not(:has(h2))"))
 		if (seen(e)) faults.push("a control: " + show(e));
 	if (getComputedStyle(document.documentElement).colorScheme !== "light") faults.push("the colours are " + getComputedStyle(document.documentElement).colorScheme);
 	const paint = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
@@ -40,20 +33,25 @@ const onPaper = `((width) => {
 		const box = e.getBoundingClientRect(), style = getComputedStyle(e);
 		if (box.width === 0 || box.height === 0) continue;
 		if (words(e)) {
-			if (light(e instanceof SVGElement ? style.fill : style.color) > 0.62) faults.push("pale words: " + show(e));
+			// Shapes are printed always, so that words on them are seen; backgrounds are not.
+			if (!(e instanceof SVGElement) && light(style.color) > 0.62) faults.push("pale words: " + show(e));
 			for (let under = e; under; under = under.parentElement) {
 				const l = light(getComputedStyle(under).backgroundColor);
 				if (l >= 0 && l < 0.55) faults.push("words on dark: " + show(e));
 				if (l >= 0) break;
 			}
-			const range = document.createRange();
-			range.selectNodeContents(e);
-			const text = range.getBoundingClientRect();
-			if (text.right > width + 1 || text.left < -1) faults.push("words outside the sheet, up to " + Math.round(text.right) + ": " + show(e));
+			for (const n of e.childNodes) {
+				if (n.nodeType !== Node.TEXT_NODE || !n.data.trim()) continue;
+				const range = document.createRange();
+				range.selectNodeContents(n);
+				const text = range.getBoundingClientRect();
+				if (text.right > width + 1 || text.left < -1) faults.push("words outside the sheet, up to " + Math.round(text.right) + ": " + show(e));
+			}
 		}
 		if ((box.right > width + 1 || box.left < -1) && !(e instanceof SVGElement)) faults.push("outside the sheet, " + Math.round(box.left) + " to " + Math.round(box.right) + ": " + show(e));
 		if (!(e instanceof SVGElement) && style.overflowX !== "visible" && e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 1) faults.push("cut off, " + e.scrollWidth + " in " + e.clientWidth + ": " + show(e));
 	}
+	for (const e of window.tables ?? []) if (!seen(e) && !e.closest("details:not([open])")) faults.push("a table is gone: " + show(e));
 	return faults.slice(0, 12);
 })(718)`
 
@@ -69,11 +67,12 @@ func TestPaper(t *testing.T) {
 	b.size(paper)
 	for _, a := range e.addresses(t) {
 		b.open(a.path, http.StatusOK)
+		eval[bool](b, `(window.tables = [...document.querySelectorAll("table, .cards, .facts")].filter((e) => e.checkVisibility()), true)`)
 		b.print()
 		for _, fault := range eval[[]string](b, onPaper) {
 			t.Errorf("%s on paper: %s", a.path, fault)
 		}
-		b.sheet(a.path)
+		b.picture("paper "+a.path, look{paper, "print"})
 		b.scheme("dark")
 		b.quiet(a.path)
 	}
@@ -87,7 +86,7 @@ func TestPaperIsJudged(t *testing.T) {
 	b.open("/effects", http.StatusOK)
 	eval[bool](b, `(() => {
 		const main = document.querySelector("main"), add = (tag, text) => { const e = document.createElement(tag); e.textContent = text; main.append(e); return e; };
-		add("a", "press").className = "button paper-test";
+		add("select", "press").className = "paper-test";
 		add("p", "x".repeat(300)).className = "paper-test";
 		const style = new CSSStyleSheet();
 		style.replaceSync("@media print { .paper-test { display: block !important; background: #111; color: #eee; overflow-wrap: normal; white-space: pre } }");
@@ -100,27 +99,5 @@ func TestPaperIsJudged(t *testing.T) {
 		if !strings.Contains(faults, want) {
 			t.Errorf("%q is not found: %s", want, faults)
 		}
-	}
-}
-
-// sheet keeps what is printed, where somebody asks for it.
-func (b *tab) sheet(path string) {
-	b.t.Helper()
-	dir := os.Getenv("KEEPWATCH_SCREENSHOTS")
-	if dir == "" {
-		return
-	}
-	var pdf []byte
-	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		out, err := cdp.Call(ctx, t, page.PrintToPDF, page.PrintToPDFParams{PaperWidth: 8.27, PaperHeight: 11.69})
-		pdf = out.Data
-		return err
-	}))
-	dir = filepath.Join(dir, "paper")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		b.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, fileName(path)+".pdf"), pdf, 0o600); err != nil {
-		b.t.Fatal(err)
 	}
 }

@@ -165,7 +165,7 @@ func TestABrokenStoreIsAPage(t *testing.T) {
 	if err := e.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b.open("/incidents", http.StatusInternalServerError)
+	b.open("/incidents", http.StatusServiceUnavailable)
 	if said := eval[string](b, `document.body.innerText`); !contains(said, "no all-clear") {
 		t.Errorf("a store that is gone: %.500s", said)
 	}

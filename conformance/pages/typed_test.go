@@ -41,7 +41,7 @@ func (e *estate) accepted() []accepted {
 func TestNothingTypedRuns(t *testing.T) {
 	e := hostEstate(t)
 	v := e.visitor(t, "admin")
-	forms := e.forms(t, v, e.bulkForm(t))
+	forms := e.forms(t, v, e.further(t, v)...)
 	fields, found := map[string]bool{}, newSight()
 	queue := make(chan form)
 	go func() {

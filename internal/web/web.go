@@ -80,7 +80,12 @@ type site struct {
 type Pages struct {
 	mux      *http.ServeMux
 	patterns []string
+	failed   func(w http.ResponseWriter, r *http.Request, err error)
 }
+
+// Fail answers a page that whoever stands before the pages cannot have: a visitor of a
+// page is told in a page.
+func (p *Pages) Fail(w http.ResponseWriter, r *http.Request, err error) { p.failed(w, r, err) }
 
 // HandleFunc is http.ServeMux's.
 func (p *Pages) HandleFunc(pattern string, h http.HandlerFunc) { p.Handle(pattern, h) }
@@ -107,6 +112,7 @@ func (p *Pages) Patterns() []string { return slices.Clone(p.patterns) }
 // New builds the handler of all pages.
 func New(o Options) *Pages {
 	s := &site{Options: o, mux: &Pages{mux: http.NewServeMux()}, assets: newAssets(), held: newHolding(), paper: sync.Pool{New: func() any { return new(bytes.Buffer) }}}
+	s.mux.failed = func(w http.ResponseWriter, r *http.Request, err error) { s.render(w, r, s.failure(r, err)) }
 	s.templates.assets = s.assets
 	s.templates.in(time.UTC) // a fault in a template shows at the start, not at the first visit
 	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
