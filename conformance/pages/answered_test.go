@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ import (
 )
 
 // unsaid are what others answer and no page says again, and why.
-var unsaid = map[string]string{}
+var unsaid = map[string]reserve{}
 
 // strange is an estate of which all that comes from elsewhere is hostile: what SFMC calls
 // its things, what it answers, what receivers answer, what callers call themselves.
@@ -74,7 +75,7 @@ func newStrange(t *testing.T) *strange {
 server: {listen: %q, base_url: "http://%s"}
 store: {url: "sqlite:%s"}
 tenants:
-  - {id: emea, endpoints: {auth: %q, rest: %q, soap: %q}, business_units: [{mid: %d, name: Home}], effects: {readers: [reader], watch: all, every: {journeys: 1s, data_extensions: 1s, automations: 1s, queues: 1s, sends: 1s}}}
+  - {id: emea, endpoints: {auth: %q, rest: %q, soap: %q}, business_units: [{mid: %d, name: Home}], effects: {readers: [reader], watch: all, every: {journeys: 5s, data_extensions: 5s, automations: 5s, queues: 5s, sends: 5s}}}
 %scredentials:
   - {id: reader, tenant: emea, business_unit: %d, client_id: reader, secret: "env:S", discover: true, criticality: reporting}
   - {id: pushes, tenant: emea, client_id: pushes, pushed_every: 24h}
@@ -182,7 +183,6 @@ func (s *strange) hear(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.push(t)
-	now := time.Now()
 	for i := range payloads {
 		body, err := json.Marshal(map[string]string{"grant_type": "client_credentials", "client_id": s.says("Stranger.ClientID", i), "client_secret": "x"})
 		if err != nil {
@@ -199,7 +199,6 @@ func (s *strange) hear(t *testing.T) {
 		}
 		_ = res.Body.Close()
 	}
-	t.Logf("gateway: %s", time.Since(now))
 }
 
 // push sends events and spans of callers with such names.
@@ -232,7 +231,7 @@ func (s *strange) push(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := stranger.ask(t, http.MethodPost, path, string(text), "Content-Type", "application/json", "Authorization", "Bearer "+string(token.Reveal()))
-		if a.status != http.StatusOK || bytes.Contains(a.body, []byte("refused\",")) {
+		if a.status != http.StatusOK {
 			t.Errorf("%s: %d %.500s", path, a.status, a.body)
 		}
 	}
@@ -253,20 +252,33 @@ func TestNothingAnsweredRuns(t *testing.T) {
 		s.visitor(t, "").ask(t, http.MethodPost, "/sign-in", url.Values{"name": {s.says("SignIn.Name", i)}, "password": {"x"}}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
 	}
 	s.waitForEffects(t, admin)
+	s.rest(t)
+	b = s.hostileTab(t)
+	admin = s.visitor(t, b.who)
 	found := newSight()
 	lists := []string{"/", "/effects", "/incidents?status=all", "/inventory/findings?status=all", "/alerts", "/alerts/messages", "/settings/audit", "/credentials/pushes", "/credentials/traces", "/impact", "/expiring?within=365d"}
 	for _, path := range lists {
 		b.inspect(path, found)
 	}
 	for i := range payloads {
-		for _, kind := range []string{"error", "page"} {
-			b.inspect(fmt.Sprintf("/credentials/%s%02d", kind, i), found)
-		}
+		b.inspect(fmt.Sprintf("/credentials/error%02d", i), found)
+		b.inspect(fmt.Sprintf("/credentials/page%02d", i), found)
 	}
 	for _, path := range s.watched(t, admin) {
 		b.inspect(path, found)
 	}
 	found.complete(t, s.said, unsaid)
+}
+
+// rest ends the schedule: what is known stays, and the pages go on.
+func (s *strange) rest(t *testing.T) {
+	t.Helper()
+	if err := s.app.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s.app.Handler())
+	t.Cleanup(server.Close)
+	s.url = server.URL
 }
 
 // waitForEffects waits until each family of counters was looked at.
@@ -301,11 +313,15 @@ func (s *strange) effects(t *testing.T, v *visitor) (out []client.Watch) {
 	return out
 }
 
-// watched are the pages of what is watched, one of each kind and aspect for each text.
+// watched are the pages of what is watched, one for each text, of all kinds in turn.
 func (s *strange) watched(t *testing.T, v *visitor) (out []string) {
 	t.Helper()
+	kinds := []string{"journey", "data_extension", "automation", "triggered_send", "transactional_email"}
+	seen := map[string]bool{}
 	for _, x := range s.effects(t, v) {
-		if len(out) < 2*len(payloads) {
+		i := slices.IndexFunc(payloads, func(p string) bool { return strings.HasPrefix(x.Name, p+"~") })
+		if i >= 0 && !seen[x.Name] && x.Kind == kinds[i%len(kinds)] && x.Series != "" {
+			seen[x.Name] = true
 			out = append(out, "/effect?series="+url.QueryEscape(x.Series))
 		}
 	}

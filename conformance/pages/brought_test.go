@@ -19,7 +19,7 @@ import (
 )
 
 // unread are columns of sheets whose cells no preview repeats, and why.
-var unread = map[string]string{}
+var unread = map[string]reserve{}
 
 // sheetOf is a sheet of one row for each text, which stands in one column; all else is as
 // it should be.

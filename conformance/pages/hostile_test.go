@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 
 	"keepwatch"
+	"keepwatch/client"
 	"keepwatch/internal/app"
 	"keepwatch/internal/auth"
 	"keepwatch/internal/config"
@@ -35,9 +36,12 @@ type field struct {
 	*estate
 	sown      map[string]bool
 	incidents []keepwatch.IncidentID
+	plain     []keepwatch.IncidentID // without a cause
 	series    []keepwatch.SeriesID
+	runs      []string // with steps
 	links     []string
 	shares    []string
+	findings  map[keepwatch.CredentialID]string // one of each credential
 }
 
 func nth(prefix string, i int) string { return fmt.Sprintf("%s%02d", prefix, i) }
@@ -85,10 +89,36 @@ func newField(t *testing.T) *field {
 	server := httptest.NewServer(f.app.Handler())
 	t.Cleanup(server.Close)
 	f.url = server.URL
+	f.find(t)
 	for i := range payloads {
 		f.fill(t, i)
 	}
 	return f
+}
+
+// find knows a finding of each credential, so that it can be accepted.
+func (f *field) find(t *testing.T) {
+	t.Helper()
+	v := f.visitor(t, f.administrator(t))
+	f.findings = map[keepwatch.CredentialID]string{}
+	for next := "/api/v1/findings?limit=200"; next != ""; {
+		var page client.Page[client.Finding]
+		if a := v.ask(t, http.MethodGet, next, ""); json.Unmarshal(a.body, &page) != nil {
+			t.Fatalf("findings: %d %.300s", a.status, a.body)
+		}
+		for _, x := range page.Items {
+			if x.Credential != nil {
+				f.findings[keepwatch.CredentialID(*x.Credential)] = x.ID
+			}
+		}
+		next = ""
+		if page.Next != nil {
+			next = "/api/v1/findings?limit=200&cursor=" + url.QueryEscape(*page.Next)
+		}
+	}
+	if len(f.findings) < len(payloads) {
+		t.Fatalf("findings of %d credentials", len(f.findings))
+	}
 }
 
 func (f *field) sower(i int) sower { return sower{payloads[i], f.sown} }
@@ -115,12 +145,14 @@ func (f *field) fill(t *testing.T, i int) {
 	rotation := keepwatch.Rotation{ID: keepwatch.RotationID(nth("rotation-", i)), Credential: id, Tenant: tenant, State: keepwatch.RotationProven, Generated: keepwatch.DayOf(now, time.UTC), StagedAt: now, StartedAt: now, OldEndsAt: now.Add(time.Hour)}
 	rotation = sown(s, rotation)
 	rotation.Holders[0].TickHash = tickHash(f.tick(i))
+	rotation.Holders[0].SwitchedAt = now
 	rotation.Evidence[0].At, rotation.Evidence[0].Outcome = now, keepwatch.OK
 	hash := func(kind string) string { return tickHash(kind + nth("", i)) }
 	for what, err := range map[string]error{
 		"rotation":   f.db.SaveRotation(ctx, rotation),
 		"silence":    f.db.SaveSilence(ctx, sown(s, keepwatch.Silence{ID: nth("silence-", i), Kind: keepwatch.Silenced, From: now, Until: now.Add(time.Hour), CreatedAt: now})),
-		"acceptance": f.db.Accept(ctx, sown(s, keepwatch.Acceptance{Finding: nth("finding-", i), At: now, Until: now.Add(time.Hour)})),
+		"past":       f.db.SaveSilence(ctx, sown(s, keepwatch.Silence{ID: nth("past-", i), Kind: keepwatch.Silenced, From: now.Add(-2 * time.Hour), Until: now.Add(time.Hour), CreatedAt: now.Add(-2 * time.Hour), EndedAt: now.Add(-time.Hour)})),
+		"acceptance": f.db.Accept(ctx, sown(s, keepwatch.Acceptance{Finding: f.findings[id], At: now, Until: now.Add(time.Hour)})),
 		"token":      f.db.SaveToken(ctx, sown(s, store.Token{ID: nth("token-", i), Role: "viewer", Hash: hash("token"), CreatedAt: now})),
 		"user":       f.db.AddUser(ctx, sown(s, store.User{Grants: "viewer", PasswordHash: "x", CreatedAt: now, ChangedAt: now})),
 		"feed":       f.db.SaveFeed(ctx, sown(s, keepwatch.Feed{ID: nth("feed-", i), Hash: hash("feed"), CreatedAt: now})),
@@ -143,7 +175,8 @@ func (f *field) tick(i int) string {
 
 func (f *field) scan(t *testing.T, s sower, now time.Time) []byte {
 	t.Helper()
-	report := sown(s, scan.Report{SchemaVersion: 1, At: now})
+	since := now.Add(-time.Hour)
+	report := sown(s, scan.Report{SchemaVersion: 1, At: now, Since: &since})
 	report.Findings[0].Severity = scan.Critical
 	report.Findings[0].Evidence = map[string]any{s.mark("Evidence.Key"): s.mark("Evidence.Value"), "list": []string{s.mark("Evidence.List")}}
 	report.Summary.Critical, report.Target = 1, s.mark("Report.Target")
@@ -165,6 +198,9 @@ func (f *field) observe(t *testing.T, s sower, i int, now time.Time) {
 		Reason: keepwatch.ReasonScheduled, Slot: now, At: now, Took: time.Second, Gap: time.Hour, Outcome: keepwatch.BadSecretOrPackage, Connectivity: keepwatch.ConnectivityProven,
 	})
 	run.Steps[0].Outcome = keepwatch.BadSecretOrPackage
+	short := run // it has no steps, so that its own evidence is shown
+	short.Slot, short.At, short.Steps = now.Add(time.Second), now.Add(time.Second), nil
+	short.Key = keepwatch.SlotKey(check, short.Slot)
 	look := check + ":looks"
 	subject := keepwatch.Subject{Kind: keepwatch.SubjectJourney, Unit: keepwatch.MID(510000100 + i)}
 	queued := int64(7)
@@ -178,34 +214,48 @@ func (f *field) observe(t *testing.T, s sower, i int, now time.Time) {
 		Reason: keepwatch.ReasonScheduled, Slot: now, At: now, Gap: time.Hour, Outcome: keepwatch.JourneyStalled,
 	})
 	seen.Watch, seen.Steps, seen.Seen = &watch, nil, nil
+	young := seen // nothing is said of it yet but what it learns
+	learning := watch
+	learning.Verdict = sown(s, keepwatch.Verdict{Outcome: keepwatch.OK})
+	learning.Verdict.Evidence = ""
+	young.Series, young.Watch, young.Outcome = keepwatch.SeriesOf(look, "journey:young"), &learning, keepwatch.OK
+	young.Key += "-young"
 	calls := sown(s, keepwatch.Tally{From: now.Add(-time.Minute), To: now, Via: []keepwatch.Via{"gateway"}, Tokens: keepwatch.Refreshes{Requests: 3, Failed: map[keepwatch.Outcome]int{keepwatch.BadSecretOrPackage: 3}, LastFailed: now, LastWhy: keepwatch.BadSecretOrPackage}})
 	lived := keepwatch.Observation{
 		Key: "traffic" + nth("", i), Series: keepwatch.TrafficSeries(id, "x"), Credential: id, Tenant: tenant, Place: keepwatch.Local, Source: keepwatch.SourceTraffic,
 		Slot: now, At: now, Outcome: keepwatch.OK, Traffic: &calls, Count: 3, Window: time.Minute,
 	}
 	inc, timeline := f.trouble(s, i, now, run, watch)
+	plain := inc // without a cause, so that its own evidence is shown
+	plain.ID, plain.Key, plain.Causes = keepwatch.IncidentID(keepwatch.Digest("plain", nth("", i))), "plain/"+nth("", i), nil
 	notice := keepwatch.Notice{ID: keepwatch.NoticeID(nth("notice-", i)), Incident: inc, Kind: keepwatch.Opened, Seq: 1, At: now}
-	_, err := f.db.Apply(t.Context(), []keepwatch.Observation{run, seen, lived}, now, func(v incident.View) (incident.Changes, error) {
+	_, err := f.db.Apply(t.Context(), []keepwatch.Observation{run, short, seen, young, lived}, now, func(v incident.View) (incident.Changes, error) {
 		c, err := incident.Step(v, incident.DefaultPolicy(), now)
-		c.Incidents, c.Transitions, c.Notices, c.Plans = []keepwatch.Incident{inc}, timeline, []keepwatch.Notice{notice}, nil
+		c.Incidents, c.Transitions, c.Notices, c.Plans = []keepwatch.Incident{inc, plain}, timeline, []keepwatch.Notice{notice}, nil
 		return c, err
 	})
 	delivery := sown(s, keepwatch.Delivery{Status: keepwatch.DeliveryDead, Attempts: 3, CreatedAt: now, NextAttemptAt: now.Add(time.Hour)})
 	delivery.Notice = notice
 	delivery.ID = keepwatch.DeliveryIDOf(notice.ID, delivery.Receiver)
+	failed := delivery // a receiver that answered nothing
+	failed.Receiver, failed.Receipt = nth("r", i), ""
+	failed.ID = keepwatch.DeliveryIDOf(notice.ID, failed.Receiver)
 	impact := sown(s, keepwatch.Impact{At: now})
 	impact.Figures[0].Low, impact.Figures[0].Mid, impact.Figures[0].High = 1, 2, 3
-	if err := errors.Join(err, f.db.Route(t.Context(), notice.ID, []keepwatch.Delivery{delivery}, now), f.db.SaveImpact(t.Context(), inc.ID, impact)); err != nil {
+	if err := errors.Join(err, f.db.Route(t.Context(), notice.ID, []keepwatch.Delivery{delivery, failed}, now), f.db.SaveImpact(t.Context(), inc.ID, impact)); err != nil {
 		t.Fatalf("trouble %d: %v", i, err)
 	}
-	f.incidents, f.series = append(f.incidents, inc.ID), append(f.series, seen.Series)
+	f.incidents, f.series, f.runs = append(f.incidents, inc.ID), append(f.series, young.Series), append(f.runs, run.Key)
 	f.incident = inc
 	acts, err := f.acts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	listed := sown(s, keepwatch.ShareLink{ID: nth("share-", i), Incident: inc.ID, Grants: "admin", CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
-	if err := errors.Join(f.addShare(t.Context(), now), f.db.SaveShare(t.Context(), listed)); err != nil {
+	ended := listed
+	ended.ID, ended.EndedAt = nth("ended-", i), now
+	f.plain = append(f.plain, plain.ID)
+	if err := errors.Join(f.addShare(t.Context(), now), f.db.SaveShare(t.Context(), listed), f.db.SaveShare(t.Context(), ended)); err != nil {
 		t.Fatal(err)
 	}
 	f.links, f.shares = append(f.links, acts[keepwatch.LinkAcknowledge]), append(f.shares, f.shareToken)
@@ -220,11 +270,7 @@ func (f *field) trouble(s sower, i int, now time.Time, run keepwatch.Observation
 	})
 	inc.Effects[0].Subject.Kind, inc.Effects[0].Outcome, inc.Effects[0].Since, inc.Effects[0].Aspect, inc.Effects[0].Credential = keepwatch.SubjectJourney, keepwatch.JourneyStalled, now, watch.Aspect, run.Credential
 	inc.Causes[0].Kind, inc.Causes[0].Confidence = keepwatch.CauseStopped, 0.5
-	if i%2 == 0 {
-		inc.AcknowledgedAt = now
-	} else {
-		inc.AcknowledgedBy = ""
-	}
+	inc.AcknowledgedAt = now
 	row := sown(s, keepwatch.Transition{Incident: inc.ID, Seq: 1, Kind: keepwatch.Opened, At: now})
 	return inc, []keepwatch.Transition{row}
 }
@@ -272,8 +318,10 @@ func (f *field) addressesOf(t *testing.T, i int) (out []string) {
 		switch {
 		case full == "/effect":
 			out = append(out, full+"?series="+url.QueryEscape(string(f.series[i])))
-		case full == "/alerts/explain" || full == "/alerts/silences":
+		case full == "/alerts/explain":
 			out = append(out, full+"?credential="+nth("c", i))
+		case full == "/credentials/"+nth("c", i):
+			out = append(out, full, full+"?run="+url.QueryEscape(f.runs[i]), "/incidents/"+string(f.plain[i]))
 		case named:
 			out = append(out, full)
 		case i == 0:
@@ -292,7 +340,7 @@ func (f *field) addressesOf(t *testing.T, i int) (out []string) {
 
 // unshown are fields that no page shows, and why. One that a page shows after all, or that
 // is missing here and shown by none, fails the test.
-var unshown = map[string]string{}
+var unshown = map[string]reserve{}
 
 // TestNothingHostileRuns visits every page of an estate whose every text is hostile.
 // Nothing runs, the policy has nothing to forbid, no page is made of anything but its own
@@ -325,21 +373,27 @@ func TestNothingHostileRuns(t *testing.T) {
 	found.complete(t, f.sown, unshown)
 }
 
-// hostileTab is an administrator's.
-func (f *estate) hostileTab(t *testing.T) *tab {
+// administrator makes one, for whom nothing was announced.
+func (e *estate) administrator(t *testing.T) (name string) {
 	t.Helper()
-	hasher := auth.NewHasher(2)
-	name := "admin-" + keepwatch.Digest(time.Now().String())
-	hash, err := hasher.Hash(t.Context(), []byte("a password of the test"))
+	const password = "a password of the test"
+	name = "admin-" + keepwatch.Digest(time.Now().String())
+	hash, err := auth.NewHasher(2).Hash(t.Context(), []byte(password))
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	if err := f.db.AddUser(context.WithoutCancel(t.Context()), store.User{Name: name, Grants: "admin", PasswordHash: hash, CreatedAt: now, ChangedAt: now, Epoch: now.UnixMilli()}); err != nil {
+	if err := e.db.AddUser(context.WithoutCancel(t.Context()), store.User{Name: name, Grants: "admin", PasswordHash: hash, CreatedAt: now, ChangedAt: now, Epoch: now.UnixMilli()}); err != nil {
 		t.Fatal(err)
 	}
-	f.people[name] = "a password of the test"
-	b := f.tab(t, name)
+	e.people[name] = password
+	return name
+}
+
+// hostileTab is an administrator's, to whom refusals are no faults.
+func (e *estate) hostileTab(t *testing.T) *tab {
+	t.Helper()
+	b := e.tab(t, e.administrator(t))
 	b.size(1280)
 	b.lenient = true
 	call(b, network.SetCacheDisabled, network.SetCacheDisabledParams{})

@@ -11,7 +11,7 @@ import (
 )
 
 // untold are fields of forms of which no page says again what was typed, and why.
-var untold = map[string]string{}
+var untold = map[string]reserve{}
 
 // accepted are what has to be right in a form so that it takes texts in all other
 // fields, and where these then stand. %02d is the number of the text.
