@@ -29,7 +29,22 @@ import (
 )
 
 // unsaid are what others answer and no page says again, and why.
-var unsaid = map[string]reserve{}
+var unsaid = only(map[string]map[string]int{
+	"an activity is named once it has failed for a while":  {"Activity.Name": 0, "Step.Name": 0},
+	"of an answer that is no JSON only what it is is said": {"Answer.Page": 0},
+	"words of an event are read to be named, and not kept": {"Event.Error": 0},
+	"of a webhook's answer the status is kept":             {"Receiver.Answer": 0},
+	"nobody reads it":                                                     {"Span.UserAgent": 0},
+	"an API user is known by the login":                                   {"User.Name": 0},
+	"SFMC cuts the name of a package's user at 50 characters":             {"Package.Name": 20},
+	"a part of a path that is longer than an id may be a token":           {"Path.Segment": 36},
+	"what is long is cut, and what is not printed is taken out":           {"Stranger.ClientID": 26},
+	"a name with characters that are not printed is refused, or too long": {"Event.Holder": 55, "Span.Service": 55},
+	"the very long word is cut": {
+		"Answer.Description": 59, "Audit.By": 59, "Audit.Object": 59, "Automation.Name": 59, "BusinessUnit.Name": 59, "Extension.Name": 59, "Journey.Name": 59,
+		"SignIn.Name": 59, "TransactionalEmail.Name": 59, "TriggeredSend.Name": 59, "User.Login": 59,
+	},
+})
 
 // strange is an estate of which all that comes from elsewhere is hostile: what SFMC calls
 // its things, what it answers, what receivers answer, what callers call themselves.

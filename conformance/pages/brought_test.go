@@ -18,8 +18,26 @@ import (
 	"keepwatch/internal/inventory"
 )
 
-// unread are columns of sheets whose cells no preview repeats, and why.
-var unread = map[string]reserve{}
+// unread are columns of sheets of which a preview repeats not every text, and why. A cell
+// that cannot be right may be a secret in the wrong column: line and column are said.
+var unread = func() map[string]reserve {
+	out := only(map[string]map[string]int{
+		"what has a line break or a tab, or is too long, is refused": {
+			"Sheet.package": 59, "Sheet.client_id": 57, "Sheet.owner_team": 57, "Sheet.owner_contact": 57, "Sheet.renewal_by": 57, "Sheet.region": 42, "Sheet.environment": 35, "Sheet.area": 44,
+			"Workbook.Contact": 57, "Workbook.Package": 57, "Workbook.Purpose": 57, "Workbook.Team": 57,
+		},
+		"a cell has several, each with a contact":           {"Sheet.holders": 5},
+		"but for the one that is an address, it is refused": {"Sheet.runbook_url": 1},
+	})
+	for _, column := range []string{
+		"id", "tenant", "business_unit", "kind", "username", "secret", "secret_generated", "expires", "last_used", "valid_for", "idle_for", "dates_confirmed", "criticality", "dependents",
+		"renewal.every", "renewal.planned", "renewal.window", "renewal.ticket", "expiry_ladder", "pushed_every", "discover", "tests", "scopes",
+		"certificate.file", "certificate.endpoint", "certificate.server_name", "certificate.password", "certificate.alias",
+	} {
+		out["Sheet."+noWord.ReplaceAllString(column, "_")] = reserve{0, "what is wrong is not repeated"}
+	}
+	return out
+}()
 
 // sheetOf is a sheet of one row for each text, which stands in one column; all else is as
 // it should be.

@@ -19,6 +19,7 @@ type form struct {
 	action  string
 	values  url.Values // as the page filled it in
 	texts   []string   // fields that something is typed into
+	dates   []string   // of those, what takes a day or a moment
 	secret  []string   // of those, what no page may say again
 }
 
@@ -38,18 +39,18 @@ func (f form) mark(field string) string {
 	return f.title() + "." + noWord.ReplaceAllString(field, "_")
 }
 
-// typed is the form with a text in every field that something is typed into, but for
-// those that have to be right.
-func (f form) typed(payload string, right url.Values) url.Values {
+// typed is the form with texts in every field that something is typed into; fields of
+// dates are as the page has them where they should be right.
+func (f form) typed(texts []string, right bool) url.Values {
 	out := url.Values{}
 	for name, values := range f.values {
 		out[name] = values
 	}
 	for _, name := range f.texts {
-		out.Set(name, payload+"~"+f.mark(name)+"~")
-	}
-	for name, values := range right {
-		out[name] = values
+		if right && slices.Contains(f.dates, name) {
+			continue
+		}
+		out.Set(name, strings.Join(texts, "~"+f.mark(name)+"~ ")+"~"+f.mark(name)+"~")
 	}
 	return out
 }
@@ -153,8 +154,11 @@ func (f *form) field(n *html.Node) {
 		default:
 			f.values.Set(name, attribute(n, "value"))
 			f.texts = append(f.texts, name)
-			if kind == "password" {
+			switch {
+			case kind == "password":
 				f.secret = append(f.secret, name)
+			case strings.HasPrefix(kind, "date"):
+				f.dates = append(f.dates, name)
 			}
 		}
 	}

@@ -45,6 +45,28 @@ type reserve struct {
 	why  string
 }
 
+// only are fields of which so many texts are on a page, by the reason why.
+func only(why map[string]map[string]int) map[string]reserve {
+	out := map[string]reserve{}
+	for reason, fields := range why {
+		for f, n := range fields {
+			out[f] = reserve{n, reason}
+		}
+	}
+	return out
+}
+
+// never are fields that no page shows, by the reason why.
+func never(why map[string][]string) map[string]reserve {
+	out := map[string]reserve{}
+	for reason, fields := range why {
+		for _, f := range fields {
+			out[f] = reserve{0, reason}
+		}
+	}
+	return out
+}
+
 // complete asserts that each text was found in each field, but for fields with a reserve.
 func (s *sight) complete(t *testing.T, fields map[string]bool, reserves map[string]reserve) {
 	t.Helper()
