@@ -107,7 +107,7 @@ func (f *field) find(t *testing.T) {
 			t.Fatalf("findings: %d %.300s", a.status, a.body)
 		}
 		for _, x := range page.Items {
-			if x.Credential != nil && x.Kind != string(keepwatch.FindingNeverProven) { // it ends with the first run
+			if x.Credential != nil {
 				f.findings[keepwatch.CredentialID(*x.Credential)] = x.ID
 			}
 		}
@@ -152,7 +152,7 @@ func (f *field) fill(t *testing.T, i int) {
 		"rotation":   f.db.SaveRotation(ctx, rotation),
 		"silence":    f.db.SaveSilence(ctx, sown(s, keepwatch.Silence{ID: nth("silence-", i), Kind: keepwatch.Silenced, From: now, Until: now.Add(time.Hour), CreatedAt: now})),
 		"past":       f.db.SaveSilence(ctx, sown(s, keepwatch.Silence{ID: nth("past-", i), Kind: keepwatch.Silenced, From: now.Add(-2 * time.Hour), Until: now.Add(time.Hour), CreatedAt: now.Add(-2 * time.Hour), EndedAt: now.Add(-time.Hour)})),
-		"acceptance": f.db.Accept(ctx, sown(s, keepwatch.Acceptance{Finding: f.findings[id], At: now, Until: now.Add(time.Hour)})),
+		"acceptance": f.db.Accept(ctx, sown(s, keepwatch.Acceptance{Finding: f.findings[id], At: now, Until: now.Add(4 * time.Hour)})),
 		"token":      f.db.SaveToken(ctx, sown(s, store.Token{ID: nth("token-", i), Role: "viewer", Hash: hash("token"), CreatedAt: now})),
 		"user":       f.db.AddUser(ctx, sown(s, store.User{Grants: "viewer", PasswordHash: "x", CreatedAt: now, ChangedAt: now})),
 		"feed":       f.db.SaveFeed(ctx, sown(s, keepwatch.Feed{ID: nth("feed-", i), Hash: hash("feed"), CreatedAt: now})),
