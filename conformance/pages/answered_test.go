@@ -189,8 +189,10 @@ func (s *strange) hear(t *testing.T) {
 	ctx := t.Context()
 	for i := range payloads {
 		for _, kind := range []string{"error", "page"} {
-			if _, err := s.app.CheckNow(ctx, keepwatch.CredentialID(fmt.Sprintf("%s%02d", kind, i))); err != nil {
-				t.Fatal(err)
+			want := map[string]keepwatch.Outcome{"error": keepwatch.BadSecretOrPackage, "page": keepwatch.UnexpectedResponse}[kind]
+			o, err := s.app.CheckNow(ctx, keepwatch.CredentialID(fmt.Sprintf("%s%02d", kind, i)))
+			if err != nil || o.Outcome != want {
+				t.Fatalf("%s %d: %s, %v", kind, i, o.Outcome, err)
 			}
 		}
 	}
