@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,11 @@ func Open(t testing.TB, path string, options store.Options) *store.DB {
 	}
 	if options.Synchronous == "" && !inMemory(path) {
 		options.Synchronous = "NORMAL"
+	}
+	if options.VFS == "" { // whoever records through one wants to see the file from its first byte
+		if err := Ready(path); err != nil {
+			t.Fatal(err)
+		}
 	}
 	db, err := store.Open(t.Context(), "sqlite:"+path, options)
 	if err != nil {
@@ -77,6 +83,23 @@ func Postgres(t testing.TB) *store.DB {
 	return OpenPostgres(t, PostgresURL(t))
 }
 
+// Postgreses makes a database of the newest schema and returns what opens stores on copies
+// of it: to migrate each from nothing would prove the same every time.
+func Postgreses(t testing.TB) func(t *testing.T) *store.DB {
+	t.Helper()
+	dsn := PostgresURL(t)
+	db, err := store.Open(t.Context(), dsn, store.Options{})
+	if err == nil {
+		err = db.Close() // PostgreSQL copies no database that somebody is in
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, template, _ := strings.Cut(dsn, "/keepwatch_")
+	template, _, _ = strings.Cut("keepwatch_"+template, "?")
+	return func(t *testing.T) *store.DB { return OpenPostgres(t, postgresURL(t, template)) }
+}
+
 // OpenPostgres opens one more store on the database behind a URL of PostgresURL.
 func OpenPostgres(t testing.TB, dsn string) *store.DB {
 	t.Helper()
@@ -95,6 +118,12 @@ func OpenPostgres(t testing.TB, dsn string) *store.DB {
 // PostgresURL makes an empty database for the test and returns its URL.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
+	return postgresURL(t, "template0")
+}
+
+// postgresURL makes a database that is like the template, for the test.
+func postgresURL(t testing.TB, template string) string {
+	t.Helper()
 	base := os.Getenv(PostgresEnv)
 	if base == "" {
 		if os.Getenv("CI") == "true" {
@@ -107,7 +136,7 @@ func PostgresURL(t testing.TB) string {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("keepwatch_%d_%d", os.Getpid(), time.Now().UnixNano())
-	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name+" ENCODING 'UTF8' TEMPLATE template0"); err != nil {
+	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name+" ENCODING 'UTF8' TEMPLATE "+template); err != nil {
 		t.Fatalf("create database: %v", err)
 	}
 	t.Cleanup(func() {
