@@ -83,21 +83,56 @@ func Postgres(t testing.TB) *store.DB {
 	return OpenPostgres(t, PostgresURL(t))
 }
 
-// Postgreses makes a database of the newest schema and returns what opens stores on copies
-// of it: to migrate each from nothing would prove the same every time.
+// Postgreses makes a database and returns what opens an empty store on it, time and
+// again: to make and migrate one for each test would prove the same every time, and
+// takes longer than most tests.
 func Postgreses(t testing.TB) func(t *testing.T) *store.DB {
 	t.Helper()
 	dsn := PostgresURL(t)
-	db, err := store.Open(t.Context(), dsn, store.Options{})
-	if err == nil {
-		err = db.Close() // PostgreSQL copies no database that somebody is in
+	if err := OpenPostgres(t, dsn).Close(); err != nil {
+		t.Fatal(err)
 	}
+	raw, err := sql.Open("pgx", dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, template, _ := strings.Cut(dsn, "/keepwatch_")
-	template, _, _ = strings.Cut("keepwatch_"+template, "?")
-	return func(t *testing.T) *store.DB { return OpenPostgres(t, postgresURL(t, template)) }
+	t.Cleanup(func() { _ = raw.Close() })
+	empty, err := emptying(t.Context(), raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T) *store.DB {
+		t.Helper()
+		if _, err := raw.ExecContext(t.Context(), empty); err != nil {
+			t.Fatal(err)
+		}
+		return OpenPostgres(t, dsn)
+	}
+}
+
+// emptying makes the statements that bring a migrated database back to what it is now:
+// all rows go, and those that the migrations wrote come back.
+func emptying(ctx context.Context, db *sql.DB) (string, error) {
+	var statements string
+	err := db.QueryRowContext(ctx, "SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY' FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'goose_db_version'").Scan(&statements)
+	if err != nil {
+		return "", err
+	}
+	if _, err := db.ExecContext(ctx, "CREATE SCHEMA kept"); err != nil {
+		return "", err
+	}
+	for table := range strings.SplitSeq(strings.TrimSuffix(strings.TrimPrefix(statements, "TRUNCATE "), " RESTART IDENTITY"), ", ") {
+		result, err := db.ExecContext(ctx, "CREATE TABLE kept."+table+" AS TABLE "+table)
+		if err != nil {
+			return "", err
+		}
+		if rows, err := result.RowsAffected(); err != nil {
+			return "", err
+		} else if rows > 0 {
+			statements += "; INSERT INTO " + table + " SELECT * FROM kept." + table
+		}
+	}
+	return statements, nil
 }
 
 // OpenPostgres opens one more store on the database behind a URL of PostgresURL.
@@ -118,12 +153,6 @@ func OpenPostgres(t testing.TB, dsn string) *store.DB {
 // PostgresURL makes an empty database for the test and returns its URL.
 func PostgresURL(t testing.TB) string {
 	t.Helper()
-	return postgresURL(t, "template0")
-}
-
-// postgresURL makes a database that is like the template, for the test.
-func postgresURL(t testing.TB, template string) string {
-	t.Helper()
 	base := os.Getenv(PostgresEnv)
 	if base == "" {
 		if os.Getenv("CI") == "true" {
@@ -136,7 +165,7 @@ func postgresURL(t testing.TB, template string) string {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("keepwatch_%d_%d", os.Getpid(), time.Now().UnixNano())
-	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name+" ENCODING 'UTF8' TEMPLATE "+template); err != nil {
+	if _, err := admin.ExecContext(t.Context(), "CREATE DATABASE "+name+" ENCODING 'UTF8' TEMPLATE template0"); err != nil {
 		t.Fatalf("create database: %v", err)
 	}
 	t.Cleanup(func() {
