@@ -27,6 +27,7 @@ import (
 	"keepwatch/internal/config"
 	"keepwatch/internal/sfmc/sim"
 	"keepwatch/internal/store"
+	"keepwatch/internal/store/storetest"
 )
 
 // office is one store, a mail server and a webhook inside a synctest bubble, with
@@ -77,6 +78,7 @@ func (o *office) must(err error) {
 }
 
 func (o *office) open() {
+	o.must(storetest.Ready(o.path))
 	var err error
 	o.db, err = store.Open(o.t.Context(), "sqlite:"+o.path, store.Options{Synchronous: "NORMAL"})
 	o.must(err)

@@ -19,6 +19,7 @@ import (
 	"keepwatch/internal/sfmc/sim"
 	"keepwatch/internal/sfmc/sim/world"
 	"keepwatch/internal/store"
+	"keepwatch/internal/store/storetest"
 )
 
 // living is a daemon beside an SFMC in which something lives, inside a bubble.
@@ -98,8 +99,10 @@ func newLivingOf(t *testing.T, content string, lives func(start time.Time) *worl
 	dir := memoryDir(t)
 	file := filepath.Join(dir, "keepwatch.yaml")
 	l.must(os.WriteFile(file, []byte(content), 0o600))
+	path := filepath.Join(dir, "keepwatch.db")
+	l.must(storetest.Ready(path))
 	var err error
-	l.db, err = store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "keepwatch.db"), store.Options{Synchronous: "NORMAL"})
+	l.db, err = store.Open(t.Context(), "sqlite:"+path, store.Options{Synchronous: "NORMAL"})
 	l.must(err)
 	l.app, err = New(t.Context(), Options{
 		Load: func() (*config.Config, error) { return config.Load(file, l.refs.lookup) }, LookupEnv: l.refs.lookup,

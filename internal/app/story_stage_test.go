@@ -22,6 +22,7 @@ import (
 	"keepwatch/internal/scenario"
 	"keepwatch/internal/sfmc/sim"
 	"keepwatch/internal/store"
+	"keepwatch/internal/store/storetest"
 )
 
 // stage is the whole program with a simulated SFMC around it, inside one
@@ -100,6 +101,7 @@ func (s *stage) build(dir, db string) {
 	s.config = filepath.Join(dir, "keepwatch.yaml")
 	s.configure()
 	var err error
+	s.must(storetest.Ready(db))
 	s.db, err = store.Open(s.t.Context(), "sqlite:"+db, store.Options{Synchronous: "NORMAL"})
 	s.must(err)
 	opts := Options{

@@ -86,9 +86,10 @@ type seen struct {
 
 func (f *fit) choose(hours []keepwatch.Hour, now time.Time, except []Span, holiday func(time.Time) bool) {
 	all := make([]keepwatch.Hour, 0, len(hours))
+	oldest, newest := now.Add(-trainingMost*week), now.Add(-time.Hour)
 	for _, h := range hours {
 		h.Start = h.Start.Truncate(time.Hour)
-		if h.Observed > 0 && h.Amount >= 0 && h.Start.After(now.Add(-trainingMost*week)) && !h.Start.Add(time.Hour).After(now) {
+		if h.Observed > 0 && h.Amount >= 0 && h.Start.After(oldest) && !h.Start.After(newest) {
 			all = append(all, h)
 		}
 	}
@@ -414,11 +415,12 @@ func (f *fit) replay() {
 // excursions are the peaks of the evidence for a thin flow over the training.
 func (f *fit) excursions(i int) []float64 {
 	var peaks []float64
-	d, peak, day := keepwatch.Drop{}, 0.0, int64(math.MinInt64)
-	for _, h := range f.hours {
-		d = step(d, &f.model, i, int64(h.n), h.mu, h.at, h.day != day)
+	d, c, peak, day := keepwatch.Drop{}, 0.0, 0.0, int64(math.MinInt64)
+	bound := most * thinThreshold(&f.model, i)
+	for k := range f.hours {
+		h := &f.hours[k]
+		d, c = thinned(d, c, &f.model, i, bound, int64(h.n), h.mu, h.at, h.day != day)
 		day = h.day
-		c := sum(d, &f.model, Fractions[i])
 		if c <= 0 && peak > 0 {
 			peaks, peak = append(peaks, peak), 0
 		}

@@ -193,17 +193,29 @@ const tiny = 1e-9
 // Fractions are the partial drops that are looked for.
 var Fractions = [...]float64{0.25, 0.5}
 
+// lnFractions are their logarithms.
+var lnFractions = [...]float64{math.Log(0.25), math.Log(0.5)}
+
+func lnOf(fraction float64) float64 {
+	for i, f := range Fractions {
+		if f == fraction {
+			return lnFractions[i]
+		}
+	}
+	return math.Log(fraction)
+}
+
 // thinner is the logarithm of how much likelier n events are when the flow has
 // fallen to a fraction of mean than when it has not; inv is the inverse shape.
 func thinner(n int64, mean, inv, fraction float64) float64 {
 	if mean < tiny {
-		return float64(n) * math.Log(fraction)
+		return float64(n) * lnOf(fraction)
 	}
 	if mean*inv < 1e-9 {
-		return float64(n)*math.Log(fraction) + (1-fraction)*mean
+		return float64(n)*lnOf(fraction) + (1-fraction)*mean
 	}
 	lnq := math.Log1p(mean*inv) - math.Log1p(fraction*mean*inv)
-	return float64(n)*(math.Log(fraction)+lnq) + lnq/inv
+	return float64(n)*(lnOf(fraction)+lnq) + lnq/inv
 }
 
 // blockShape is the inverse shape of the sum over a part of a day: the clumps of
@@ -218,23 +230,31 @@ func blockShape(m *keepwatch.Model, mean, square float64) float64 {
 // step adds a block of about an hour to a drop: n events where mean were expected.
 // newDay ends the block of the day before.
 func step(d keepwatch.Drop, m *keepwatch.Model, i int, n int64, mean float64, from time.Time, newDay bool) keepwatch.Drop {
-	fraction, bound := Fractions[i], most*thinThreshold(m, i)
+	d, _ = thinned(d, sum(d, m, Fractions[i]), m, i, most*thinThreshold(m, i), n, mean, from, newDay)
+	d.Well = max(0, d.Well-thinner(n, mean, blockShape(m, mean, mean*mean), Fractions[i]))
+	return d
+}
+
+// thinned is step without what speaks for the end of the drop. The evidence so far is handed
+// in and out: a fit takes thousands of steps, and the logarithms are all that they cost.
+func thinned(d keepwatch.Drop, evidence float64, m *keepwatch.Model, i int, bound float64, n int64, mean float64, from time.Time, newDay bool) (keepwatch.Drop, float64) {
 	if d.From.IsZero() {
 		d.From = from
 	}
 	if newDay {
-		d.Base, d.N, d.Mean, d.Square = sum(d, m, fraction), 0, 0, 0
+		d.Base, d.N, d.Mean, d.Square = evidence, 0, 0, 0
 	}
-	was := max(sum(d, m, fraction), 0)
+	bound = min(bound, max(evidence, 0)+blockMost)
 	d.N, d.Mean, d.Square = d.N+n, d.Mean+mean, d.Square+mean*mean
-	switch c, bound := sum(d, m, fraction), min(bound, was+blockMost); {
-	case c <= 0:
+	switch evidence = sum(d, m, Fractions[i]); {
+	case evidence <= 0:
 		d.From, d.Base, d.N, d.Mean, d.Square = time.Time{}, 0, 0, 0, 0
-	case c > bound:
-		d.Base -= c - bound
+		evidence = 0
+	case evidence > bound:
+		d.Base -= evidence - bound
+		evidence = sum(d, m, Fractions[i])
 	}
-	d.Well = max(0, d.Well-thinner(n, mean, blockShape(m, mean, mean*mean), fraction))
-	return d
+	return d, evidence
 }
 
 // blockMost is what one block may prove: a load that falls into the next one leaves

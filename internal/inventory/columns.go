@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"bytes"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,10 +80,25 @@ var headings = func() map[string]int {
 	return out
 }()
 
+// longestHeading is that of the normal forms, with room for the number of a list's part.
+var longestHeading = func() int {
+	most := 0
+	for h := range headings {
+		most = max(most, len(h))
+	}
+	return most + len(" 65535")
+}()
+
 // normal is a heading in lower case with one space between words, whatever stood
 // there: "Owner.Team", "owner_team" and "Owner team ▲" are the same.
 func normal(s string) string {
-	b, gap := make([]byte, 0, len(s)), false
+	b, _ := appendNormal(make([]byte, 0, len(s)), s, math.MaxInt)
+	return string(b)
+}
+
+// appendNormal gives up where the normal form is longer than most.
+func appendNormal(b []byte, s string, most int) ([]byte, bool) {
+	gap := false
 	for _, r := range s {
 		r = unicode.ToLower(r)
 		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '#' {
@@ -91,20 +108,30 @@ func normal(s string) string {
 		if gap {
 			b, gap = append(b, ' '), false
 		}
-		b = utf8.AppendRune(b, r)
+		if b = utf8.AppendRune(b, r); len(b) > most {
+			return b, false
+		}
 	}
-	return string(b)
+	return b, true
 }
 
-// meaning is what a heading stands for. A list may go on in "dependents.2".
+// meaning is what a heading stands for. A list may go on in "dependents.2". Whole sheets
+// are asked for their headings, cut at this and that: what no heading can be costs little.
 func meaning(heading string) int {
-	n := normal(heading)
-	if i, ok := headings[n]; ok {
+	var room [64]byte
+	n, ok := appendNormal(room[:0], heading, longestHeading)
+	if !ok {
+		return columnUnknown
+	}
+	if i, ok := headings[string(n)]; ok {
 		return i
 	}
-	if at := strings.LastIndexByte(n, ' '); at > 0 {
-		i, ok := headings[n[:at]]
-		if _, err := strconv.ParseUint(n[at+1:], 10, 16); err == nil && ok && i >= 0 && fields[i].sort == listed {
+	if at := bytes.LastIndexByte(n, ' '); at > 0 {
+		i, ok := headings[string(n[:at])]
+		if !ok || i < 0 || fields[i].sort != listed {
+			return columnUnknown
+		}
+		if _, err := strconv.ParseUint(string(n[at+1:]), 10, 16); err == nil {
 			return i
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"keepwatch/internal/rotation"
 	"keepwatch/internal/sfmc/sim"
 	"keepwatch/internal/store"
+	"keepwatch/internal/store/storetest"
 )
 
 const (
@@ -119,8 +120,10 @@ func newWorld(t *testing.T, holders ...string) *world {
 	w.pipe = sim.NewPipe(w.sim)
 	w.egress = egress.New(egress.Policy{Network: w.pipe})
 	dir := memoryDir(t)
+	path := filepath.Join(dir, "keepwatch.db")
+	w.must(storetest.Ready(path))
 	var err error
-	w.db, err = store.Open(t.Context(), "sqlite:"+filepath.Join(dir, "keepwatch.db"), store.Options{Synchronous: "OFF"})
+	w.db, err = store.Open(t.Context(), "sqlite:"+path, store.Options{Synchronous: "OFF"})
 	w.must(err)
 	cred := keepwatch.Credential{
 		ID: credID, Tenant: "emea", BusinessUnit: 510000123, Kind: keepwatch.ServerToServer, ClientID: clientID, SecretRef: oldRef,

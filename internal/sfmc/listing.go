@@ -3,6 +3,8 @@ package sfmc
 import (
 	"bytes"
 	"context"
+	"hash/maphash"
+	"math/bits"
 	"net/http"
 	"slices"
 	"strings"
@@ -81,10 +83,12 @@ const (
 
 // veil makes names from answers fit to be shown and stored. Evidence is looked
 // through once per failure; names come by the thousand, so the pieces of the
-// secrets are cut once.
+// secrets are cut once. A token has some ten thousand: to keep them in a map would
+// cost more than all that is asked of it.
 type veil struct {
-	pieces map[string]struct{}
-	short  []string // whole: secrets too short to be cut
+	forms []string // of the secrets, in lower case, long enough to be cut
+	marks []uint64 // one bit for the hash of each piece of them
+	short []string // whole: secrets too short to be cut
 }
 
 type veiled struct{}
@@ -110,8 +114,15 @@ func veilOf(ctx context.Context, access keepwatch.Secret) veil {
 	return newVeil(append([][]byte{access.Reveal()}, hide...))
 }
 
+// marksPerPiece is how many bits there are for each piece: so many times fewer windows
+// of innocent names are looked for in the secrets themselves.
+const marksPerPiece = 16
+
+var veilSeed = maphash.MakeSeed()
+
 func newVeil(hide [][]byte) veil {
-	v := veil{pieces: map[string]struct{}{}}
+	var v veil
+	pieces := 0
 	for _, secret := range hide {
 		if len(secret) < 3 {
 			continue
@@ -122,12 +133,37 @@ func newVeil(hide [][]byte) veil {
 				v.short = append(v.short, form)
 				continue
 			}
-			for at := 0; at+nameWindow <= len(form); at++ {
-				v.pieces[form[at:at+nameWindow]] = struct{}{}
-			}
+			v.forms, pieces = append(v.forms, form), pieces+len(form)
+		}
+	}
+	if pieces == 0 {
+		return v
+	}
+	v.marks = make([]uint64, 1<<bits.Len(uint(pieces*marksPerPiece/64))) // a power of two
+	for _, form := range v.forms {
+		for at := 0; at+nameWindow <= len(form); at++ {
+			word, bit := v.mark(form[at : at+nameWindow])
+			v.marks[word] |= bit
 		}
 	}
 	return v
+}
+
+// mark is where the bit of a piece stands.
+func (v veil) mark(piece string) (word, bit uint64) {
+	h := maphash.String(veilSeed, piece)
+	return h >> 6 & uint64(len(v.marks)-1), 1 << (h & 63)
+}
+
+// hides reports whether a text of nameWindow bytes is a piece of a secret.
+func (v veil) hides(text string) bool {
+	if len(v.marks) == 0 {
+		return false
+	}
+	if word, bit := v.mark(text); v.marks[word]&bit == 0 {
+		return false
+	}
+	return slices.ContainsFunc(v.forms, func(form string) bool { return strings.Contains(form, text) })
 }
 
 // veil is that of a SOAP request.
@@ -143,7 +179,7 @@ func (v veil) name(s string) string {
 	s = cut(oneLine(s), maxName)
 	lower := strings.ToLower(s)
 	for at := 0; at+nameWindow <= len(lower); at++ {
-		if _, hit := v.pieces[lower[at:at+nameWindow]]; hit {
+		if v.hides(lower[at : at+nameWindow]) {
 			return withheld
 		}
 	}

@@ -12,6 +12,5 @@ func TestConformanceSQLite(t *testing.T) {
 }
 
 func TestConformancePostgres(t *testing.T) {
-	storetest.PostgresURL(t) // skips once, not in every part
-	storetest.Run(t, func(t *testing.T) *store.DB { return storetest.Postgres(t) })
+	storetest.Run(t, storetest.Postgreses(t)) // skips once, not in every part
 }

@@ -79,7 +79,8 @@ func (f IncidentFilter) where() (string, []any, error) {
 	switch f.Status {
 	case "", "all":
 	case string(keepwatch.IncidentOpen), string(keepwatch.IncidentResolved):
-		conditions = append(conditions, "i.status = "+arg(f.Status))
+		// Not an argument: SQLite plans anew, at each use, where one may match the condition of a partial index.
+		conditions = append(conditions, "i.status = '"+f.Status+"'")
 	default:
 		return "", nil, keepwatch.WithHint(fmt.Errorf("incident status %.40q: %w", f.Status, keepwatch.ErrInvalid), "use open, resolved or all")
 	}

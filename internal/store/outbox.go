@@ -325,7 +325,8 @@ func (db *DB) OldestUndelivered(ctx context.Context) (time.Time, bool, error) {
 // Deliveries lists an incident's deliveries, oldest first.
 func (db *DB) Deliveries(ctx context.Context, incident keepwatch.IncidentID) ([]keepwatch.Delivery, error) {
 	var list []keepwatch.Delivery
-	rows, err := db.reads.QueryContext(ctx, "SELECT "+deliveryColumns+", "+noticeColumns+" FROM deliveries d JOIN notices n ON n.id = d.notice WHERE d.incident = $1 ORDER BY d.created_at, d.id", string(incident))
+	// CAST, since SQLite plans anew, at each use, where a bare argument may match the condition of a partial index.
+	rows, err := db.reads.QueryContext(ctx, "SELECT "+deliveryColumns+", "+noticeColumns+" FROM deliveries d JOIN notices n ON n.id = d.notice WHERE d.incident = CAST($1 AS TEXT) ORDER BY d.created_at, d.id", string(incident))
 	err = each(rows, err, func(r *sql.Rows) error {
 		d, err := scanDelivery(r)
 		list = append(list, d)

@@ -8,12 +8,16 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -35,6 +39,38 @@ type browser struct {
 	complaints []string // of the console: errors, and what the policy forbade
 }
 
+// chromium is the one browser that all tests of the package share: to start one costs more
+// than what most of them look at. Each test has a tab with cookies and a window of its own.
+var chromium struct {
+	start sync.Once
+	ctx   context.Context
+	stop  []func()
+	err   error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, stop := range slices.Backward(chromium.stop) {
+		stop()
+	}
+	os.Exit(code)
+}
+
+// startChromium starts the browser, which lives until the last test is done.
+func startChromium(path string) {
+	dir, err := os.MkdirTemp("", "keepwatch-web-")
+	if err != nil {
+		chromium.err = err
+		return
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(dir))
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	chromium.ctx, chromium.stop = ctx, []func(){func() { _ = os.RemoveAll(dir) }, stop, cancel}
+	chromium.err = chromedp.Do(ctx)
+}
+
 func newBrowser(t *testing.T, e *estate) *browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -44,19 +80,19 @@ func newBrowser(t *testing.T, e *estate) *browser {
 		}
 		t.Skip("chromium is not installed: what a browser makes of the pages is not tested in this run")
 	}
+	chromium.start.Do(func() { startChromium(path) })
+	if chromium.err != nil {
+		t.Fatalf("start chromium: %v", chromium.err)
+	}
 	server := httptest.NewServer(e.guarded())
 	t.Cleanup(server.Close)
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()))
-	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(allocator)
+	ctx, cancel := chromedp.NewContext(chromium.ctx, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
 	b := &browser{estate: e, url: server.URL}
-	// The first run starts the browser, which lives as long as this context: a
-	// limit on it would end the browser. Later runs have one.
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatalf("start chromium: %v", err)
+	// The first run opens the tab, which lives as long as this context: a limit on it
+	// would close the tab. Later runs have one.
+	if err := chromedp.Do(ctx, focused); err != nil {
+		t.Fatalf("open a tab: %v", err)
 	}
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatal(err)
@@ -65,6 +101,33 @@ func newBrowser(t *testing.T, e *estate) *browser {
 	t.Cleanup(end)
 	b.ctx = limited
 	return b
+}
+
+// focused lets a page behave as the one that is looked at, whatever other tabs do.
+var focused = chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+	_, err := cdp.Call(ctx, t, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	return err
+})
+
+// picture is the whole page as it is, packed in a hurry.
+func (b *browser) picture(path string) {
+	b.t.Helper()
+	shot, err := chromedp.Run(b.ctx, chromedp.Action[[]byte](func(ctx context.Context, t *chromedp.Target) ([]byte, error) {
+		r, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{FromSurface: new(true), CaptureBeyondViewport: new(true), OptimizeForSpeed: new(true)})
+		if err != nil {
+			return nil, err
+		}
+		return r.Data, nil
+	}))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if len(shot) < 5000 {
+		b.t.Errorf("%s is not a picture of a page: %d bytes", path, len(shot))
+	}
+	if err := os.WriteFile(path, shot, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // guarded is the daemon's whole handler without sign-in.

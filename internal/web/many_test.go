@@ -422,10 +422,7 @@ func TestBrowserInventoryIsLivedIn(t *testing.T) {
 			b.do(chromedp.SetValue(`[name=tenant]`, "emea"), chromedp.Click("#preview-button"))
 			b.until("the preview", `document.querySelector("#preview [data-line='4']")?.innerText.includes("not a date")`)
 			if dir := os.Getenv("KEEPWATCH_SCREENSHOTS"); dir != "" {
-				picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-				if err != nil || os.WriteFile(filepath.Join(dir, fmt.Sprintf("lived-%d-%s.png", screen.width, screen.theme)), picture, 0o600) != nil {
-					t.Error(err)
-				}
+				b.picture(filepath.Join(dir, fmt.Sprintf("lived-%d-%s.png", screen.width, screen.theme)))
 			}
 			b.do(chromedp.Click("#apply"))
 			b.until("that it is in", `document.querySelector(".done")?.innerText.includes("in")`)

@@ -53,13 +53,7 @@ func TestScreenshotsOfOne(t *testing.T) {
 			}
 			b.do(chromedp.EmulateViewport(look.width, 900), themed(theme))
 			b.open(pages[name])
-			picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, name+"-"+look.name+".png"), picture, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			b.picture(filepath.Join(dir, name+"-"+look.name+".png"))
 			if got := eval[int64](b, `Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)`); got > look.width {
 				t.Errorf("%s is %d wide on a screen of %s: %s", name, got, strconv.FormatInt(look.width, 10), eval[string](b, wide))
 			}

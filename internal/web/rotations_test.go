@@ -357,16 +357,10 @@ func (b *browser) fits(name, path string) {
 			continue
 		}
 		b.do(chromedp.EmulateViewport(look.width, min(eval[int64](b, `document.documentElement.scrollHeight`), 4000)))
-		picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-		if err == nil {
-			err = os.MkdirAll(dir, 0o755)
-		}
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, name+"-"+look.name+".png"), picture, 0o600)
-		}
-		if err != nil {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
 			b.t.Fatal(err)
 		}
+		b.picture(filepath.Join(dir, name+"-"+look.name+".png"))
 	}
 	b.do(chromedp.EmulateViewport(1440, 900), emulateScheme("light"))
 }

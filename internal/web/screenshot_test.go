@@ -1,15 +1,13 @@
 package web_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 
 	"keepwatch"
 	"keepwatch/internal/link"
@@ -26,10 +24,6 @@ func TestScreenshots(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed")
-	}
 	e := newEstate(t).live().withMessages()
 	mux := http.NewServeMux()
 	mux.Handle("/", e.withDates())
@@ -39,10 +33,6 @@ func TestScreenshots(t *testing.T) {
 		mux.Handle(path, told)
 	}
 	acts := links(t, d, e.incident(keepwatch.BadSecretOrPackage))
-	// chromium makes no window as narrow as a phone, so a frame stands in for one.
-	mux.HandleFunc("/phone", func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(w, `<body style="margin:0"><iframe src="%s" width="390" height="1800" style="border:0">`, r.URL.Query().Get("page"))
-	})
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	pages := map[string]string{
@@ -53,30 +43,16 @@ func TestScreenshots(t *testing.T) {
 		"act": acts[keepwatch.LinkSnooze],
 	}
 	for name, path := range pages {
+		b := newBrowser(t, e) // each lives for a minute
+		b.url = server.URL
 		for _, look := range []struct {
 			name          string
-			width, height int
-			dark          bool
-		}{{"light", 1280, 1500, false}, {"dark", 1280, 1500, true}, {"tablet", 768, 1300, false}, {"desk", 1440, 1300, false}, {"phone", 500, 1850, false}} {
-			picture := filepath.Join(dir, name+"-"+look.name+".png")
-			args := []string{
-				"--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--user-data-dir=" + t.TempDir(),
-				"--window-size=" + strconv.Itoa(look.width) + "," + strconv.Itoa(look.height),
-				"--screenshot=" + picture,
-			}
-			address := server.URL + path
-			if look.name == "phone" {
-				address = server.URL + "/phone?page=" + url.QueryEscape(path)
-			}
-			if look.dark {
-				args = append(args, "--blink-settings=preferredColorScheme=0")
-			}
-			if out, err := exec.Command(browser, append(args, address)...).CombinedOutput(); err != nil {
-				t.Fatalf("%s: %v\n%s", name, err, out)
-			}
-			if info, err := os.Stat(picture); err != nil || info.Size() < 5000 {
-				t.Errorf("%s is not a picture of a page: %v", picture, err)
-			}
+			width, height int64
+			theme         string
+		}{{"light", 1280, 1500, "light"}, {"dark", 1280, 1500, "dark"}, {"tablet", 768, 1300, "light"}, {"desk", 1440, 1300, "light"}, {"phone", 390, 1800, "light"}} {
+			b.do(chromedp.EmulateViewport(look.width, look.height), themed(look.theme))
+			b.open(path)
+			b.picture(filepath.Join(dir, name+"-"+look.name+".png"))
 		}
 	}
 }

@@ -93,13 +93,7 @@ func (b *browser) pictures(dir, name string) {
 		theme string
 	}{{"phone", 390, "light"}, {"tablet", 768, "light"}, {"desk", 1440, "light"}, {"dark", 1440, "dark"}, {"phone-dark", 390, "dark"}} {
 		b.look(look.width, look.theme)
-		picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name+"-"+look.name+".png"), picture, 0o600); err != nil {
-			b.t.Fatal(err)
-		}
+		b.picture(filepath.Join(dir, name+"-"+look.name+".png"))
 	}
 	b.look(1440, "light")
 }

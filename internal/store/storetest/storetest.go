@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,11 @@ func Open(t testing.TB, path string, options store.Options) *store.DB {
 	}
 	if options.Synchronous == "" && !inMemory(path) {
 		options.Synchronous = "NORMAL"
+	}
+	if options.VFS == "" { // whoever records through one wants to see the file from its first byte
+		if err := Ready(path); err != nil {
+			t.Fatal(err)
+		}
 	}
 	db, err := store.Open(t.Context(), "sqlite:"+path, options)
 	if err != nil {
@@ -75,6 +81,58 @@ const PostgresEnv = "KEEPWATCH_TEST_POSTGRES"
 func Postgres(t testing.TB) *store.DB {
 	t.Helper()
 	return OpenPostgres(t, PostgresURL(t))
+}
+
+// Postgreses makes a database and returns what opens an empty store on it, time and
+// again: to make and migrate one for each test would prove the same every time, and
+// takes longer than most tests.
+func Postgreses(t testing.TB) func(t *testing.T) *store.DB {
+	t.Helper()
+	dsn := PostgresURL(t)
+	if err := OpenPostgres(t, dsn).Close(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = raw.Close() })
+	empty, err := emptying(t.Context(), raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(t *testing.T) *store.DB {
+		t.Helper()
+		if _, err := raw.ExecContext(t.Context(), empty); err != nil {
+			t.Fatal(err)
+		}
+		return OpenPostgres(t, dsn)
+	}
+}
+
+// emptying makes the statements that bring a migrated database back to what it is now:
+// all rows go, and those that the migrations wrote come back.
+func emptying(ctx context.Context, db *sql.DB) (string, error) {
+	var statements string
+	err := db.QueryRowContext(ctx, "SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY' FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'goose_db_version'").Scan(&statements)
+	if err != nil {
+		return "", err
+	}
+	if _, err := db.ExecContext(ctx, "CREATE SCHEMA kept"); err != nil {
+		return "", err
+	}
+	for table := range strings.SplitSeq(strings.TrimSuffix(strings.TrimPrefix(statements, "TRUNCATE "), " RESTART IDENTITY"), ", ") {
+		result, err := db.ExecContext(ctx, "CREATE TABLE kept."+table+" AS TABLE "+table)
+		if err != nil {
+			return "", err
+		}
+		if rows, err := result.RowsAffected(); err != nil {
+			return "", err
+		} else if rows > 0 {
+			statements += "; INSERT INTO " + table + " SELECT * FROM kept." + table
+		}
+	}
+	return statements, nil
 }
 
 // OpenPostgres opens one more store on the database behind a URL of PostgresURL.
