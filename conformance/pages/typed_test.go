@@ -56,6 +56,7 @@ func TestNothingTypedRuns(t *testing.T) {
 	e := hostEstate(t)
 	v := e.visitor(t, "admin")
 	forms := e.forms(t, v, e.further(t, v)...)
+	e.noneLeftOut(t, forms)
 	fields, found := map[string]bool{}, newSight()
 	queue := make(chan form)
 	go func() {
