@@ -161,11 +161,8 @@ func TestPastedTableIsPreviewedAndBroughtInAndChanged(t *testing.T) {
 	e := calmEstate(t)
 	b := e.tab(t, "olga")
 	b.size(1280)
-	records := func() (out []client.InventoryItem) {
-		for _, r := range ask[client.Inventory](b, "/api/v1/inventory?limit=200&q=pasted").Items {
-			out = append(out, r)
-		}
-		return out
+	records := func() []client.InventoryItem {
+		return ask[client.Inventory](b, "/api/v1/inventory?limit=200&q=pasted").Items
 	}
 	b.open("/inventory/import", http.StatusOK)
 	text, err := json.Marshal(installed)
