@@ -288,6 +288,7 @@ func (f *field) values(i int) map[string]name {
 // wholeLists are further looks at lists, so that all of what they can show is seen.
 var wholeLists = map[string][]string{
 	"/":                       {"?group=owner", "?group=tier"},
+	"/alerts/explain":         {"?credential=" + nth("c", 0), "?credential=" + nth("c", 7), "?credential=" + nth("c", 35)},
 	"/incidents":              {"?status=all"},
 	"/expiring":               {"?within=365d", "?within=365d&view=date"},
 	"/inventory":              {"?columns=state,unit,kind,owner,tier,proven,rate,every,ends,renewal,holders,dependents,client,package,environment,region,area,defined"},
@@ -318,8 +319,6 @@ func (f *field) addressesOf(t *testing.T, i int) (out []string) {
 		switch {
 		case full == "/effect":
 			out = append(out, full+"?series="+url.QueryEscape(string(f.series[i])))
-		case full == "/alerts/explain":
-			out = append(out, full+"?credential="+nth("c", i))
 		case full == "/credentials/"+nth("c", i):
 			out = append(out, full, full+"?run="+url.QueryEscape(f.runs[i]), "/incidents/"+string(f.plain[i]))
 		case named:

@@ -23,7 +23,7 @@ var untold = only(map[string]map[string]int{
 })
 
 // atOnce is how many texts are typed into one field: each is found, or not, by itself.
-const atOnce = 4
+const atOnce = 10
 
 // accepted are what has to be right in a form so that it takes texts in all other
 // fields, and where these then stand. %02d is the number of the text.
@@ -40,7 +40,7 @@ func (e *estate) accepted() []accepted {
 	until := time.Now().UTC().Add(4 * time.Hour).Format("2006-01-02T15:04")
 	return []accepted{
 		{"/inventory/new", url.Values{"id": {"hostile-%02d"}, "tenant": {"apac"}, "kind": {"server_to_server"}}, []string{"package", "client_id", "purpose", "team", "contact"}, []string{"/inventory?q=hostile-&columns=state,owner,client,package"}, false},
-		{"/credentials/{id}/edit", nil, []string{"team", "contact", "purpose", "environment", "region", "area", "renewal_by"}, []string{"/inventory?q=hostile-&columns=state,owner,renewal,environment,region,area", "/credentials/hostile-%02d", "/credentials/hostile-%02d/edit"}, false},
+		{"/credentials/{id}/edit", nil, []string{"team", "contact", "purpose", "environment", "region", "area", "renewal_by"}, []string{"/inventory?q=hostile-&columns=state,owner,renewal,environment,region,area", "/credentials/hostile-%02d"}, false},
 		{"/alerts/silences", url.Values{"do": {"create"}, "credential": {string(elsewhere)}, "until": {until}}, []string{"reason", "owner", "team"}, []string{"/alerts/silences"}, false},
 		{"/incidents/{id}/note", nil, []string{"text"}, []string{incident}, false},
 		{"/incidents/{id}/snooze", nil, []string{"reason"}, []string{incident, "/alerts/silences"}, false},
