@@ -64,7 +64,7 @@ type Failure struct {
 // planned gap proves nothing, so healthy and degraded decay to unknown. Failing
 // and expired stay: they end only by a new proof. Healthy counts from the newest
 // proof, not from the newest run: a run that could not look proves nothing.
-func (s Series) StateAt(now time.Time) State {
+func (s *Series) StateAt(now time.Time) State {
 	switch s.State {
 	case StateHealthy:
 		if s.staleSince(s.LastProvenAt, now) {
@@ -82,9 +82,9 @@ func (s Series) StateAt(now time.Time) State {
 
 // Stale reports whether the newest evidence is older than twice the planned gap.
 // Back-off moves the plan: until the planned proof is overdue, nothing is stale.
-func (s Series) Stale(now time.Time) bool { return s.staleSince(s.LastAt, now) }
+func (s *Series) Stale(now time.Time) bool { return s.staleSince(s.LastAt, now) }
 
-func (s Series) staleSince(evidence, now time.Time) bool {
+func (s *Series) staleSince(evidence, now time.Time) bool {
 	if s.PlannedGap <= 0 || evidence.IsZero() {
 		return evidence.IsZero()
 	}

@@ -26,6 +26,7 @@ const (
 	envFirst = "KEEPWATCH_OUTAGE_FIRST"     // number of the first incident; negative: none is recorded
 	envEvery = "KEEPWATCH_OUTAGE_EVERY"
 	envLease = "KEEPWATCH_OUTAGE_LEASE"
+	envLife  = "KEEPWATCH_OUTAGE_LIFE"  // number of this process
 	envCount = "KEEPWATCH_OUTAGE_COUNT" // messages that "limited" is sent one by one in ten minutes
 )
 
@@ -116,7 +117,7 @@ func pipeline(db *store.DB, addrs []string, lease time.Duration) (*notify.Pipeli
 		return nil, fmt.Errorf("%d addresses for %d receivers: %w", len(addrs), len(kinds), keepwatch.ErrInvalid)
 	}
 	setup := notify.Setup{Directory: nobody{}, Routes: notify.Routes{{To: kinds}}}
-	deps := notify.Deps{Client: http.DefaultClient, Secrets: words{}}
+	deps := notify.Deps{Client: &http.Client{Transport: signed{}}, Secrets: words{}}
 	for i, kind := range kinds {
 		sender, err := senderOf(kind, addrs[i], deps)
 		if err != nil {
@@ -143,9 +144,22 @@ func senderOf(kind, addr string, deps notify.Deps) (notify.Sender, error) {
 	case "pager":
 		return pagerduty.New(pagerduty.Config{RoutingKey: "env:KEY", URL: "http://" + addr}, deps)
 	case "mail":
-		return email.New(email.Config{SMTP: addr, From: "k@example.com", To: []string{"ops@example.com"}, TLS: email.None}, email.Deps{Secrets: words{}})
+		return email.New(email.Config{SMTP: addr, From: "k" + os.Getenv(envLife) + "@example.com", To: []string{"ops@example.com"}, TLS: email.None}, email.Deps{Secrets: words{}})
 	}
 	return webhook.New(webhook.Config{URL: "http://" + addr}, deps)
+}
+
+// headerLife says which process a message is from.
+const headerLife = "Keepwatch-Outage-Life"
+
+// signed is the usual transport; what it sends says from which process it is. Receivers
+// may read what a process has sent a moment after its death, so times would not tell.
+type signed struct{}
+
+func (signed) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set(headerLife, os.Getenv(envLife))
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 // words are secrets that anybody may know.

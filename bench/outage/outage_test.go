@@ -34,7 +34,7 @@ func TestOutage(t *testing.T) {
 	if err := r.broken(); err != nil {
 		t.Error(err)
 	}
-	if r.crashes < 5 || r.incidents < 20 {
+	if r.crashes < 5 || r.incidents < 10 {
 		t.Errorf("%d crashes and %d incidents are too few to show anything", r.crashes, r.incidents)
 	}
 }
@@ -64,20 +64,20 @@ func TestJudgeNoticesALie(t *testing.T) {
 		}
 	}
 	for _, tc := range []struct {
-		list, crashes []int
-		wrong         int
-	}{{[]int{1, 3}, []int{2}, 0}, {[]int{1, 3}, nil, 1}, {[]int{1, 3, 5}, []int{2}, 1}, {[]int{1, 3, 5}, []int{2, 4}, 0}, {[]int{3, 5}, []int{2}, 1}} {
+		lives []string // that sent one message
+		wrong int
+	}{{[]string{"1", "2"}, 0}, {[]string{"1", "1"}, 1}, {[]string{"1", "2", "2"}, 1}, {[]string{"1", "2", "3"}, 0}, {[]string{"1", "2", "1"}, 0}} {
 		r := &result{repeats: map[string]int{}}
 		var list []arrival
-		var crashes []time.Time
-		for _, s := range tc.list {
-			list = append(list, arrival{"k", at(s)})
+		for _, life := range tc.lives {
+			list = append(list, arrival{"k", life})
 		}
-		for _, s := range tc.crashes {
-			crashes = append(crashes, at(s))
+		if r.countRepeats("hook", list); len(r.wrong) != tc.wrong {
+			t.Errorf("sent by %v: wrong %v", tc.lives, r.wrong)
 		}
-		if r.countRepeats("hook", list, crashes); len(r.wrong) != tc.wrong {
-			t.Errorf("arrivals %v, crashes %v: wrong %v", tc.list, tc.crashes, r.wrong)
-		}
+	}
+	r := &result{repeats: map[string]int{}}
+	if r.countRepeats("hook", []arrival{{"a", "1"}, {"b", "1"}, {"a", "2"}, {"b", "2"}}); len(r.wrong) != 1 {
+		t.Errorf("two repeats of one death: wrong %v", r.wrong)
 	}
 }

@@ -32,7 +32,7 @@ type stage struct {
 	path      string
 	receivers []*receiver
 	heard     chan struct{}
-	crashes   []time.Time
+	crashes   int
 	promised  map[keepwatch.NoticeID]keepwatch.IncidentID // notices whose storing was acknowledged
 	next      int                                         // number of the next incident
 }
@@ -95,7 +95,7 @@ func (s *stage) live(ctx context.Context, first int, life time.Duration, aimed b
 		addrs = append(addrs, r.addr)
 	}
 	child.Env = append(os.Environ(), envStore+"="+s.path, envAddrs+"="+strings.Join(addrs, " "), fmt.Sprintf("%s=%d", envFirst, first),
-		fmt.Sprintf("%s=%d", envCount, s.count), envEvery+"="+s.every.String(), envLease+"="+s.lease.String())
+		fmt.Sprintf("%s=%d", envCount, s.count), envEvery+"="+s.every.String(), fmt.Sprintf("%s=%d", envLife, s.crashes), envLease+"="+s.lease.String())
 	var stderr bytes.Buffer
 	child.Stderr = &stderr
 	said, err := child.StdoutPipe()
@@ -111,7 +111,7 @@ func (s *stage) live(ctx context.Context, first int, life time.Duration, aimed b
 	ended := make(chan struct{})
 	go func() { listening.Wait(); close(ended) }()
 	told := s.untilDeath(begun, all, ended, life, aimed)
-	s.crashes = append(s.crashes, time.Now())
+	s.crashes++
 	_ = child.Process.Kill()
 	<-ended
 	err = child.Wait()
@@ -181,7 +181,7 @@ func (s *stage) judge(ctx context.Context, back time.Time) (*result, error) {
 		return nil, err
 	}
 	defer db.Close()
-	r := &result{crashes: len(s.crashes), notices: len(s.promised), repeats: map[string]int{}}
+	r := &result{crashes: s.crashes, notices: len(s.promised), repeats: map[string]int{}}
 	came := map[string]map[string]bool{}
 	for _, in := range s.receivers {
 		came[in.kind] = map[string]bool{}
@@ -189,7 +189,7 @@ func (s *stage) judge(ctx context.Context, back time.Time) (*result, error) {
 			r.messages++
 			came[in.kind][a.key] = true
 		}
-		r.countRepeats(in.kind, in.list(), s.crashes)
+		r.countRepeats(in.kind, in.list())
 	}
 	incidents := map[keepwatch.IncidentID]bool{}
 	for _, id := range s.promised {

@@ -19,8 +19,8 @@ import (
 
 // arrival is a message that a receiver has read to its end.
 type arrival struct {
-	key string
-	at  time.Time
+	key  string
+	life string // number of the process that sent it
 }
 
 // receiver is a service on a loopback port that can be gone.
@@ -89,9 +89,9 @@ func (r *receiver) accept(l net.Listener) {
 // which a kill makes a repeat.
 const thinks = 3 * time.Millisecond
 
-func (r *receiver) note(key string) {
+func (r *receiver) note(key, life string) {
 	r.mu.Lock()
-	r.took = append(r.took, arrival{key, time.Now()})
+	r.took = append(r.took, arrival{key, life})
 	r.mu.Unlock()
 	select {
 	case r.heard <- struct{}{}:
@@ -122,7 +122,7 @@ func (r *receiver) post(c net.Conn) error {
 		if err != nil {
 			return err
 		}
-		r.note(key)
+		r.note(key, req.Header.Get(headerLife))
 		const answer = `{"status":"success","message":"Event processed"}`
 		if _, err := fmt.Fprintf(c, "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer); err != nil {
 			return err
@@ -182,7 +182,8 @@ func (r *receiver) mail(c net.Conn) error {
 			if err != nil {
 				return err
 			}
-			r.note(header.Get("Message-Id"))
+			life, _, _ := strings.Cut(strings.TrimLeft(header.Get("From"), "<k"), "@")
+			r.note(header.Get("Message-Id"), life)
 		}
 	}
 }

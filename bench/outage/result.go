@@ -88,28 +88,23 @@ func arrived(d keepwatch.Delivery, key string, came map[string]bool) bool {
 	return came[key]
 }
 
-// countRepeats asks of each repeat for the crash that caused it: one crash may cause one.
-func (r *result) countRepeats(kind string, list []arrival, crashes []time.Time) {
-	last, caused := map[string]time.Time{}, map[int]bool{}
+// countRepeats asks of each repeat for the crash that caused it: the process that had sent
+// the message died before it could write that down, and one death may cause one.
+func (r *result) countRepeats(kind string, list []arrival) {
+	last, caused := map[string]string{}, map[string]bool{}
 	for _, a := range list {
 		before, known := last[a.key]
-		last[a.key] = a.at
-		if !known {
+		last[a.key] = a.life
+		switch {
+		case !known:
 			continue
+		case before == a.life:
+			r.wrong = append(r.wrong, fmt.Sprintf("%s got %s twice from process %s", kind, a.key, a.life))
+		case caused[before]:
+			r.wrong = append(r.wrong, fmt.Sprintf("%s got %s again, and the death of process %s has caused a repeat already", kind, a.key, before))
 		}
 		r.repeats[kind]++
-		by := -1
-		for i, at := range crashes {
-			if at.After(before) && at.Before(a.at) && !caused[i] {
-				by = i
-				break
-			}
-		}
-		if by < 0 {
-			r.wrong = append(r.wrong, fmt.Sprintf("%s got %s again, and no crash explains it", kind, a.key))
-			continue
-		}
-		caused[by] = true
+		caused[before] = true
 	}
 }
 

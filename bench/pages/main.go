@@ -61,6 +61,9 @@ func run(ctx context.Context) error {
 		defer func() { _ = os.RemoveAll(made) }()
 		folder = made
 	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
 	path := filepath.Join(folder, "keepwatch.db")
 	e := newEstate()
 	if _, err := os.Stat(path); err != nil {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -168,7 +167,7 @@ func (e *estate) seed(ctx context.Context, path string) error {
 			return fmt.Errorf("%.60s: %w", q, err)
 		}
 		if took := time.Since(began); took > time.Second {
-			fmt.Printf("  %-50s %s\n", strings.Join(strings.Fields(q)[:5], " "), took.Round(time.Second))
+			fmt.Printf("  %-50s %s\n", q[:min(len(q), 40)], took.Round(time.Second))
 		}
 	}
 	return nil

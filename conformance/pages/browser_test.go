@@ -57,6 +57,7 @@ type tab struct {
 	t   testing.TB
 	ctx context.Context
 	url string
+	who string // is signed in
 
 	mu       sync.Mutex
 	wrong    []string // what the console, the policy and the network complain about
@@ -106,7 +107,9 @@ func (e *estate) tab(t testing.TB, name string) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newTab(t, e.url, v.http.Jar.Cookies(u))
+	b := newTab(t, e.url, v.http.Jar.Cookies(u))
+	b.who = name
+	return b
 }
 
 func call[P, R any](b *tab, c cdp.Command[P, R], params P) {
@@ -202,7 +205,9 @@ func eval[T any](b *tab, expression string) T {
 // until polls the page until an expression is true.
 func (b *tab) until(what, expression string) {
 	b.t.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	wait := 5 * time.Millisecond
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(wait) {
+		wait = min(2*wait, 50*time.Millisecond)
 		// A question that meets a change of page is asked again.
 		if yes, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](expression)); err == nil && yes {
 			return

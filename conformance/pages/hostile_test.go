@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 
 	"keepwatch"
+	"keepwatch/client"
 	"keepwatch/internal/app"
 	"keepwatch/internal/auth"
 	"keepwatch/internal/config"
@@ -31,128 +30,18 @@ import (
 	"keepwatch/internal/store"
 )
 
-// noText are fields of type string that are no text: keys, references, addresses of
-// hosts, names of a fixed list. Everything else of every entity is sown.
-var noText = map[string]string{
-	"Tenant.Subdomain": "checked letter by letter", "Tenant.AuthURL": "an address that is called", "Tenant.RESTURL": "an address that is called", "Tenant.SOAPURL": "an address that is called",
-	"Credential.SecretRef": "a reference that is read", "Credential.Tests": "names of steps, checked", "CertificateSource.Password": "a reference that is read",
-	"Dependent.Kind": "of a fixed list", "Dependent.OnOutage": "of a fixed list", "Expectation.OnOutage": "of a fixed list", "Expectation.Zone": "a zone that is loaded", "Effect.OnOutage": "of a fixed list",
-	"Observation.Key": "the key of the row", "Incident.Key": "the key of the row", "Transition.Reason": "of a fixed list",
-	"Silence.ID": "the key of the row", "Silence.File": "none of the store's has one", "Silence.Timezone": "a zone that is loaded", "Silence.Hours": "hours that are read",
-	"Token.ID": "the key of the row", "Token.Hash": "a hash", "Token.Role": "roles that are read", "User.Grants": "roles that are read", "User.PasswordHash": "a hash",
-	"Feed.ID": "the key of the row", "Feed.Hash": "a hash", "RotationHolder.TickHash": "a hash", "Scan.ID": "the key of the row", "Acceptance.Finding": "the key of the row",
-	"Report.Target": "see targets", "Stranger.Run": "the key of the row", "ShareLink.ID": "the key of the row", "ShareLink.Grants": "roles that are read",
-}
-
-// sower writes one payload into every text of whatever it is given, with the name of the
-// field behind it, so that a page that shows it says which field that is.
-type sower struct {
-	payload string
-	sown    map[string]bool
-}
-
-func (s sower) mark(field string) string { return s.payload + "~" + field + "~" }
-
-// sow fills v, which is addressable. Lists that are empty get one element.
-func (s sower) sow(v reflect.Value, owner string) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			s.sow(v.Elem(), owner)
-		}
-	case reflect.Slice:
-		if v.Len() == 0 && v.CanSet() && texts(v.Type().Elem(), 0) {
-			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		}
-		for i := range v.Len() {
-			s.sow(v.Index(i), owner)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			name := v.Type().Name() + "." + f.Name
-			if _, no := noText[name]; !f.IsExported() || no {
-				continue
-			}
-			s.sow(v.Field(i), name)
-		}
-	case reflect.String:
-		if v.Type() == reflect.TypeFor[string]() && v.CanSet() {
-			v.SetString(s.mark(owner))
-			s.sown[owner] = true
-		}
-	}
-}
-
-// texts reports whether a type holds text somewhere.
-func texts(t reflect.Type, depth int) bool {
-	if depth > 6 || t.PkgPath() == "time" {
-		return false
-	}
-	switch t.Kind() {
-	case reflect.String:
-		return t == reflect.TypeFor[string]()
-	case reflect.Pointer, reflect.Slice:
-		return texts(t.Elem(), depth+1)
-	case reflect.Struct:
-		for i := range t.NumField() {
-			f := t.Field(i)
-			if _, no := noText[t.Name()+"."+f.Name]; f.IsExported() && !no && texts(f.Type, depth+1) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func sown[T any](s sower, v T) T {
-	s.sow(reflect.ValueOf(&v).Elem(), reflect.TypeFor[T]().Name())
-	return v
-}
-
-// doors are the ways into the store, and what is sown through them. A new one fails
-// TestEveryDoorIsSown until it stands here.
-var doors = map[string]string{
-	"Apply": "observations, incidents, transitions", "Accept": "", "AddUser": "", "Audit": "", "RecordChanges": "", "Route": "deliveries", "SaveFeed": "", "SaveImpact": "", "SaveRotation": "", "SaveScan": "", "SaveSilence": "", "SaveToken": "", "SaveShare": "", "SeeShare": "it notes a look",
-	"Post": "no page shows letters by themselves, and notices hold incidents that come by Apply", "ClaimDue": "it hands rows out", "CloseBundle": "of the mail, shown by its deliveries", "Gather": "deliveries, see Route", "RouteAll": "deliveries, see Route",
-	"Release": "deliveries, see Route", "Remind": "deliveries, see Route", "Settle": "deliveries, see Route", "SaveItems": "a record is the Credential of a file", "SaveModels": "numbers", "SaveFeedEvents": "no page shows them",
-	"SaveSealed": "ciphertext", "SyncChecks": "the schedule, from the configuration", "UseLink": "shown by the incident's timeline", "Plan": "the schedule",
-	"SaveStrangers": "", "AuditLog": "reads", "Incidents": "reads", "DeliveryLog": "reads", "Changes": "reads", "Results": "reads",
-}
-
-func TestEveryDoorIsSown(t *testing.T) {
-	db, known := reflect.TypeFor[*store.DB](), maps.Clone(doors)
-	for i := range db.NumMethod() {
-		m := db.Method(i)
-		for j := 1; j < m.Type.NumIn(); j++ {
-			in := m.Type.In(j)
-			for in.Kind() == reflect.Slice || in.Kind() == reflect.Pointer {
-				in = in.Elem()
-			}
-			if in.Kind() == reflect.Struct && texts(in, 0) {
-				if _, ok := doors[m.Name]; !ok {
-					t.Errorf("texts of %s come in by %s, and nobody sows there: add it to doors", in, m.Name)
-				}
-				delete(known, m.Name)
-			}
-		}
-	}
-	for name := range known {
-		if _, ok := db.MethodByName(name); !ok {
-			t.Errorf("the store has no %s", name)
-		}
-	}
-}
-
 // field is an estate whose every text is hostile: one tenant with one credential for each
 // payload, and rows of every kind for it.
 type field struct {
 	*estate
 	sown      map[string]bool
 	incidents []keepwatch.IncidentID
+	plain     []keepwatch.IncidentID // without a cause
 	series    []keepwatch.SeriesID
+	runs      []string // with steps
 	links     []string
 	shares    []string
+	findings  map[keepwatch.CredentialID]string // one of each credential
 }
 
 func nth(prefix string, i int) string { return fmt.Sprintf("%s%02d", prefix, i) }
@@ -200,10 +89,36 @@ func newField(t *testing.T) *field {
 	server := httptest.NewServer(f.app.Handler())
 	t.Cleanup(server.Close)
 	f.url = server.URL
+	f.find(t)
 	for i := range payloads {
 		f.fill(t, i)
 	}
 	return f
+}
+
+// find knows a finding of each credential, so that it can be accepted.
+func (f *field) find(t *testing.T) {
+	t.Helper()
+	v := f.visitor(t, f.administrator(t))
+	f.findings = map[keepwatch.CredentialID]string{}
+	for next := "/api/v1/findings?limit=200"; next != ""; {
+		var page client.Page[client.Finding]
+		if a := v.ask(t, http.MethodGet, next, ""); json.Unmarshal(a.body, &page) != nil {
+			t.Fatalf("findings: %d %.300s", a.status, a.body)
+		}
+		for _, x := range page.Items {
+			if x.Credential != nil {
+				f.findings[keepwatch.CredentialID(*x.Credential)] = x.ID
+			}
+		}
+		next = ""
+		if page.Next != nil {
+			next = "/api/v1/findings?limit=200&cursor=" + url.QueryEscape(*page.Next)
+		}
+	}
+	if len(f.findings) < len(payloads) {
+		t.Fatalf("findings of %d credentials", len(f.findings))
+	}
 }
 
 func (f *field) sower(i int) sower { return sower{payloads[i], f.sown} }
@@ -230,12 +145,14 @@ func (f *field) fill(t *testing.T, i int) {
 	rotation := keepwatch.Rotation{ID: keepwatch.RotationID(nth("rotation-", i)), Credential: id, Tenant: tenant, State: keepwatch.RotationProven, Generated: keepwatch.DayOf(now, time.UTC), StagedAt: now, StartedAt: now, OldEndsAt: now.Add(time.Hour)}
 	rotation = sown(s, rotation)
 	rotation.Holders[0].TickHash = tickHash(f.tick(i))
+	rotation.Holders[0].SwitchedAt = now
 	rotation.Evidence[0].At, rotation.Evidence[0].Outcome = now, keepwatch.OK
 	hash := func(kind string) string { return tickHash(kind + nth("", i)) }
 	for what, err := range map[string]error{
 		"rotation":   f.db.SaveRotation(ctx, rotation),
 		"silence":    f.db.SaveSilence(ctx, sown(s, keepwatch.Silence{ID: nth("silence-", i), Kind: keepwatch.Silenced, From: now, Until: now.Add(time.Hour), CreatedAt: now})),
-		"acceptance": f.db.Accept(ctx, sown(s, keepwatch.Acceptance{Finding: nth("finding-", i), At: now, Until: now.Add(time.Hour)})),
+		"past":       f.db.SaveSilence(ctx, sown(s, keepwatch.Silence{ID: nth("past-", i), Kind: keepwatch.Silenced, From: now.Add(-2 * time.Hour), Until: now.Add(time.Hour), CreatedAt: now.Add(-2 * time.Hour), EndedAt: now.Add(-time.Hour)})),
+		"acceptance": f.db.Accept(ctx, sown(s, keepwatch.Acceptance{Finding: f.findings[id], At: now, Until: now.Add(4 * time.Hour)})),
 		"token":      f.db.SaveToken(ctx, sown(s, store.Token{ID: nth("token-", i), Role: "viewer", Hash: hash("token"), CreatedAt: now})),
 		"user":       f.db.AddUser(ctx, sown(s, store.User{Grants: "viewer", PasswordHash: "x", CreatedAt: now, ChangedAt: now})),
 		"feed":       f.db.SaveFeed(ctx, sown(s, keepwatch.Feed{ID: nth("feed-", i), Hash: hash("feed"), CreatedAt: now})),
@@ -258,7 +175,8 @@ func (f *field) tick(i int) string {
 
 func (f *field) scan(t *testing.T, s sower, now time.Time) []byte {
 	t.Helper()
-	report := sown(s, scan.Report{SchemaVersion: 1, At: now})
+	since := now.Add(-time.Hour)
+	report := sown(s, scan.Report{SchemaVersion: 1, At: now, Since: &since})
 	report.Findings[0].Severity = scan.Critical
 	report.Findings[0].Evidence = map[string]any{s.mark("Evidence.Key"): s.mark("Evidence.Value"), "list": []string{s.mark("Evidence.List")}}
 	report.Summary.Critical, report.Target = 1, s.mark("Report.Target")
@@ -280,6 +198,9 @@ func (f *field) observe(t *testing.T, s sower, i int, now time.Time) {
 		Reason: keepwatch.ReasonScheduled, Slot: now, At: now, Took: time.Second, Gap: time.Hour, Outcome: keepwatch.BadSecretOrPackage, Connectivity: keepwatch.ConnectivityProven,
 	})
 	run.Steps[0].Outcome = keepwatch.BadSecretOrPackage
+	short := run // it has no steps, so that its own evidence is shown
+	short.Slot, short.At, short.Steps = now.Add(time.Second), now.Add(time.Second), nil
+	short.Key = keepwatch.SlotKey(check, short.Slot)
 	look := check + ":looks"
 	subject := keepwatch.Subject{Kind: keepwatch.SubjectJourney, Unit: keepwatch.MID(510000100 + i)}
 	queued := int64(7)
@@ -293,34 +214,48 @@ func (f *field) observe(t *testing.T, s sower, i int, now time.Time) {
 		Reason: keepwatch.ReasonScheduled, Slot: now, At: now, Gap: time.Hour, Outcome: keepwatch.JourneyStalled,
 	})
 	seen.Watch, seen.Steps, seen.Seen = &watch, nil, nil
+	young := seen // nothing is said of it yet but what it learns
+	learning := watch
+	learning.Verdict = sown(s, keepwatch.Verdict{Outcome: keepwatch.OK})
+	learning.Verdict.Evidence = ""
+	young.Series, young.Watch, young.Outcome = keepwatch.SeriesOf(look, "journey:young"), &learning, keepwatch.OK
+	young.Key += "-young"
 	calls := sown(s, keepwatch.Tally{From: now.Add(-time.Minute), To: now, Via: []keepwatch.Via{"gateway"}, Tokens: keepwatch.Refreshes{Requests: 3, Failed: map[keepwatch.Outcome]int{keepwatch.BadSecretOrPackage: 3}, LastFailed: now, LastWhy: keepwatch.BadSecretOrPackage}})
 	lived := keepwatch.Observation{
 		Key: "traffic" + nth("", i), Series: keepwatch.TrafficSeries(id, "x"), Credential: id, Tenant: tenant, Place: keepwatch.Local, Source: keepwatch.SourceTraffic,
 		Slot: now, At: now, Outcome: keepwatch.OK, Traffic: &calls, Count: 3, Window: time.Minute,
 	}
 	inc, timeline := f.trouble(s, i, now, run, watch)
+	plain := inc // without a cause, so that its own evidence is shown
+	plain.ID, plain.Key, plain.Causes = keepwatch.IncidentID(keepwatch.Digest("plain", nth("", i))), "plain/"+nth("", i), nil
 	notice := keepwatch.Notice{ID: keepwatch.NoticeID(nth("notice-", i)), Incident: inc, Kind: keepwatch.Opened, Seq: 1, At: now}
-	_, err := f.db.Apply(t.Context(), []keepwatch.Observation{run, seen, lived}, now, func(v incident.View) (incident.Changes, error) {
+	_, err := f.db.Apply(t.Context(), []keepwatch.Observation{run, short, seen, young, lived}, now, func(v incident.View) (incident.Changes, error) {
 		c, err := incident.Step(v, incident.DefaultPolicy(), now)
-		c.Incidents, c.Transitions, c.Notices, c.Plans = []keepwatch.Incident{inc}, timeline, []keepwatch.Notice{notice}, nil
+		c.Incidents, c.Transitions, c.Notices, c.Plans = []keepwatch.Incident{inc, plain}, timeline, []keepwatch.Notice{notice}, nil
 		return c, err
 	})
 	delivery := sown(s, keepwatch.Delivery{Status: keepwatch.DeliveryDead, Attempts: 3, CreatedAt: now, NextAttemptAt: now.Add(time.Hour)})
 	delivery.Notice = notice
 	delivery.ID = keepwatch.DeliveryIDOf(notice.ID, delivery.Receiver)
+	failed := delivery // a receiver that answered nothing
+	failed.Receiver, failed.Receipt = nth("r", i), ""
+	failed.ID = keepwatch.DeliveryIDOf(notice.ID, failed.Receiver)
 	impact := sown(s, keepwatch.Impact{At: now})
 	impact.Figures[0].Low, impact.Figures[0].Mid, impact.Figures[0].High = 1, 2, 3
-	if err := errors.Join(err, f.db.Route(t.Context(), notice.ID, []keepwatch.Delivery{delivery}, now), f.db.SaveImpact(t.Context(), inc.ID, impact)); err != nil {
+	if err := errors.Join(err, f.db.Route(t.Context(), notice.ID, []keepwatch.Delivery{delivery, failed}, now), f.db.SaveImpact(t.Context(), inc.ID, impact)); err != nil {
 		t.Fatalf("trouble %d: %v", i, err)
 	}
-	f.incidents, f.series = append(f.incidents, inc.ID), append(f.series, seen.Series)
+	f.incidents, f.series, f.runs = append(f.incidents, inc.ID), append(f.series, young.Series), append(f.runs, run.Key)
 	f.incident = inc
 	acts, err := f.acts(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	listed := sown(s, keepwatch.ShareLink{ID: nth("share-", i), Incident: inc.ID, Grants: "admin", CreatedAt: now, ExpiresAt: now.Add(time.Hour)})
-	if err := errors.Join(f.addShare(t.Context(), now), f.db.SaveShare(t.Context(), listed)); err != nil {
+	ended := listed
+	ended.ID = nth("ended-", i)
+	f.plain = append(f.plain, plain.ID)
+	if err := errors.Join(f.addShare(t.Context(), now), f.db.SaveShare(t.Context(), listed), f.db.SaveShare(t.Context(), ended), f.db.EndShare(t.Context(), inc.ID, ended.ID, s.mark("ShareLink.EndedBy"), now)); err != nil {
 		t.Fatal(err)
 	}
 	f.links, f.shares = append(f.links, acts[keepwatch.LinkAcknowledge]), append(f.shares, f.shareToken)
@@ -335,11 +270,7 @@ func (f *field) trouble(s sower, i int, now time.Time, run keepwatch.Observation
 	})
 	inc.Effects[0].Subject.Kind, inc.Effects[0].Outcome, inc.Effects[0].Since, inc.Effects[0].Aspect, inc.Effects[0].Credential = keepwatch.SubjectJourney, keepwatch.JourneyStalled, now, watch.Aspect, run.Credential
 	inc.Causes[0].Kind, inc.Causes[0].Confidence = keepwatch.CauseStopped, 0.5
-	if i%2 == 0 {
-		inc.AcknowledgedAt = now
-	} else {
-		inc.AcknowledgedBy = ""
-	}
+	inc.AcknowledgedAt = now
 	row := sown(s, keepwatch.Transition{Incident: inc.ID, Seq: 1, Kind: keepwatch.Opened, At: now})
 	return inc, []keepwatch.Transition{row}
 }
@@ -352,6 +283,17 @@ func (f *field) values(i int) map[string]name {
 		"/share/": one(f.shares[i]), "/users/{}/": one("x"), "/findings/": one("x"), "/rotations/{}/": one("x"), "/incidents/{}/share/": one("x"),
 		link.Path: one(strings.TrimPrefix(f.links[i], link.Path)), "/scan/": one(nth("scan-", i)), "/static/": one("app.css"), "/users/": one("x"), "/tokens/": one("x"), "/receivers/": one("x"), "/silences/": one("x"),
 	}
+}
+
+// wholeLists are further looks at lists, so that all of what they can show is seen.
+var wholeLists = map[string][]string{
+	"/":                       {"?group=owner", "?group=tier"},
+	"/incidents":              {"?status=all"},
+	"/expiring":               {"?within=365d", "?within=365d&view=date"},
+	"/inventory":              {"?columns=state,unit,kind,owner,tier,proven,rate,every,ends,renewal,holders,dependents,client,package,environment,region,area,defined"},
+	"/inventory/findings":     {"?status=all", "?status=accepted"},
+	"/impact":                 {"?month=" + thisMonth()},
+	"/settings/configuration": {"?q=t"},
 }
 
 // addressesOf are the pages that show the things of one payload; the lists come with the
@@ -376,12 +318,17 @@ func (f *field) addressesOf(t *testing.T, i int) (out []string) {
 		switch {
 		case full == "/effect":
 			out = append(out, full+"?series="+url.QueryEscape(string(f.series[i])))
-		case full == "/alerts/explain" || full == "/alerts/silences":
+		case full == "/alerts/explain":
 			out = append(out, full+"?credential="+nth("c", i))
+		case full == "/credentials/"+nth("c", i):
+			out = append(out, full, full+"?run="+url.QueryEscape(f.runs[i]), "/incidents/"+string(f.plain[i]))
 		case named:
 			out = append(out, full)
 		case i == 0:
 			out = append(out, full)
+			for _, q := range wholeLists[full] {
+				out = append(out, full+q)
+			}
 		}
 	}
 	// What a visitor was made to open has the text in the address: each list with several
@@ -391,9 +338,27 @@ func (f *field) addressesOf(t *testing.T, i int) (out []string) {
 	return out
 }
 
+// unshown are fields that no page shows, and why.
+var unshown = never(map[string][]string{
+	"it is judged, and what is shown is the judge's sentence (Verdict.Evidence)": {
+		"ActivityReading.Kind", "AutomationReading.FailingStep", "AutomationReading.LastStatus", "AutomationReading.PausedBy", "AutomationReading.Status",
+		"ImportReading.BlankFile", "ImportReading.Key", "ImportReading.Status", "ImportReading.Target",
+		"JourneyReading.Automation", "JourneyReading.EventKey", "JourneyReading.EventType", "JourneyReading.Extension",
+		"SendReading.Holder", "SendReading.Status", "SendReading.TopError", "Memory.Alarm", "Memory.State", "Past.Fault",
+	},
+	"it joins things up, and what it joins is shown by its own name":  {"Dependent.FedBy", "Dependent.Reads", "Expectation.FedBy", "Expectation.Reads"},
+	"it says how something is looked at, and stands in the API alone": {"CertificateSource.Alias", "CertificateSource.Endpoint", "CertificateSource.File", "CertificateSource.ServerName", "Credential.Scopes", "Dependent.TimestampField"},
+	"it is worked out anew from the dates and the kind":               {"Clock.Basis", "Clock.Name"},
+	"drift is judged by it, and what is shown is the sentence":        {"Fact.Name", "Fact.Value"},
+	"calls are counted by it; the pages show sums":                    {"CallCount.Class", "CallCount.Family", "Tally.Scopes"},
+	"the page shows the one line of Report.Target":                    {"Report.Targets"},
+	"figures have it as their unit, see Figure.Unit":                  {"Tenant.Currency"},
+	"the audit log has who made an account":                           {"User.CreatedBy"},
+})
+
 // TestNothingHostileRuns visits every page of an estate whose every text is hostile.
 // Nothing runs, the policy has nothing to forbid, no page is made of anything but its own
-// elements, and what is shown is shown letter by letter.
+// elements, and each text of each field is found on a page letter by letter.
 func TestNothingHostileRuns(t *testing.T) {
 	if len(payloads) != 60 {
 		t.Fatalf("%d payloads", len(payloads))
@@ -406,100 +371,45 @@ func TestNothingHostileRuns(t *testing.T) {
 			queue <- i
 		}
 	}()
-	var mu sync.Mutex
-	shown, pages := map[string]bool{}, 0
+	found := newSight()
 	var group sync.WaitGroup
 	for range tabs {
 		b := f.hostileTab(t)
 		group.Go(func() {
 			for i := range queue {
 				for _, path := range f.addressesOf(t, i) {
-					found := b.inspect(path, payloads[i])
-					mu.Lock()
-					pages++
-					for _, name := range found {
-						shown[name] = true
-					}
-					mu.Unlock()
+					b.inspect(path, found)
 				}
 			}
 		})
 	}
 	group.Wait()
-	var hidden []string
-	for name := range f.sown {
-		if !shown[name] {
-			hidden = append(hidden, name)
-		}
-	}
-	slices.Sort(hidden)
-	t.Logf("%d pages; %d of %d fields are shown; not %s", pages, len(shown), len(f.sown), strings.Join(hidden, " "))
-	if len(shown) < 40 {
-		t.Errorf("only %d fields are shown anywhere: the proof proves little", len(shown))
-	}
+	found.complete(t, f.sown, unshown)
 }
 
-// hostileTab is an administrator's.
-func (f *field) hostileTab(t *testing.T) *tab {
+// administrator makes one, for whom nothing was announced.
+func (e *estate) administrator(t *testing.T) (name string) {
 	t.Helper()
-	hasher := auth.NewHasher(2)
-	name := "admin-" + keepwatch.Digest(time.Now().String())
-	hash, err := hasher.Hash(t.Context(), []byte("a password of the test"))
+	const password = "a password of the test"
+	name = "admin-" + keepwatch.Digest(time.Now().String())
+	hash, err := auth.NewHasher(2).Hash(t.Context(), []byte(password))
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	if err := f.db.AddUser(context.WithoutCancel(t.Context()), store.User{Name: name, Grants: "admin", PasswordHash: hash, CreatedAt: now, ChangedAt: now, Epoch: now.UnixMilli()}); err != nil {
+	if err := e.db.AddUser(context.WithoutCancel(t.Context()), store.User{Name: name, Grants: "admin", PasswordHash: hash, CreatedAt: now, ChangedAt: now, Epoch: now.UnixMilli()}); err != nil {
 		t.Fatal(err)
 	}
-	f.people[name] = "a password of the test"
-	b := f.tab(t, name)
+	e.people[name] = password
+	return name
+}
+
+// hostileTab is an administrator's, to whom refusals are no faults.
+func (e *estate) hostileTab(t *testing.T) *tab {
+	t.Helper()
+	b := e.tab(t, e.administrator(t))
 	b.size(1280)
 	b.lenient = true
 	call(b, network.SetCacheDisabled, network.SetCacheDisabledParams{})
 	return b
-}
-
-// inspect opens one page and returns the fields that it shows.
-func (b *tab) inspect(path, payload string) []string {
-	b.t.Helper()
-	b.open(path, http.StatusOK)
-	quoted, err := json.Marshal(payloads)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	faults := eval[[]string](b, `((payloads) => {
-		const faults = [], show = (e) => e.outerHTML.slice(0, 200);
-		if (window.__hit !== undefined) faults.push("it ran");
-		if (document.querySelector("iframe, object, embed, img, video, base, math, marquee, style, template, animate, svg script, [style], [srcdoc]")) faults.push("not our element: " + show(document.querySelector("iframe, object, embed, img, video, base, math, marquee, style, template, animate, svg script, [style], [srcdoc]")));
-		for (const e of document.querySelectorAll("*")) for (const a of e.attributes) if (a.name.startsWith("on")) faults.push("a handler: " + show(e));
-		for (const s of document.scripts) if (!s.src.startsWith(location.origin + "/static/") || s.textContent) faults.push("a script: " + show(s));
-		for (const e of document.querySelectorAll("[href], [src], [action], [formaction]")) for (const n of ["href", "src", "action", "formaction"]) {
-			const v = e.getAttribute(n);
-			if (v !== null && !["http:", "https:"].includes(new URL(v, location.href).protocol)) faults.push("an address that runs: " + show(e));
-			if (v !== null && e.tagName !== "A" && new URL(v, location.href).origin !== location.origin) faults.push("a request to elsewhere: " + show(e));
-		}
-		// Names of fixed lists are written with spaces for their underscores, sentences begin
-		// with a capital, a line is one line, and marks of direction may be taken out.
-		const plain = (s) => s.toLowerCase().replace(/[_\s\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+/g, " ").trim();
-		const texts = [document.title];
-		for (const w = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT); w.nextNode();) texts.push(w.currentNode.data);
-		for (const e of document.querySelectorAll("[title], [value], [aria-label]")) texts.push(e.getAttribute("title") ?? "", e.getAttribute("value") ?? "", e.getAttribute("aria-label") ?? "");
-		for (const text of texts) for (const m of text.matchAll(/~([A-Z]\w+\.\w+)~/g)) {
-			const before = text.slice(0, m.index);
-			if (payloads.some((p) => plain(before).endsWith(plain(p)))) faults.push("=" + m[1]);
-			else faults.push("not letter by letter, " + m[1] + ": " + JSON.stringify(before.slice(-80)));
-		}
-		return faults;
-	})(`+string(quoted)+`)`)
-	var shown []string
-	for _, fault := range faults {
-		if name, ok := strings.CutPrefix(fault, "="); ok {
-			shown = append(shown, name)
-			continue
-		}
-		b.t.Errorf("%s with %q: %s", path, payload, fault)
-	}
-	b.quiet(path)
-	return shown
 }

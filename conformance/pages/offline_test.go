@@ -52,19 +52,3 @@ func TestAFormThatTakesItsTimeSaysSo(t *testing.T) {
 	}
 	b.quiet("a busy form")
 }
-
-// TestPaper: in print there are no controls, and it is light.
-func TestPaper(t *testing.T) {
-	e := calmEstate(t)
-	b := e.tab(t, "admin")
-	b.size(1280)
-	b.open("/incidents/"+string(e.incident.ID), http.StatusOK)
-	b.print()
-	if left := eval[[]string](b, `[...document.querySelectorAll("nav.sections, button, form, input")].filter((e) => e.checkVisibility()).map((e) => e.outerHTML.slice(0, 120))`); len(left) > 0 {
-		t.Errorf("on paper: %q", left)
-	}
-	if got := eval[string](b, `getComputedStyle(document.documentElement).colorScheme`); got != "light" {
-		t.Errorf("paper is %s", got)
-	}
-	b.quiet("paper")
-}

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -55,26 +56,19 @@ func axe(t testing.TB) string {
 type look struct {
 	width  int64
 	scheme string
-	rules  string // for axe: all, or those whose answer depends on the look
 }
 
-// Structure does not change with the window or the colours, so that all rules run once;
-// those of sizes again on a phone, and those of colour in the dark.
-var looks = []look{
-	{1440, "light", ""}, {1440, "dark", contrast}, {768, "dark", none}, {768, "light", none}, {390, "light", sized}, {390, "dark", none},
-}
+// looks are all ways, so ordered that a page is loaded once: windows and colours change
+// under it, as they do under a reader.
+var looks = []look{{1440, "light"}, {1440, "dark"}, {768, "dark"}, {768, "light"}, {390, "light"}, {390, "dark"}}
 
-const (
-	contrast = `, {runOnly: ["color-contrast", "link-in-text-block"]}`
-	sized    = `, {runOnly: ["color-contrast", "scrollable-region-focusable", "target-size", "link-name", "button-name", "region", "page-has-heading-one"]}`
-	none     = "none" // only whether it fits
-)
+// every is what axe is asked: all its rules but those that it calls experimental or of
+// the strictest level, and the size of targets, which it leaves out by itself.
+const every = `, {resultTypes: ["violations"], rules: {"target-size": {enabled: true}}}`
 
 // judge asks axe, and says in a line each what is wrong.
-func judge(rules string) string {
-	return `axe.run(document` + rules + `).then((r) => r.violations.flatMap((v) => v.nodes.map((n) =>
-		v.id + ": " + n.target.join(" ") + " " + n.html.slice(0, 160) + " " + (n.any.concat(n.all, n.none)[0]?.message ?? v.help))))`
-}
+const judge = `axe.run(document` + every + `).then((r) => r.violations.flatMap((v) => v.nodes.map((n) =>
+	v.id + ": " + n.target.join(" ") + " " + n.html.slice(0, 160) + " " + (n.any.concat(n.all, n.none)[0]?.message ?? v.help))))`
 
 // wide names the first element that sticks out.
 const wide = `(() => {
@@ -113,6 +107,7 @@ func TestEveryPage(t *testing.T) {
 			queue <- a
 		}
 	}()
+	begun := time.Now()
 	var mu sync.Mutex
 	var all []walked
 	var group sync.WaitGroup
@@ -129,6 +124,7 @@ func TestEveryPage(t *testing.T) {
 	}
 	group.Wait()
 	report(t, all)
+	t.Logf("%d looks, each with all rules, took %s", len(all)*len(looks), time.Since(begun).Round(time.Millisecond))
 }
 
 func report(t *testing.T, all []walked) {
@@ -156,25 +152,27 @@ func (b *tab) walk(path string, status int, axe string) walked {
 	}
 	w.paint = eval[float64](b, painted)
 	b.quiet(path)
+	b.judged(path, axe)
+	return w
+}
+
+// judged looks at the page that is open in every way.
+func (b *tab) judged(name, axe string) {
+	b.t.Helper()
 	eval[bool](b, axe+"\n;true")
-	for i, l := range looks {
-		if i > 0 {
-			b.size(l.width)
-			b.scheme(l.scheme)
-		}
-		where := fmt.Sprintf("%s at %d, %s", path, l.width, l.scheme)
-		if l.rules != none {
-			for _, fault := range eval[[]string](b, judge(l.rules)) {
-				b.t.Errorf("%s: %s", where, fault)
-			}
+	for _, l := range looks {
+		b.size(l.width)
+		b.scheme(l.scheme)
+		where := fmt.Sprintf("%s at %d, %s", name, l.width, l.scheme)
+		for _, fault := range eval[[]string](b, judge) {
+			b.t.Errorf("%s: %s", where, fault)
 		}
 		if out := eval[string](b, wide); out != "" {
 			b.t.Errorf("%s: %s", where, out)
 		}
-		b.picture(path, l)
+		b.picture(name, l)
 	}
-	b.quiet(path)
-	return w
+	b.quiet(name)
 }
 
 // picture keeps what a page looks like, where somebody asks for it.
@@ -192,16 +190,15 @@ func (b *tab) picture(path string, l look) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		b.t.Fatal(err)
 	}
-	if len(path) > 60 {
-		path = path[:60]
-	}
-	name := strings.Trim(strings.NewReplacer("/", "_", "?", "_", "=", "_", "&", "_", "%", "_").Replace(path), "_")
-	if name == "" {
-		name = "overview"
-	}
-	if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.jpg", name, l.width, l.scheme)), shot, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.jpg", fileName(path), l.width, l.scheme)), shot, 0o600); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// fileName is an address as the name of a file.
+func fileName(path string) string {
+	name := strings.Trim(strings.NewReplacer("/", "_", "?", "_", "=", "_", "&", "_", "%", "_", " ", "_").Replace(path[:min(len(path), 60)]), "_")
+	return cmp.Or(name, "overview")
 }
 
 // TestTheWalkHearsWhatIsWrong proves that the silence above means something.
@@ -220,7 +217,7 @@ func TestTheWalkHearsWhatIsWrong(t *testing.T) {
 		return true;
 	})()`)
 	eval[bool](b, source+"\n;true")
-	faults := strings.Join(eval[[]string](b, judge("")), "\n")
+	faults := strings.Join(eval[[]string](b, judge), "\n")
 	for _, want := range []string{"button-name", "image-alt"} {
 		if !strings.Contains(faults, want) {
 			t.Errorf("axe does not see %s: %s", want, faults)

@@ -331,8 +331,22 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.readAgain(ctx, a.started); err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
+	a.warmUp()
 	a.log.Info("started", "version", a.opts.Version, "credentials", len(cfg.Credentials), "store", a.db.Driver(), "address", a.URL())
 	return nil
+}
+
+// warmUp reads what every page shows before anybody asks: ten thousand credentials with
+// their history take seconds, and the first to look would wait for them.
+func (a *App) warmUp() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		if err := a.reader.Warm(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			a.log.Warn("the first page will take longer", "error", err)
+		}
+	})
+	a.lifecycle.onStop("warm-up", func(context.Context) error { cancel(); reading.Wait(); return nil })
 }
 
 // Stop ends everything in reverse order, within a budget. It may be called twice.

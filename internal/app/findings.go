@@ -21,7 +21,7 @@ type findings struct{ *App }
 
 // Findings lists all of them, those that were accepted with their acceptance.
 func (f findings) Findings(ctx context.Context, now time.Time) ([]keepwatch.Finding, error) {
-	series, err := f.db.PlainSeries(ctx)
+	states, err := f.db.Moved(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (f findings) Findings(ctx context.Context, now time.Time) ([]keepwatch.Find
 		return nil, err
 	}
 	cfg := f.estate.Load().recorded
-	all := inventory.Findings(inventory.Estate{Credentials: cfg.Credentials, Items: items, Series: series, Acceptances: accepted, Zone: cfg.Zone, Now: now})
+	all := inventory.Findings(inventory.Estate{Credentials: cfg.Credentials, Items: items, Series: states.Series, Acceptances: accepted, Zone: cfg.Zone, Now: now})
 	for _, t := range cfg.Tenants {
 		report, err := f.lookedAt(ctx, t.ID)
 		if errors.Is(err, keepwatch.ErrNotFound) {

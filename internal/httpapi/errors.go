@@ -47,6 +47,17 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeError(w, f.status, f.Body)
 }
 
+// failPage answers for a page: its visitor is told in a page, where there are pages.
+func (a *api) failPage(w http.ResponseWriter, r *http.Request, err error) {
+	if pages, ok := a.Pages.(interface {
+		Fail(w http.ResponseWriter, r *http.Request, err error)
+	}); ok {
+		pages.Fail(w, r, err)
+		return
+	}
+	a.fail(w, r, err)
+}
+
 func writeError(w http.ResponseWriter, status int, e client.ErrorDetail) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -178,8 +178,10 @@ func (a *api) authenticate(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(view.WithPrincipal(r.Context(), who)))
 		case public(r):
 			next.ServeHTTP(w, r)
-		case ours(r) || view.FailureOf(err).Status != http.StatusUnauthorized:
+		case ours(r):
 			a.fail(w, r, err)
+		case view.FailureOf(err).Status != http.StatusUnauthorized:
+			a.failPage(w, r, err)
 		default:
 			http.Redirect(w, r, signInAddress(r), http.StatusSeeOther)
 		}

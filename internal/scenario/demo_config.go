@@ -80,7 +80,7 @@ func effectsOf(readers []keepwatch.CredentialID) string {
 	for _, f := range keepwatch.Families {
 		every = append(every, string(f)+": 60s")
 	}
-	return fmt.Sprintf("{readers: [%s], every: {%s}, allowance: 100000000}", readers[0], strings.Join(every, ", "))
+	return fmt.Sprintf("{readers: [%s], every: {%s}, allowance: 400000000}", readers[0], strings.Join(every, ", "))
 }
 
 func writeDependent(b *strings.Builder, d keepwatch.Dependent) {

@@ -121,10 +121,12 @@ func (db *DB) Moved(ctx context.Context, since int64) (Moved, error) {
 	return m, nil
 }
 
-// Hours are the recent hours of what proves credentials.
+// Hours are the recent hours of what proves credentials. The hours of a series that has
+// not moved are the same for as long as Read is the same.
 type Hours struct {
 	live *live
 	from int64
+	Read time.Time // when all of them were read
 }
 
 // Recent are the hours from from on. They are as new as Moved is.
@@ -135,14 +137,17 @@ func (db *DB) Recent(ctx context.Context, from time.Time) (Hours, error) {
 	lo := floor(millis(from), hourMS)
 	l := &db.live
 	l.mu.RLock()
-	stale := l.hours == nil || lo < l.since || db.dialect == postgresDialect && time.Since(l.counted) > hoursEvery
+	stale, read := l.hours == nil || lo < l.since || db.dialect == postgresDialect && time.Since(l.counted) > hoursEvery, l.counted
 	l.mu.RUnlock()
-	if stale {
-		if err := db.fillHours(ctx, lo); err != nil {
-			return Hours{}, fail("history", err)
-		}
+	if !stale {
+		return Hours{live: l, from: lo, Read: read}, nil
 	}
-	return Hours{live: l, from: lo}, nil
+	if err := db.fillHours(ctx, lo); err != nil {
+		return Hours{}, fail("history", err)
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return Hours{live: l, from: lo, Read: l.counted}, nil
 }
 
 // Of are the hours of one series in which something ran, oldest first, without their

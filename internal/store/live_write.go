@@ -126,5 +126,8 @@ func (l *live) count(inserted []incoming) {
 			cells = append(cells[:0:0], cells[len(cells)-keepCells/2:]...)
 		}
 		l.hours[o.Series] = cells
+		if s, ok := l.series[o.Series]; ok && s.LastSlot.After(o.Slot) { // a late run moves hours alone
+			l.changed(o.Series)
+		}
 	}
 }

@@ -74,10 +74,10 @@ func (a *application) writeSeries(ctx context.Context, t *tx) error {
 	changed, inserted := a.changes.Series, a.inserted
 	t.afterCommit(func() {
 		a.db.mirror.put(written...)
-		a.db.live.note(ofSeries, func(l *live) { l.put(changed) })
-		if !a.shedding {
+		if !a.shedding { // hours first: whoever hears that a series moved finds its hours
 			a.db.live.note(ofHours, func(l *live) { l.count(inserted) })
 		}
+		a.db.live.note(ofSeries, func(l *live) { l.put(changed) })
 	})
 	if _, err := a.db.insert(ctx, t, updateSeries, len(same)/seriesWidth, same); err != nil {
 		return err

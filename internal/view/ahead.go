@@ -26,7 +26,7 @@ func (e *estate) ahead(all []*glance, by string) client.Ahead {
 	out := client.Ahead{
 		From: today.AddDays(-aheadBack).String(), Today: today.String(), To: today.AddDays(aheadDays).String(), Lanes: []client.AheadLane{},
 	}
-	lanes := map[string]map[string]*client.AheadEnd{}
+	lanes := map[string]map[keepwatch.Date]*client.AheadEnd{}
 	totals := map[string]int{}
 	first, last := e.now.AddDate(0, 0, -aheadBack-2), e.now.AddDate(0, 0, aheadDays+2) // whatever the zone
 	for _, g := range all {
@@ -40,14 +40,14 @@ func (e *estate) ahead(all []*glance, by string) client.Ahead {
 			}
 			key := groupKey(by, g.Credential)
 			if lanes[key] == nil {
-				lanes[key] = map[string]*client.AheadEnd{}
+				lanes[key] = map[keepwatch.Date]*client.AheadEnd{}
 			}
 			totals[key]++
 			out.Total++
 			if !k.At.After(e.now) {
 				out.Ended++
 			}
-			addEnd(lanes[key], keepwatch.DayOf(k.At, g.zone).String(), g.Credential, k, client.Ending{Clock: client.Clock{DaysLeft: &left}}, e.now)
+			addEnd(lanes[key], keepwatch.DayOf(k.At, g.zone), g.Credential, endingSeverity(k, left, false, e.now))
 		}
 	}
 	for key, days := range lanes {
@@ -81,7 +81,7 @@ func joinLanes(lanes []client.AheadLane) client.AheadLane {
 				days[end.On] = &end
 				continue
 			}
-			joinEnds(have, end)
+			joinEnds(have, end.Count, end.Severity, end.Criticality, end.Credentials...)
 		}
 	}
 	for _, end := range days {
@@ -91,27 +91,28 @@ func joinLanes(lanes []client.AheadLane) client.AheadLane {
 	return out
 }
 
-func addEnd(days map[string]*client.AheadEnd, on string, c *keepwatch.Credential, k keepwatch.Clock, row client.Ending, now time.Time) {
-	end := client.AheadEnd{
-		On: on, Count: 1, Severity: string(endingSeverity(row, k, now)),
-		Criticality: string(c.Criticality), Credentials: []string{string(c.ID)},
-	}
-	if have := days[on]; have != nil {
-		joinEnds(have, end)
+// addEnd counts one date on its day. It is asked for each date of the estate, so what
+// the day has already costs nothing.
+func addEnd(days map[keepwatch.Date]*client.AheadEnd, day keepwatch.Date, c *keepwatch.Credential, severity keepwatch.Severity) {
+	have := days[day]
+	if have == nil {
+		days[day] = &client.AheadEnd{
+			On: day.String(), Count: 1, Severity: string(severity), Criticality: string(c.Criticality), Credentials: []string{string(c.ID)},
+		}
 		return
 	}
-	days[on] = &end
+	joinEnds(have, 1, string(severity), string(c.Criticality), string(c.ID))
 }
 
-func joinEnds(have *client.AheadEnd, more client.AheadEnd) {
-	have.Count += more.Count
-	if severityRank(more.Severity) > severityRank(have.Severity) {
-		have.Severity = more.Severity
+func joinEnds(have *client.AheadEnd, count int, severity, criticality string, ids ...string) {
+	have.Count += count
+	if severityRank(severity) > severityRank(have.Severity) {
+		have.Severity = severity
 	}
-	if criticalityRank(more.Criticality) < criticalityRank(have.Criticality) {
-		have.Criticality = more.Criticality
+	if criticalityRank(criticality) < criticalityRank(have.Criticality) {
+		have.Criticality = criticality
 	}
-	for _, id := range more.Credentials {
+	for _, id := range ids {
 		if len(have.Credentials) < aheadNamed && !slices.Contains(have.Credentials, id) {
 			have.Credentials = append(have.Credentials, id)
 		}

@@ -53,9 +53,10 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	if d.Dependents, err = r.dependents(ctx, e, c); err != nil {
 		return client.CredentialDetail{}, err
 	}
+	owners := e.ownersIn(e.open)
 	for _, inc := range e.open {
 		if touches(inc, id) {
-			d.Incidents = append(d.Incidents, incidentOf(inc, e.owners()))
+			d.Incidents = append(d.Incidents, incidentOf(inc, owners))
 		}
 	}
 	if err := r.addPast(ctx, &d, id); err != nil {
@@ -196,6 +197,24 @@ func (e *estate) owners() map[keepwatch.CredentialID]string {
 	owners := make(map[keepwatch.CredentialID]string, len(e.snap.Credentials))
 	for _, c := range e.snap.Credentials {
 		owners[c.ID] = c.Owner.Team
+	}
+	return owners
+}
+
+// ownersIn does so for the members of some incidents.
+func (e *estate) ownersIn(incidents []keepwatch.Incident) map[keepwatch.CredentialID]string {
+	owners := map[keepwatch.CredentialID]string{}
+	for i := range incidents {
+		for _, m := range incidents[i].Members {
+			owners[m.Credential] = ""
+		}
+		owners[incidents[i].Credential] = ""
+	}
+	for i := range e.snap.Credentials {
+		c := &e.snap.Credentials[i]
+		if _, ok := owners[c.ID]; ok {
+			owners[c.ID] = c.Owner.Team
+		}
 	}
 	return owners
 }

@@ -134,6 +134,5 @@ func (e *estate) tallyOf(g *glance) tally {
 	if g.dated {
 		return tally{}
 	}
-	ok, failed := e.hours.Proofs(g.line.own.ID, lastDay(e.now))
-	return tally{ok, failed}
+	return g.line.proofs(e.hours, e.yesterday)
 }

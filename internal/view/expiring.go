@@ -116,15 +116,14 @@ func (e *estate) ends(f ExpiringFilter) []end {
 
 // endDays are the days on which something of a list ends.
 func (e *estate) endDays(all []end) []client.AheadEnd {
-	days := map[string]*client.AheadEnd{}
+	days := map[keepwatch.Date]*client.AheadEnd{}
 	for _, end := range all {
 		if !end.clock.Known() {
 			continue
 		}
 		zone := e.snap.zoneOf(end.ID)
-		left := daysLeft(end.clock.At, zone, e.now)
-		row := client.Ending{Clock: client.Clock{DaysLeft: &left}, Contradicted: !end.clock.At.After(e.now) && contradicted(end.clock, e.line(end.ID).own, e.now)}
-		addEnd(days, keepwatch.DayOf(end.clock.At, zone).String(), end.Credential, end.clock, row, e.now)
+		proven := !end.clock.At.After(e.now) && contradicted(end.clock, e.line(end.ID).own, e.now)
+		addEnd(days, keepwatch.DayOf(end.clock.At, zone), end.Credential, endingSeverity(end.clock, daysLeft(end.clock.At, zone, e.now), proven, e.now))
 	}
 	out := make([]client.AheadEnd, 0, len(days))
 	for _, day := range days {
@@ -145,7 +144,10 @@ func (e *estate) ending(x end) client.Ending {
 	}
 	out := ending(c, e.standing(c), x.clock, plan, zone, e.now)
 	out.Contradicted = contradicted(x.clock, own, e.now)
-	out.Severity = string(endingSeverity(out, x.clock, e.now))
+	out.Severity = string(severityUnknown)
+	if x.clock.Known() {
+		out.Severity = string(endingSeverity(x.clock, *out.Clock.DaysLeft, out.Contradicted, e.now))
+	}
 	return out
 }
 
@@ -183,13 +185,11 @@ const severityUnknown keepwatch.Severity = "unknown"
 
 // endingSeverity is critical only where a date that somebody stands for has passed:
 // an assumed one, or one that a proof contradicts, is not a fact.
-func endingSeverity(e client.Ending, k keepwatch.Clock, now time.Time) keepwatch.Severity {
+func endingSeverity(k keepwatch.Clock, daysLeft int, contradicted bool, now time.Time) keepwatch.Severity {
 	switch {
-	case !k.Known():
-		return severityUnknown
-	case !k.At.After(now) && k.Kind == keepwatch.ClockHard && k.Source != keepwatch.DateAssumed && !e.Contradicted:
+	case !k.At.After(now) && k.Kind == keepwatch.ClockHard && k.Source != keepwatch.DateAssumed && !contradicted:
 		return keepwatch.SeverityCritical
-	case !k.At.After(now) || *e.Clock.DaysLeft <= soonDays:
+	case !k.At.After(now) || daysLeft <= soonDays:
 		return keepwatch.SeverityWarning
 	}
 	return keepwatch.SeverityInfo

@@ -26,20 +26,20 @@ func whatOf(d client.IncidentDetail, purpose string, now time.Time) string {
 	if about := outcomeOf(d.Incident); about.Confirm == keepwatch.ConfirmDate {
 		return datedWhat(d, subject, now)
 	}
-	word := "does not work"
-	switch many := keepwatch.Scope(d.Scope) == keepwatch.ScopeEffect && len(d.Effects) > 1; {
-	case outcomeOf(d.Incident).State == keepwatch.StateDegraded && many:
-		word = "work badly"
-	case outcomeOf(d.Incident).State == keepwatch.StateDegraded:
-		word = "works badly"
-	case many:
-		word = "do not work"
+	word := "has"
+	if keepwatch.Scope(d.Scope) == keepwatch.ScopeEffect && len(d.Effects) > 1 {
+		word = "have"
 	}
 	switch {
 	case d.ResolvedAt != nil:
-		return subject + " works again" + sinceStamp(d.ResolvedAt, now) + lastedFor(d.FirstFailedAt, cmp.Or(d.RestoredAt, d.ResolvedAt)) + "."
+		return subject + " " + word + " worked again" + sinceStamp(d.ResolvedAt, now) + lastedFor(d.FirstFailedAt, cmp.Or(d.RestoredAt, d.ResolvedAt)) + "."
 	case d.RestoredAt != nil:
-		return subject + " works again" + sinceStamp(d.RestoredAt, now) + lastedFor(d.FirstFailedAt, d.RestoredAt) + ". What hangs on it is still catching up."
+		return subject + " " + word + " worked again" + sinceStamp(d.RestoredAt, now) + lastedFor(d.FirstFailedAt, d.RestoredAt) + ". What hangs on it is still catching up."
+	}
+	if outcomeOf(d.Incident).State == keepwatch.StateDegraded {
+		word += " worked badly"
+	} else {
+		word += " not worked"
 	}
 	return subject + " " + word + sinceStamp(d.FirstFailedAt, now) + ": " + strings.TrimRight(plainMeaning(d.Incident), ".") + "."
 }
@@ -111,7 +111,7 @@ func lastedFor(from, to *time.Time) string {
 	if from == nil || to == nil || !to.After(*from) {
 		return ""
 	}
-	return "; it did not for " + Span(to.Sub(*from))
+	return "; it had not worked for " + Span(to.Sub(*from))
 }
 
 // sinceStamp says since when, as an instant and as a length: the one for a ticket, the

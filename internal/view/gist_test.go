@@ -29,7 +29,7 @@ func TestAnIncidentInThreeSentences(t *testing.T) {
 	}{
 		"open, nobody on it, nothing known to have stopped": {
 			d: base(func(*client.IncidentDetail) {}), purpose: "orders.", hanging: []string{"journey welcome"},
-			what:   "The connection crm-sync (orders) does not work since Mon 23 Nov 11:10 UTC, 50 min ago: secret wrong, or package deleted, disabled or not installed.",
+			what:   "The connection crm-sync (orders) has not worked since Mon 23 Nov 11:10 UTC, 50 min ago: secret wrong, or package deleted, disabled or not installed.",
 			hit:    "It belongs to crm. Nothing is known to have stopped yet; journey welcome hangs on it.",
 			doWhat: "Open Setup. Nobody has taken it yet.",
 		},
@@ -40,13 +40,13 @@ func TestAnIncidentInThreeSentences(t *testing.T) {
 					d.Effects = append(d.Effects, client.Effect{Kind: "journey", Name: n, Outcome: "journey_stalled"})
 				}
 			}),
-			what:   "The connection crm-sync does not work since",
+			what:   "The connection crm-sync has not worked since",
 			hit:    "It belongs to crm. Journey A, journey B, journey C and 2 others are not running as they should: about 12 contacts late.",
 			doWhat: "Open Setup. Anna is on it.",
 		},
 		"no owner, no dependents": {
 			d:    base(func(d *client.IncidentDetail) { d.Owner, d.Hint = "", "" }),
-			what: "does not work", hit: "Nobody is written down as its owner. Nobody wrote down what hangs on it", doWhat: "Find whoever looks after it",
+			what: "has not worked", hit: "Nobody is written down as its owner. Nobody wrote down what hangs on it", doWhat: "Find whoever looks after it",
 		},
 		"works again, and something runs out": {
 			d: base(func(d *client.IncidentDetail) {
@@ -54,7 +54,7 @@ func TestAnIncidentInThreeSentences(t *testing.T) {
 				d.Effects = []client.Effect{{Kind: "journey", Name: "A", Outcome: "journey_stalled", EndedAt: at(time.Minute)}}
 				d.Actions = []client.Action{{Text: "Done already.", Done: true}, {Text: "Let the queue run empty: many wait.", Until: new(now.Add(40 * time.Hour))}, {Text: "Replay."}}
 			}),
-			what:   "The connection crm-sync works again since Mon 23 Nov 11:55 UTC, 5 min ago; it did not for 45 min. What hangs on it is still catching up.",
+			what:   "The connection crm-sync has worked again since Mon 23 Nov 11:55 UTC, 5 min ago; it had not worked for 45 min. What hangs on it is still catching up.",
 			hit:    "Journey A stood still and has caught up.",
 			doWhat: "Let the queue run empty, before Wed 25 Nov 04:00 UTC, in 40 h 00 min; then 1 more thing below.",
 		},
@@ -62,13 +62,13 @@ func TestAnIncidentInThreeSentences(t *testing.T) {
 			d: base(func(d *client.IncidentDetail) {
 				d.RestoredAt, d.Actions = at(90*time.Hour), []client.Action{{Text: "Let the queue run empty", Until: at(time.Hour)}}
 			}),
-			what: "works again", hit: "It belongs to crm", doWhat: "Let the queue run empty, which is too late since Mon 23 Nov 11:00 UTC.",
+			what: "has worked again", hit: "It belongs to crm", doWhat: "Let the queue run empty, which is too late since Mon 23 Nov 11:00 UTC.",
 		},
 		"over": {
 			d: base(func(d *client.IncidentDetail) {
 				d.Status, d.RestoredAt, d.ResolvedAt = "resolved", at(20*time.Minute), at(10*time.Minute)
 			}),
-			what: "The connection crm-sync works again since Mon 23 Nov 11:50 UTC, 10 min ago; it did not for 30 min.",
+			what: "The connection crm-sync has worked again since Mon 23 Nov 11:50 UTC, 10 min ago; it had not worked for 30 min.",
 			hit:  "Nothing that hangs on it is known to have stopped.", doWhat: "Nothing is left to do.",
 		},
 		"a date": {
@@ -79,7 +79,7 @@ func TestAnIncidentInThreeSentences(t *testing.T) {
 		},
 		"the platform": {
 			d:    base(func(d *client.IncidentDetail) { d.Scope, d.Credential, d.Outcome = "platform", nil, "platform_error" }),
-			what: "Salesforce Marketing Cloud does not work since", hit: "It belongs to crm", doWhat: "Open Setup.",
+			what: "Salesforce Marketing Cloud has not worked since", hit: "It belongs to crm", doWhat: "Open Setup.",
 		},
 		"an effect with its cause": {
 			d: base(func(d *client.IncidentDetail) {
@@ -87,17 +87,17 @@ func TestAnIncidentInThreeSentences(t *testing.T) {
 				d.Effects = []client.Effect{{Kind: "data_extension", Name: "Orders", Outcome: "data_stale"}, {Kind: "journey", Name: "A", Outcome: "journey_stalled"}}
 				d.Cause = map[string]any{"kind": "automation_late"}
 			}),
-			what: "The data extension Orders and one more do not work since", hit: "Data extension Orders and journey A are not running", doWhat: "Open Setup.",
+			what: "The data extension Orders and one more have not worked since", hit: "Data extension Orders and journey A are not running", doWhat: "Open Setup.",
 		},
 		"a throttle": {
 			d: base(func(d *client.IncidentDetail) {
 				d.Scope, d.Credential, d.Tenant, d.Outcome = "tenant", nil, "emea", "rate_limited"
 			}),
-			what: "The account emea works badly since", hit: "It belongs to crm", doWhat: "Open Setup.",
+			what: "The account emea has worked badly since", hit: "It belongs to crm", doWhat: "Open Setup.",
 		},
 		"merged": {
 			d:    base(func(d *client.IncidentDetail) { d.MergedInto = new("x") }),
-			what: "does not work", hit: "It belongs to crm", doWhat: "This became part of a wider incident",
+			what: "has not worked", hit: "It belongs to crm", doWhat: "This became part of a wider incident",
 		},
 		"nothing known at all": {d: client.IncidentDetail{}, what: "Something that Keepwatch looks after", hit: "Nobody is written down", doWhat: "Find whoever"},
 	} {

@@ -34,7 +34,12 @@ type line struct {
 	mu     sync.Mutex
 	dates  dateFacts
 	clocks []keepwatch.Clock
+	today  tally
+	of     stretch // today
 }
+
+// stretch is what a tally is of.
+type stretch struct{ from, read time.Time }
 
 // dateFacts are what dates follow from, beside what was read.
 type dateFacts struct {
@@ -166,6 +171,20 @@ func (e *estate) stands(c *keepwatch.Credential) *keepwatch.Series {
 }
 
 func (e *estate) livedOf(c keepwatch.Credential) []keepwatch.Series { return e.line(c.ID).lived }
+
+// proofs counts the proofs since from, once for as long as nothing moves.
+func (l *line) proofs(hours store.Hours, from time.Time) tally {
+	if l == none {
+		return tally{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if of := (stretch{from, hours.Read}); l.of != of {
+		ok, failed := hours.Proofs(l.own.ID, from)
+		l.today, l.of = tally{ok, failed}, of
+	}
+	return l.today
+}
 
 // tally counts the proofs of the last 24 hours.
 func (e *estate) tally(c keepwatch.Credential) tally {

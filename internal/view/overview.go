@@ -78,7 +78,7 @@ func (e *estate) addIncidents(o *client.Overview) {
 	if len(e.open) == 0 {
 		return
 	}
-	owners := e.owners()
+	owners := e.ownersIn(e.open)
 	for _, inc := range e.open {
 		if inc.MergedInto == "" {
 			o.Incidents = append(o.Incidents, incidentOf(inc, owners))

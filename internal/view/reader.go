@@ -118,12 +118,13 @@ func NewReader(from Sources, inventory func() Snapshot) *Reader {
 
 // estate is everything at one instant.
 type estate struct {
-	now   time.Time
-	snap  Snapshot
-	index *index
-	hours store.Hours
-	open  []keepwatch.Incident
-	units map[unitKey]string
+	now       time.Time
+	yesterday time.Time // on the hours that rollups have
+	snap      Snapshot
+	index     *index
+	hours     store.Hours
+	open      []keepwatch.Incident
+	units     map[unitKey]string
 	// incidentOf names the open incident that a credential belongs to.
 	incidentOf map[keepwatch.CredentialID]*keepwatch.Incident
 }
@@ -147,12 +148,18 @@ func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
 		return nil, err
 	}
 	e := &estate{
-		now: now, snap: r.inventory(), index: r.index, hours: hours, open: open,
+		now: now, yesterday: lastDay(now), snap: r.inventory(), index: r.index, hours: hours, open: open,
 		incidentOf: map[keepwatch.CredentialID]*keepwatch.Incident{},
 	}
 	e.units = unitNames(e.snap)
 	e.assignIncidents()
 	return e, nil
+}
+
+// Warm reads into memory what every page is made of.
+func (r *Reader) Warm(ctx context.Context, now time.Time) error {
+	_, err := r.load(ctx, now)
+	return err
 }
 
 // ownSeries picks the line that proves the credential itself: that of its own test,

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -106,14 +107,16 @@ func (r *Reader) Open(id keepwatch.CredentialID) error {
 
 // Teams lists the teams that own something, by name.
 func (r *Reader) Teams() []string {
-	teams := []string{}
-	for _, c := range r.inventory().Credentials {
-		if c.Owner.Team != "" {
-			teams = append(teams, c.Owner.Team)
+	all := r.inventory().Credentials
+	seen := map[string]bool{}
+	for i := range all {
+		if team := all[i].Owner.Team; team != "" {
+			seen[team] = true
 		}
 	}
+	teams := slices.AppendSeq([]string{}, maps.Keys(seen))
 	slices.Sort(teams)
-	return slices.Compact(teams)
+	return teams
 }
 
 // OwnerExists reports a team or contact that owns nothing. A misspelt owner must not

@@ -39,17 +39,17 @@ type effectGroup struct {
 // effectTally counts what is shown by how it stands.
 type effectTally struct{ Failing, Degraded, Unknown, Healthy int }
 
-// State is the worst of them.
+// State is the worst of them. As on the overview, nothing but all of them makes it healthy.
 func (t effectTally) State() string {
 	switch {
 	case t.Failing > 0:
 		return "failing"
 	case t.Degraded > 0:
 		return "degraded"
-	case t.Healthy > 0:
-		return "healthy"
+	case t.Unknown > 0 || t.Healthy == 0:
+		return "unknown"
 	}
-	return "unknown"
+	return "healthy"
 }
 
 // Text says it in words.

@@ -105,6 +105,9 @@ func (s *site) importSheet(w http.ResponseWriter, r *http.Request) (*page, error
 	u := inventory.Upload{Format: b.Format, Name: sheet.name, Tenant: keepwatch.TenantID(b.Tenant), Dates: b.Dates}
 	plan, err := s.runImport(r, u, sheet.data, false)
 	if err != nil {
+		if b.Held == "" {
+			b.Held = s.held.put(who.Name, sheet)
+		}
 		return s.importRefused(b, err)
 	}
 	b.Digest = digestOf(plan)

@@ -282,6 +282,21 @@ func TestImportShowsEveryRowAndLosesNone(t *testing.T) {
 	}
 }
 
+// A sheet that cannot be read as what it was said to be is looked at again without it.
+func TestASheetThatIsRefusedIsKept(t *testing.T) {
+	e := newEstate(t)
+	h := e.siteWith(e.many)
+	w := sheet(t, h, map[string]string{"text": pasted, "format": "mcdev", "tenant": "emea", "do": "preview"})
+	doc := parse(t, w)
+	if w.Code != http.StatusBadRequest {
+		t.Fatalf("another format answers %d", w.Code)
+	}
+	has(t, doc, "#kept", "is kept")
+	held := attr(find(doc, "input[name=held]")[0], "value")
+	w = sheet(t, h, map[string]string{"held": held, "text": "", "format": "paste", "tenant": "emea", "do": "preview"})
+	has(t, parse(t, w), "#preview .tally", "2 new")
+}
+
 func TestSheetWithSecretsIsNotSentBack(t *testing.T) {
 	e := newEstate(t)
 	const secret = "Xy9-not-for-anybodys-eyes-31337"

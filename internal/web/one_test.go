@@ -135,7 +135,7 @@ func TestAnIncidentBeginsWithThreeSentences(t *testing.T) {
 	if len(lines) != 3 {
 		t.Fatalf("%d sentences, want 3", len(lines))
 	}
-	for i, want := range []string{"The connection crm-sync (order confirmations from the shop) does not work since", "It belongs to crm-platform. Journey Welcome series", "Open Setup, Apps, Installed Packages"} {
+	for i, want := range []string{"The connection crm-sync (order confirmations from the shop) has not worked since", "It belongs to crm-platform. Journey Welcome series", "Open Setup, Apps, Installed Packages"} {
 		if !strings.Contains(text(lines[i]), want) {
 			t.Errorf("sentence %d says %q, want %q in it", i, text(lines[i]), want)
 		}
@@ -151,7 +151,7 @@ func TestAnIncidentBeginsWithThreeSentences(t *testing.T) {
 	}
 	s.restore()
 	_, doc = get(t, s.site(), s.path())
-	has(t, doc, "#gist", "works again since")
+	has(t, doc, "#gist", "has worked again since")
 	has(t, doc, "#gist .step", "before")
 	none(t, doc, "#told .coming")
 }

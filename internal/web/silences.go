@@ -33,6 +33,25 @@ func instantOf(text string, otherwise time.Time) (time.Time, error) {
 	return time.Time{}, keepwatch.WithHint(fmt.Errorf("that is no time: %w", keepwatch.ErrInvalid), "write it like "+otherwise.UTC().Format("2006-01-02 15:04")+", in UTC")
 }
 
+// momentValue is a moment as a field of moments takes it back; "" is none. A browser shows
+// nothing of what is written otherwise, and complains: such a text comes back in a field
+// of text.
+func momentValue(text string) string {
+	t, err := instantOf(text, time.Time{})
+	if err != nil || t.IsZero() {
+		return ""
+	}
+	return t.Format(typed)
+}
+
+// dayValue is the same for a field of days.
+func dayValue(text string) string {
+	if _, err := keepwatch.ParseDate(text); err != nil {
+		return ""
+	}
+	return text
+}
+
 // silenceForm is a silence as it was typed, with what is wrong with it by field.
 type silenceForm struct {
 	Kind, Credential, Tenant, Team, Outcome     string

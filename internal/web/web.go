@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"keepwatch"
@@ -71,6 +72,7 @@ type site struct {
 	templates templates
 	assets    *assets
 	held      *holding
+	paper     sync.Pool // of *bytes.Buffer: pages are written whole before any of it is sent
 }
 
 // Pages is the handler of all pages. It knows its patterns, so that whoever wants to
@@ -78,7 +80,12 @@ type site struct {
 type Pages struct {
 	mux      *http.ServeMux
 	patterns []string
+	failed   func(w http.ResponseWriter, r *http.Request, err error)
 }
+
+// Fail answers a page that whoever stands before the pages cannot have: a visitor of a
+// page is told in a page.
+func (p *Pages) Fail(w http.ResponseWriter, r *http.Request, err error) { p.failed(w, r, err) }
 
 // HandleFunc is http.ServeMux's.
 func (p *Pages) HandleFunc(pattern string, h http.HandlerFunc) { p.Handle(pattern, h) }
@@ -104,7 +111,8 @@ func (p *Pages) Patterns() []string { return slices.Clone(p.patterns) }
 
 // New builds the handler of all pages.
 func New(o Options) *Pages {
-	s := &site{Options: o, mux: &Pages{mux: http.NewServeMux()}, assets: newAssets(), held: newHolding()}
+	s := &site{Options: o, mux: &Pages{mux: http.NewServeMux()}, assets: newAssets(), held: newHolding(), paper: sync.Pool{New: func() any { return new(bytes.Buffer) }}}
+	s.mux.failed = func(w http.ResponseWriter, r *http.Request, err error) { s.render(w, r, s.failure(r, err)) }
 	s.templates.assets = s.assets
 	s.templates.in(time.UTC) // a fault in a template shows at the start, not at the first visit
 	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
@@ -229,8 +237,9 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, p *page) {
 	p.Manages = p.Who.Everywhere(auth.Admin) && s.Accounts != nil
 	p.CanAct = auth.Require(p.Who, auth.Operator) == nil
 	p.Appearance, p.Here, p.Sections = appearanceOf(r), here(r), s.sections(r, p)
-	var out bytes.Buffer
-	if err := s.templates.in(p.Appearance.location)[p.Template].ExecuteTemplate(&out, "layout", p); err != nil {
+	out := s.paper.Get().(*bytes.Buffer)
+	defer func() { out.Reset(); s.paper.Put(out) }()
+	if err := s.templates.in(p.Appearance.location)[p.Template].ExecuteTemplate(out, "layout", p); err != nil {
 		f := view.FailureOf(err)
 		s.Logger.Error("template failed", "id", f.ID, "template", p.Template, "error", err)
 		http.Error(w, f.Message, f.Status)
