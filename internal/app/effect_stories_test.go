@@ -123,6 +123,7 @@ func copyFile(t *testing.T, from, to string) {
 
 func (s *stage) judgeEffects(story scenario.EffectStory) {
 	s.t.Helper()
+	s.truth = s.sim.Truth()
 	all := s.incidents()
 	if story.Blind {
 		all = slices.DeleteFunc(all, func(in keepwatch.Incident) bool { return in.Scope == keepwatch.ScopeMonitor })
@@ -207,7 +208,7 @@ func (s *stage) judgeAmounts(story scenario.EffectStory, all []keepwatch.Inciden
 	for _, share := range story.Shares {
 		own := slices.DeleteFunc(slices.Clone(all), func(in keepwatch.Incident) bool { return in.Key != share.Incident })
 		f, _ := s.figure(own, share.Amount)
-		really := float64(s.sim.Truth().ByCause(share.Subject, s.start, s.start.Add(story.For))[share.Cause])
+		really := float64(s.truth.ByCause(share.Subject, s.start, s.start.Add(story.For))[share.Cause])
 		s.t.Logf("%s of %s in %s: %.1f (%.1f to %.1f), really %.1f by %s", share.Name, share.Subject, share.Incident, f.Mid, f.Low, f.High, really, share.Cause)
 		if really == 0 || math.Abs(f.Mid-really) > really/10 {
 			s.t.Errorf("%s of %s in %s is %.1f, and really %.1f", share.Name, share.Subject, share.Incident, f.Mid, really)
@@ -224,7 +225,7 @@ func (s *stage) judgeAmounts(story scenario.EffectStory, all []keepwatch.Inciden
 
 // judgeCalm: by the log nothing was late or lost, and the month's report counts nothing.
 func (s *stage) judgeCalm(story scenario.EffectStory) {
-	truth, end := s.sim.Truth(), s.start.Add(story.For)
+	truth, end := s.truth, s.start.Add(story.For)
 	for _, subject := range truth.Subjects() {
 		if n := truth.Delayed(subject, s.start, end) + truth.LostIn(subject, s.start, end); n > 0 {
 			s.t.Errorf("%d of %s were late or lost", n, subject)
@@ -299,7 +300,7 @@ func (s *stage) figure(all []keepwatch.Incident, a scenario.Amount) (sum keepwat
 
 // really asks the simulator's log.
 func (s *stage) really(story scenario.EffectStory, a scenario.Amount) float64 {
-	truth := s.sim.Truth()
+	truth := s.truth
 	from, to := s.start.Add(story.Turns[0].At), s.start.Add(story.For)
 	switch a.Truth {
 	case scenario.Missed:

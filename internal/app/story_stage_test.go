@@ -21,6 +21,7 @@ import (
 	"keepwatch/internal/intake"
 	"keepwatch/internal/scenario"
 	"keepwatch/internal/sfmc/sim"
+	"keepwatch/internal/sfmc/sim/world"
 	"keepwatch/internal/store"
 	"keepwatch/internal/store/storetest"
 )
@@ -43,8 +44,9 @@ type stage struct {
 	began   map[keepwatch.CredentialID]time.Time // generation dates as they are configured
 	readers []keepwatch.CredentialID             // who reads the counters; nil: they are not read
 	stopped bool
-	deadman *deadman // nil: there is no watchdog
-	gateway *lane    // nil: there is no gateway
+	deadman *deadman    // nil: there is no watchdog
+	gateway *lane       // nil: there is no gateway
+	truth   world.Truth // the simulator's log at the end
 }
 
 const hookHost = "hook"
