@@ -257,6 +257,7 @@ func (s *strange) push(t *testing.T) {
 // TestNothingAnsweredRuns has all that comes from elsewhere say each text, and looks at
 // the pages that tell of it.
 func TestNothingAnsweredRuns(t *testing.T) {
+	t.Parallel()
 	s := newStrange(t)
 	s.hear(t)
 	b := s.hostileTab(t)

@@ -74,6 +74,7 @@ func sheetOf(t *testing.T, column string) string {
 // TestNothingBroughtInRuns has each text in each column of a sheet, in a workbook and in
 // a pasted table. A preview shows it, what is brought in shows it, and it stays text.
 func TestNothingBroughtInRuns(t *testing.T) {
+	t.Parallel()
 	e := hostEstate(t)
 	b := e.hostileTab(t)
 	b.open("/inventory/import", http.StatusOK)

@@ -132,8 +132,7 @@ func TestMenuOnAPhone(t *testing.T) {
 		if got := eval[string](b, wide); got != "" {
 			t.Errorf("the menu sticks out: %s", got)
 		}
-		b.do(chromedp.Click(`#sections a[href="` + path + `"]`))
-		b.until("the section "+path, `location.pathname === "`+path+`" && document.readyState === "complete"`)
+		b.press("the section "+path, `#sections a[href="`+path+`"]`)
 		if !eval[bool](b, `document.querySelector("#sections [aria-current=page]")?.getAttribute("href") === location.pathname`) {
 			t.Errorf("%s does not say where one is", path)
 		}

@@ -54,6 +54,7 @@ func newEmpty(t *testing.T, head string) *estate {
 // TestEveryPageWithoutAnything: before the first record, every page that there is says
 // what it is for and how to begin, and is as sound as one that is full.
 func TestEveryPageWithoutAnything(t *testing.T) {
+	t.Parallel()
 	e, source := newEmpty(t, ""), axe(t)
 	b := e.tab(t, "admin")
 	looked := 0
@@ -131,6 +132,7 @@ func (e *estate) faults() []faulty {
 
 // TestEveryPageWithAFault looks at what is shown where something is wrong.
 func TestEveryPageWithAFault(t *testing.T) {
+	t.Parallel()
 	e, source := calmEstate(t), axe(t)
 	people := map[string]*tab{}
 	for _, f := range e.faults() {
@@ -158,6 +160,7 @@ func TestEveryPageWithAFault(t *testing.T) {
 
 // TestABrokenStoreIsAPage: what fails on our side is a page like others, and no all-clear.
 func TestABrokenStoreIsAPage(t *testing.T) {
+	t.Parallel()
 	e, source := newEmpty(t, ""), axe(t)
 	b := e.tab(t, "admin")
 	b.size(looks[0].width)

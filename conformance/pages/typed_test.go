@@ -53,6 +53,7 @@ func (e *estate) accepted() []accepted {
 // the form itself. What is refused is shown beside what is wrong, what is taken is shown
 // where it belongs: as text, and never as more.
 func TestNothingTypedRuns(t *testing.T) {
+	t.Parallel()
 	e := hostEstate(t)
 	v := e.visitor(t, "admin")
 	forms := e.forms(t, v, e.further(t, v)...)
