@@ -218,9 +218,10 @@ func newSeries(o *keepwatch.Observation) keepwatch.Series {
 // that all is well: a tenant may have thousands of them, and no rule looks at one.
 func (a *application) loadPeers(ctx context.Context, t *tx, tenants []keepwatch.TenantID) error {
 	touched := func(id keepwatch.SeriesID) bool { _, ok := a.view.Series[id]; return ok }
+	a.view.Peers = a.db.mirror.room(tenants)
 	for _, tenant := range tenants {
-		if peers, ok := a.db.mirror.peers(tenant, touched); ok {
-			a.view.Peers = append(a.view.Peers, peers...)
+		var ok bool
+		if a.view.Peers, ok = a.db.mirror.peers(a.view.Peers, tenant, touched); ok {
 			continue
 		}
 		var all []mirrored

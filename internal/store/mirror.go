@@ -93,19 +93,30 @@ func (m *mirror) drop(id keepwatch.SeriesID) {
 	}
 }
 
-// peers are the series of a tenant in id order; false when the mirror does not
-// hold them all.
-func (m *mirror) peers(tenant keepwatch.TenantID, except func(keepwatch.SeriesID) bool) ([]keepwatch.Series, bool) {
-	if m == nil || !m.complete[tenant] {
-		return nil, false
+// room is a list for the peers of some tenants, as far as the mirror holds them.
+func (m *mirror) room(tenants []keepwatch.TenantID) []keepwatch.Series {
+	n := 0
+	if m != nil {
+		for _, t := range tenants {
+			n += len(m.tenants[t])
+		}
 	}
-	list := make([]keepwatch.Series, 0, len(m.tenants[tenant]))
+	return make([]keepwatch.Series, 0, n)
+}
+
+// peers appends the series of a tenant in id order; false when the mirror does not
+// hold them all.
+func (m *mirror) peers(list []keepwatch.Series, tenant keepwatch.TenantID, except func(keepwatch.SeriesID) bool) ([]keepwatch.Series, bool) {
+	if m == nil || !m.complete[tenant] {
+		return list, false
+	}
+	from := len(list)
 	for id := range m.tenants[tenant] {
 		if !except(id) {
 			list = append(list, m.series[id].Series)
 		}
 	}
-	slices.SortFunc(list, func(a, b keepwatch.Series) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(list[from:], func(a, b keepwatch.Series) int { return cmp.Compare(a.ID, b.ID) })
 	return list, true
 }
 

@@ -29,12 +29,18 @@ func (e *estate) ahead(all []*glance, by string) client.Ahead {
 	lanes := map[string]map[keepwatch.Date]*client.AheadEnd{}
 	totals := map[string]int{}
 	first, last := e.now.AddDate(0, 0, -aheadBack-2), e.now.AddDate(0, 0, aheadDays+2) // whatever the zone
+	var zone *time.Location                                                            // of here; most are of one
+	var here keepwatch.Date
 	for _, g := range all {
+		if g.zone != zone {
+			zone, here = g.zone, keepwatch.DayOf(e.now, g.zone)
+		}
 		for _, k := range g.clocks {
 			if k.Kind != keepwatch.ClockHard || !k.Known() || k.At.Before(first) || k.At.After(last) {
 				continue
 			}
-			left := daysLeft(k.At, g.zone, e.now)
+			day := keepwatch.DayOf(k.At, zone)
+			left := here.Until(day)
 			if left < -aheadBack || left > aheadDays || !k.At.After(e.now) && contradicted(k, g.line.own, e.now) {
 				continue
 			}
@@ -47,7 +53,7 @@ func (e *estate) ahead(all []*glance, by string) client.Ahead {
 			if !k.At.After(e.now) {
 				out.Ended++
 			}
-			addEnd(lanes[key], keepwatch.DayOf(k.At, g.zone), g.Credential, endingSeverity(k, left, false, e.now))
+			addEnd(lanes[key], day, g.Credential, endingSeverity(k, left, false, e.now))
 		}
 	}
 	for key, days := range lanes {

@@ -85,12 +85,13 @@ type glance struct {
 // glances are those that a filter lets through, by id.
 func (e *estate) glances(f CredentialFilter) []glance {
 	out := make([]glance, 0, len(e.snap.Credentials))
+	places := e.index.inOrder(e.snap.Credentials)
 	for i := range e.snap.Credentials {
 		c := &e.snap.Credentials[i]
 		if !f.matches(c) {
 			continue
 		}
-		if g := e.glance(c); f.State == "" || f.State == string(g.state) {
+		if g := e.glance(c, places[i].line()); f.State == "" || f.State == string(g.state) {
 			out = append(out, g)
 		}
 	}
@@ -101,8 +102,8 @@ func (e *estate) glances(f CredentialFilter) []glance {
 	return out
 }
 
-func (e *estate) glance(c *keepwatch.Credential) glance {
-	g := glance{Credential: c, line: e.line(c.ID), zone: e.snap.zoneOf(c.ID)}
+func (e *estate) glance(c *keepwatch.Credential, l *line) glance {
+	g := glance{Credential: c, line: l, zone: e.snap.zoneOf(c.ID)}
 	g.clocks = g.line.clocksOf(c, g.zone)
 	s := &g.line.own
 	if g.dated = !proven(*c) && (s.ID == "" || !asked(c.Kind)); g.dated {

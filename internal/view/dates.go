@@ -87,8 +87,7 @@ func clockOf(k keepwatch.Clock, zone *time.Location, now time.Time) client.Clock
 // daysLeft counts midnights, as people do: what ends tomorrow has one day left,
 // however late it is today.
 func daysLeft(at time.Time, zone *time.Location, now time.Time) int {
-	end, today := keepwatch.DayOf(at, zone).In(time.UTC), keepwatch.DayOf(now, zone).In(time.UTC)
-	return int(end.Sub(today) / (24 * time.Hour))
+	return keepwatch.DayOf(now, zone).Until(keepwatch.DayOf(at, zone))
 }
 
 // firstHard is the clock that a credential is shown with; false where nothing of it

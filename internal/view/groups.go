@@ -24,7 +24,7 @@ func (e *estate) addGroups(o *client.Overview, all []glance, tallies []tally, f 
 		key := groupKey(f.GroupBy, g.Credential)
 		of := groups[key]
 		if of == nil {
-			of = &group{key: key, counts: map[string]int{}, units: map[unitKey]*unit{}}
+			of = &group{key: key, units: map[unitKey]*unit{}}
 			groups[key] = of
 		}
 		of.add(g, tallies[i])
@@ -88,20 +88,20 @@ func keyRank(by, key string) int {
 
 type group struct {
 	key    string
-	counts map[string]int
+	counts stateCounts
 	sum    tally
 	units  map[unitKey]*unit
 	newest time.Time
 }
 
 type unit struct {
-	counts map[string]int
+	counts stateCounts
 	total  int
 	items  []client.Credential
 }
 
 func (g *group) add(c *glance, t tally) {
-	g.counts[string(c.state)]++
+	g.counts.add(c.state)
 	g.sum.merge(t)
 	if c.proven.After(g.newest) {
 		g.newest = c.proven
@@ -109,26 +109,26 @@ func (g *group) add(c *glance, t tally) {
 	key := unitKey{c.Tenant, c.BusinessUnit}
 	u := g.units[key]
 	if u == nil {
-		u = &unit{counts: map[string]int{}}
+		u = &unit{}
 		g.units[key] = u
 	}
-	u.counts[string(c.state)]++
+	u.counts.add(c.state)
 	u.total++
 }
 
 func (g *group) shown(e *estate) client.Group {
 	out := client.Group{
-		Key: g.key, Counts: g.counts, SuccessRate: g.sum.rate(), LastProvenAt: timeOf(g.newest), Units: []client.BusinessUnit{}, Well: []string{},
+		Key: g.key, Counts: g.counts.byName(), SuccessRate: g.sum.rate(), LastProvenAt: timeOf(g.newest), Units: []client.BusinessUnit{}, Well: []string{},
 	}
 	for key, u := range g.units {
 		out.Total += u.total
-		if len(u.items) == 0 && u.counts[string(keepwatch.StateHealthy)] == u.total {
+		if len(u.items) == 0 && u.counts.of(keepwatch.StateHealthy) == u.total {
 			out.WellTotal += u.total
 			out.Well = append(out.Well, cmp.Or(e.units[key], key.mid.String(), "owning business unit"))
 			continue
 		}
 		out.Units = append(out.Units, client.BusinessUnit{
-			Tenant: string(key.tenant), MID: midOf(key.mid), Name: e.units[key], Counts: u.counts, Total: u.total, Credentials: orNoCredentials(u.items),
+			Tenant: string(key.tenant), MID: midOf(key.mid), Name: e.units[key], Counts: u.counts.byName(), Total: u.total, Credentials: orNoCredentials(u.items),
 		})
 	}
 	slices.Sort(out.Well)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"keepwatch"
@@ -20,7 +21,20 @@ import (
 type index struct {
 	mu       sync.RWMutex
 	revision int64
-	lines    map[keepwatch.CredentialID]*line
+	lines    map[keepwatch.CredentialID]*place
+	order    []*place // of the last inventory that was gone through
+	orderOf  []keepwatch.Credential
+}
+
+// place is where the line of a credential stands; another may be put there at any time.
+type place struct{ atomic.Pointer[line] }
+
+// line is what stands there, never nil.
+func (p *place) line() *line {
+	if l := p.Load(); l != nil {
+		return l
+	}
+	return none
 }
 
 // line is all that is known of one credential. It never changes: another takes its
@@ -49,7 +63,7 @@ type dateFacts struct {
 	zone                               *time.Location
 }
 
-func newIndex() *index { return &index{lines: map[keepwatch.CredentialID]*line{}} }
+func newIndex() *index { return &index{lines: map[keepwatch.CredentialID]*place{}} }
 
 // none is the line of a credential of which nothing is known.
 var none = &line{}
@@ -57,7 +71,37 @@ var none = &line{}
 func (x *index) of(id keepwatch.CredentialID) *line {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return x.lines[id]
+	if p := x.lines[id]; p != nil {
+		return p.line()
+	}
+	return none
+}
+
+// inOrder are the places of an inventory's credentials, one by one: pages go through
+// all of them, and to look each up by its name would cost more than all else.
+func (x *index) inOrder(all []keepwatch.Credential) []*place {
+	x.mu.RLock()
+	order, known := x.order, len(all) > 0 && len(all) == len(x.orderOf) && &all[0] == &x.orderOf[0]
+	x.mu.RUnlock()
+	if known {
+		return order
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.order, x.orderOf = make([]*place, len(all)), all
+	for i := range all {
+		x.order[i] = x.place(all[i].ID)
+	}
+	return x.order
+}
+
+func (x *index) place(id keepwatch.CredentialID) *place {
+	p := x.lines[id]
+	if p == nil {
+		p = &place{}
+		x.lines[id] = p
+	}
+	return p
 }
 
 // follow takes in what moved since the last look.
@@ -69,7 +113,9 @@ func (x *index) follow(ctx context.Context, src SeriesSource) error {
 		return err
 	}
 	if m.Whole {
-		clear(x.lines)
+		for _, p := range x.lines {
+			p.Store(nil)
+		}
 	}
 	x.take(m)
 	x.revision = m.Revision
@@ -88,25 +134,24 @@ func (x *index) take(m store.Moved) {
 		gone[id] = true
 	}
 	if len(gone) > 0 { // rare: records were removed
-		for id, l := range x.lines {
-			if slices.ContainsFunc(l.series, func(s keepwatch.Series) bool { return gone[s.ID] }) && touched[id] == nil {
+		for id, p := range x.lines {
+			if slices.ContainsFunc(p.line().series, func(s keepwatch.Series) bool { return gone[s.ID] }) && touched[id] == nil {
 				touched[id] = []keepwatch.Series{}
 			}
 		}
 	}
 	for id, fresh := range touched {
-		x.lines[id] = x.lines[id].with(fresh, gone)
+		p := x.place(id)
+		p.Store(p.line().with(fresh, gone))
 	}
 }
 
 // with is the line with fresher series in it.
 func (l *line) with(fresh []keepwatch.Series, gone map[keepwatch.SeriesID]bool) *line {
 	all := slices.Clone(fresh)
-	if l != nil {
-		for _, s := range l.series {
-			if !gone[s.ID] && !slices.ContainsFunc(fresh, func(f keepwatch.Series) bool { return f.ID == s.ID }) {
-				all = append(all, s)
-			}
+	for _, s := range l.series {
+		if !gone[s.ID] && !slices.ContainsFunc(fresh, func(f keepwatch.Series) bool { return f.ID == s.ID }) {
+			all = append(all, s)
 		}
 	}
 	slices.SortFunc(all, func(a, b keepwatch.Series) int { return strings.Compare(string(a.ID), string(b.ID)) })
@@ -146,12 +191,7 @@ func (l *line) clocksOf(c *keepwatch.Credential, zone *time.Location) []keepwatc
 	return l.clocks
 }
 
-func (e *estate) line(id keepwatch.CredentialID) *line {
-	if l := e.index.of(id); l != nil {
-		return l
-	}
-	return none
-}
+func (e *estate) line(id keepwatch.CredentialID) *line { return e.index.of(id) }
 
 // dated reports whether a credential stands as its dates do.
 func (e *estate) dated(c keepwatch.Credential) bool {

@@ -16,6 +16,36 @@ var statesByWeight = []keepwatch.State{
 	keepwatch.StateMaintenance, keepwatch.StatePaused, keepwatch.StateHealthy,
 }
 
+// stateCounts counts by state, in the order of statesByWeight.
+type stateCounts [7]int
+
+func (c *stateCounts) add(s keepwatch.State) { *c.at(s)++ }
+
+func (c *stateCounts) of(s keepwatch.State) int { return *c.at(s) }
+
+// at is where a state is counted; one that has no name here is not known.
+func (c *stateCounts) at(s keepwatch.State) *int {
+	if s == keepwatch.StateHealthy { // as nearly all are
+		return &c[len(c)-1]
+	}
+	i := slices.Index(statesByWeight, s)
+	if i < 0 {
+		i = slices.Index(statesByWeight, keepwatch.StateUnknown)
+	}
+	return &c[i]
+}
+
+// byName leaves out what there is none of.
+func (c *stateCounts) byName() map[string]int {
+	named := map[string]int{}
+	for i, n := range c {
+		if n > 0 {
+			named[string(statesByWeight[i])] = n
+		}
+	}
+	return named
+}
+
 func stateRank(state string) int { return slices.Index(statesByWeight, keepwatch.State(state)) }
 
 func criticalityRank(c string) int {

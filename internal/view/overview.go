@@ -42,16 +42,17 @@ func (r *Reader) Overview(ctx context.Context, now time.Time, f OverviewFilter) 
 		return client.Overview{}, err
 	}
 	o := client.Overview{
-		At: now.UTC(), Counts: map[string]int{}, Total: len(e.snap.Credentials), GroupBy: f.GroupBy,
+		At: now.UTC(), Total: len(e.snap.Credentials), GroupBy: f.GroupBy,
 		Incidents: []client.Incident{}, Groups: []client.Group{}, Expiring: []client.Expiry{},
 	}
 	all := e.glances(CredentialFilter{})
 	tallies := make([]tally, len(all))
 	var sum tally
+	var counts stateCounts
 	var newest time.Time
 	for i := range all {
 		g := &all[i]
-		o.Counts[string(g.state)]++
+		counts.add(g.state)
 		if g.proven.After(newest) {
 			newest = g.proven
 		}
@@ -59,6 +60,7 @@ func (r *Reader) Overview(ctx context.Context, now time.Time, f OverviewFilter) 
 		sum.merge(tallies[i])
 		o.Undated += undated(g.clocks)
 	}
+	o.Counts = counts.byName()
 	o.SuccessRate, o.LastProvenAt = sum.rate(), timeOf(newest)
 	o.Traffic = e.trafficToday(all)
 	e.addIncidents(&o)

@@ -32,8 +32,8 @@ func (r *Reader) Status(ctx context.Context, now time.Time) (client.Status, erro
 		return client.Status{}, err
 	}
 	var newest *time.Time
-	for i := range e.snap.Credentials {
-		newest = later(newest, timeOf(e.glance(&e.snap.Credentials[i]).proven))
+	for _, g := range e.glances(CredentialFilter{}) {
+		newest = later(newest, timeOf(g.proven))
 	}
 	return r.status(ctx, now, newest), nil
 }
