@@ -175,6 +175,7 @@ func (db *DB) foldRows(ctx context.Context, refs []hotRef) error {
 		if _, err := db.insert(ctx, t, deleteHot, len(refs), args); err != nil {
 			return err
 		}
+		t.afterCommit(func() { db.live.note(ofHours, func(l *live) { l.folded(refs) }) })
 		if err := db.addTallies(ctx, t, "hourly", upsertHourly, hours); err != nil {
 			return err
 		}

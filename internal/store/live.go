@@ -35,6 +35,7 @@ type live struct {
 	row     map[keepwatch.SeriesID]string           // PostgreSQL: which version of its row
 	hours   map[keepwatch.SeriesID][]hourCell
 	since   int64    // where the hours begin, ms
+	hot     hotKeys  // SQLite: read with the hours
 	noting  noteKind // what somebody reads at this moment: what commits meanwhile is noted for them
 	noted   []func(*live)
 	base    int64 // revision before the first of changes
@@ -335,14 +336,18 @@ func (db *DB) fillHours(ctx context.Context, lo int64) error {
 			return nil, err
 		}
 		ts := tallies{}
-		err = collectRuns(ctx, q, ts, hourMS, lo, millis(never), " AND series IN (SELECT id FROM series WHERE "+proving+")")
+		err = collectRuns(ctx, q, ts, hourMS, lo, millis(never), hotRows{" AND series IN (SELECT id FROM series WHERE " + proving + ")", "slot", nil})
 		for id, of := range ts {
 			for start, t := range of {
 				worst := t.rollup(id, start).Worst
 				hours[id] = addCell(hours[id], hourCell{start, int32(t.runs), int32(t.ok), int32(t.failed), worst})
 			}
 		}
-		return func(l *live) { l.hours, l.since, l.counted = hours, lo, time.Now() }, err
+		if err != nil {
+			return nil, err
+		}
+		hot, err := db.readHotKeys(ctx, q)
+		return func(l *live) { l.hours, l.since, l.hot, l.counted = hours, lo, hot, time.Now() }, err
 	})
 }
 

@@ -14,6 +14,7 @@ func TestPagesScanNoObservations(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
+	known := hotRows{" AND series = $1 AND (slot, key) IN (VALUES ($5,$6),($7,$8))", "+slot", []any{1, "k", 2, "l"}}
 	for name, q := range map[string]struct {
 		text string
 		args []any
@@ -22,6 +23,10 @@ func TestPagesScanNoObservations(t *testing.T) {
 		"hours": {recentHours, []any{1}, "SEARCH r USING PRIMARY KEY (series=? AND start>?)"},
 		"hot": {"SELECT series, slot / 3600000, outcome, sum(runs) FROM hot WHERE slot >= $1 AND slot < $2 AND series IN (SELECT id FROM series WHERE " + proving + ") GROUP BY series, slot / 3600000, outcome",
 			[]any{1, 2}, "SEARCH hot USING PRIMARY KEY (slot>? AND slot<?)"},
+		"hot runs of one": {"SELECT " + resultColumns + resultTables(known)[0].from + " AND +slot <= $2 AND (+slot < $2 OR key < $3) ORDER BY slot DESC, key DESC LIMIT $4",
+			[]any{"a", 1, "k", 20, 1, "k", 2, "l"}, "SEARCH hot USING PRIMARY KEY (slot=? AND key=?)"},
+		"hot hours of one": {"SELECT series, slot / 3600000, outcome, sum(runs) FROM hot WHERE +slot >= $1 AND +slot < $2 AND series = $3 AND (slot, key) IN (VALUES ($4,$5),($6,$7)) GROUP BY series, slot / 3600000, outcome",
+			[]any{1, 2, "a", 1, "k", 2, "l"}, "SEARCH hot USING PRIMARY KEY (slot=? AND key=?)"},
 	} {
 		plan := planOf(t, db, q.text, q.args...)
 		text := strings.Join(plan, "; ")

@@ -29,7 +29,7 @@ func (l *live) note(kind noteKind, fn func(*live)) {
 
 // forget empties it: after a commit whose outcome is unknown.
 func (l *live) forget() {
-	empty := func(l *live) { l.begin(nil, nil); l.hours = nil }
+	empty := func(l *live) { l.begin(nil, nil); l.hours, l.hot = nil, nil }
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	empty(l)
@@ -110,6 +110,9 @@ func (l *live) count(inserted []incoming) {
 	}
 	for i := range inserted {
 		o := &inserted[i].Observation
+		if l.hot != nil && !o.Check.OfCanary() { // of which no history is kept
+			l.hot.add(o.Series, hotKey{millis(o.Slot), o.Key})
+		}
 		start := floor(millis(o.Slot), hourMS)
 		if !proves(o.Check, o.Credential) || start < l.since {
 			continue

@@ -65,7 +65,7 @@ func (db *DB) PlainHourly(ctx context.Context, from, to time.Time) (map[keepwatc
 	lo, hi := floor(millis(from), hourMS), ceil(millis(to), hourMS)
 	ts := tallies{}
 	err := db.read(ctx, "rollups", func(q querier) error {
-		if err := collectRuns(ctx, q, ts, hourMS, lo, hi, " AND series IN (SELECT id FROM series WHERE "+plain+")"); err != nil {
+		if err := collectRuns(ctx, q, ts, hourMS, lo, hi, hotRows{" AND series IN (SELECT id FROM series WHERE " + plain + ")", "slot", nil}); err != nil {
 			return err
 		}
 		return collectWhere(ctx, q, ts, "hourly", hourMS, lo, hi, " AND s."+plain)

@@ -170,10 +170,14 @@ func (db *DB) DailyOf(ctx context.Context, series keepwatch.SeriesID, from, to t
 func (db *DB) rollups(ctx context.Context, width int64, from, to time.Time, series keepwatch.SeriesID) (map[keepwatch.SeriesID][]keepwatch.Rollup, error) {
 	lo, hi := floor(millis(from), width), ceil(millis(to), width)
 	ts := tallies{}
+	hot := hotRows{" AND series IN (SELECT id FROM series)", "slot", nil}
+	if series != "" {
+		hot = db.hotOf(series, 3, 4)
+	}
 	// One moment for all of it: a fold in between would count a run twice or not at
 	// all.
 	err := db.read(ctx, "rollups", func(q querier) error {
-		if err := collectHot(ctx, q, ts, width, lo, hi, series); err != nil {
+		if err := collectHot(ctx, q, ts, width, lo, hi, hot, series); err != nil {
 			return err
 		}
 		if width == hourMS {
@@ -228,21 +232,21 @@ func addTallies(rows *sql.Rows, err error, ts tallies, width int64) error {
 }
 
 // collectHot adds what the hot table holds, which is never in a rollup as well.
-func collectHot(ctx context.Context, q querier, ts tallies, width, lo, hi int64, series keepwatch.SeriesID) error {
-	where, args := " AND series IN (SELECT id FROM series)", []any{lo, hi}
+func collectHot(ctx context.Context, q querier, ts tallies, width, lo, hi int64, hot hotRows, series keepwatch.SeriesID) error {
+	var args []any
 	if series != "" {
-		where, args = " AND series = $3", append(args, string(series))
+		args = append(args, string(series))
 	}
-	if err := collectRuns(ctx, q, ts, width, lo, hi, where, args[2:]...); err != nil {
+	if err := collectRuns(ctx, q, ts, width, lo, hi, hot, args...); err != nil {
 		return err
 	}
 	return collectCounted(ctx, q, ts, width, lo, hi, series)
 }
 
-// collectRuns adds the runs of the hot table that a condition lets through.
-func collectRuns(ctx context.Context, q querier, ts tallies, width, lo, hi int64, where string, more ...any) error {
+// collectRuns adds the runs of some rows of the hot table.
+func collectRuns(ctx context.Context, q querier, ts tallies, width, lo, hi int64, of hotRows, more ...any) error {
 	rows, err := q.query(ctx, "SELECT series, slot / "+strconv.FormatInt(hourMS, 10)+" AS hour, outcome, CAST(sum(runs) AS bigint), CAST(sum(took) AS bigint), max(took), CAST(sum(requests) AS bigint)"+
-		" FROM hot WHERE slot >= $1 AND slot < $2"+where+" GROUP BY series, slot / "+strconv.FormatInt(hourMS, 10)+", outcome", append([]any{lo, hi}, more...)...)
+		" FROM hot WHERE "+of.slot+" >= $1 AND "+of.slot+" < $2"+of.where+" GROUP BY series, slot / "+strconv.FormatInt(hourMS, 10)+", outcome", slices.Concat([]any{lo, hi}, more, of.args)...)
 	return each(rows, err, func(r *sql.Rows) error {
 		var id keepwatch.SeriesID
 		var outcome keepwatch.Outcome

@@ -67,6 +67,17 @@ func scanResult(r *sql.Rows) (resultRow, error) {
 	return row, nil
 }
 
+// resultTable is where runs of the series $1 stand.
+type resultTable struct {
+	from, slot string
+	args       []any
+}
+
+// resultTables has that of the newest runs first.
+func resultTables(hot hotRows) []resultTable {
+	return []resultTable{{" FROM hot WHERE true" + hot.where, hot.slot, hot.args}, {" FROM results WHERE series = $1", "slot", nil}}
+}
+
 // Results lists the runs of a check, newest slot first, without transcripts, and
 // the cursor of the next page, "" at the end.
 func (db *DB) Results(ctx context.Context, check keepwatch.CheckID, p Page) (list []keepwatch.Result, next string, err error) {
@@ -79,14 +90,14 @@ func (db *DB) Results(ctx context.Context, check keepwatch.CheckID, p Page) (lis
 	}
 	series, limit := string(keepwatch.SeriesOf(check, "")), p.limit()
 	var parts [2][]resultRow
+	tables := resultTables(db.hotOf(keepwatch.SeriesID(series), 1, 5))
 	err = db.read(ctx, "results", func(q querier) error {
-		for i, table := range []string{"hot", "results"} {
+		for i, table := range tables {
 			if i == 1 && len(parts[0]) > limit {
 				break // the hot rows alone fill the page
 			}
-			rows, err := q.query(ctx, "SELECT "+resultColumns+" FROM "+table+
-				" WHERE series = $1 AND slot <= $2 AND (slot < $2 OR key < $3) ORDER BY slot DESC, key DESC LIMIT $4",
-				series, from.at, from.text, limit+1)
+			rows, err := q.query(ctx, "SELECT "+resultColumns+table.from+" AND "+table.slot+" <= $2 AND ("+table.slot+" < $2 OR key < $3) ORDER BY slot DESC, key DESC LIMIT $4",
+				append([]any{series, from.at, from.text, limit + 1}, table.args...)...)
 			err = each(rows, err, func(r *sql.Rows) error {
 				row, err := scanResult(r)
 				parts[i] = append(parts[i], row)
@@ -134,10 +145,11 @@ func (db *DB) Result(ctx context.Context, check keepwatch.CheckID, key string) (
 		return row.Result, err
 	}
 	series := string(keepwatch.SeriesOf(check, ""))
+	tables := resultTables(db.hotOf(keepwatch.SeriesID(series), 1, 3))
 	err := db.read(ctx, "result", func(q querier) error {
 		found := false
-		for _, table := range []string{"hot", "results"} {
-			rows, err := q.query(ctx, "SELECT "+resultColumns+" FROM "+table+" WHERE series = $1 AND key = $2", series, key)
+		for _, table := range tables {
+			rows, err := q.query(ctx, "SELECT "+resultColumns+table.from+" AND key = $2", append([]any{series, key}, table.args...)...)
 			err = each(rows, err, func(r *sql.Rows) (err error) {
 				found = true
 				row, err = scanResult(r)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"keepwatch"
+	"keepwatch/internal/store"
 )
 
 var liveTests = []test{
@@ -80,8 +81,12 @@ var liveTests = []test{
 	{"recent hours are those of the rows, folded or not", func(t *testing.T, f *fixture) {
 		from := f.now
 		rng := rand.New(rand.NewPCG(3, 9))
+		made := map[keepwatch.CheckID][]string{} // keys
 		look := func(when string) {
 			t.Helper()
+			for i := range 5 {
+				runsAre(t, f, when, check(i).ID, made[check(i).ID])
+			}
 			h, err := f.Recent(t.Context(), from)
 			f.must(err)
 			rows, err := f.PlainHourly(t.Context(), from, f.now.Add(48*time.Hour))
@@ -109,8 +114,12 @@ var liveTests = []test{
 			if i%9 == 8 {
 				slot = f.now.Add(-3 * time.Hour) // one that comes late
 			}
-			f.apply(lift, observation(check(rng.IntN(5)), slot, outcomes[rng.IntN(len(outcomes))]))
+			o := observation(check(rng.IntN(5)), slot, outcomes[rng.IntN(len(outcomes))])
+			f.apply(lift, o)
+			made[o.Check] = append(made[o.Check], o.Key)
 			switch i {
+			case 0:
+				look("one is hot")
 			case 20:
 				look("not folded")
 			case 40:
@@ -123,6 +132,7 @@ var liveTests = []test{
 		o := observation(check(1), f.now, keepwatch.Timeout)
 		f.apply(lift, o)
 		f.apply(lift, o) // a repeat counts once
+		made[o.Check] = append(made[o.Check], o.Key)
 		look("after a repeat")
 		from = noon.Add(-24 * time.Hour)
 		look("further back")
@@ -157,5 +167,40 @@ var liveTests = []test{
 		if !slices.Equal(got, []int{each, each, each, each}) {
 			t.Errorf("counted %v, want %d each", got, each)
 		}
+		for w := range writers {
+			var keys []string
+			for i := range each {
+				keys = append(keys, keepwatch.SlotKey(check(w).ID, f.now.Add(time.Duration(i)*time.Minute)))
+			}
+			runsAre(t, f, "after all commits", check(w).ID, keys)
+		}
 	}},
+}
+
+// runsAre makes sure that the runs of a check are those of some keys, each once, in the
+// list, one by one and in the sum of the days.
+func runsAre(t *testing.T, f *fixture, when string, id keepwatch.CheckID, want []string) {
+	t.Helper()
+	list, _, err := f.Results(t.Context(), id, store.Page{Limit: 200})
+	f.must(err)
+	var got []string
+	for _, r := range list {
+		got = append(got, r.Key)
+		_, err := f.Result(t.Context(), id, r.Key)
+		f.must(err)
+	}
+	want = slices.Sorted(slices.Values(want))
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Fatalf("%s: %s has the runs %v, want %v", when, id, got, want)
+	}
+	days, err := f.DailyOf(t.Context(), keepwatch.SeriesOf(id, ""), f.now.AddDate(0, 0, -3), f.now.AddDate(0, 0, 3))
+	f.must(err)
+	runs := 0
+	for _, d := range days {
+		runs += d.Runs
+	}
+	if runs != len(want) {
+		t.Fatalf("%s: %s has %d runs in its days, want %d", when, id, runs, len(want))
+	}
 }
