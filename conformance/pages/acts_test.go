@@ -16,8 +16,14 @@ import (
 // press clicks and waits for the page that it leads to.
 func (b *tab) press(what, selector string) {
 	b.t.Helper()
+	b.leads(what, func() { b.do(chromedp.Click(selector)) })
+}
+
+// leads does something and waits for the page that it leads to.
+func (b *tab) leads(what string, act func()) {
+	b.t.Helper()
 	eval[bool](b, `(window.before = true)`)
-	b.do(chromedp.Click(selector))
+	act()
 	b.until(what, `window.before === undefined && document.readyState === "complete"`)
 }
 
@@ -88,17 +94,13 @@ func TestSilenceIsMadeByKeyboard(t *testing.T) {
 		b.key(field[1])
 	}
 	b.tabTo("Create", `el.id === "create"`)
-	eval[bool](b, `(window.before = true)`)
-	b.key(kb.Enter)
-	b.until("the list", `window.before === undefined && document.readyState === "complete"`)
+	b.leads("the list", func() { b.key(kb.Enter) })
 	made := silenced(b, "made by keys alone")
 	if made == nil || made.Owner != "sales-ops" {
 		t.Fatalf("the API has %+v", made)
 	}
 	b.tabTo("its end", `el.id === "end-`+made.ID+`"`)
-	eval[bool](b, `(window.before = true)`)
-	b.key(" ")
-	b.until("the end", `window.before === undefined && document.readyState === "complete"`)
+	b.leads("the end", func() { b.key(" ") })
 	if silenced(b, "made by keys alone") != nil {
 		t.Error("it holds on")
 	}

@@ -72,10 +72,8 @@ type clicker struct {
 
 func (c *clicker) click(selector string) {
 	c.t.Helper()
-	eval[bool](c.tab, `(window.before = true)`)
-	c.do(chromedp.Click(selector))
+	c.press("what "+selector+" leads to", selector)
 	c.clicks++
-	c.until("what "+selector+" leads to", `window.before === undefined && document.readyState === "complete"`)
 }
 
 // TestDemo is what somebody sees who starts the demo: an estate, a credential that dies
