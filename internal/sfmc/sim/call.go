@@ -30,6 +30,8 @@ type call struct {
 	bearer   bearerState
 	grant    grantRequest  // at the token endpoint
 	envelope *soapEnvelope // at the SOAP endpoint; nil when it cannot be read
+
+	counted bool // guarded by Sim.mu
 }
 
 type bearerState int
@@ -85,27 +87,21 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	throttled := s.throttle(c)
 	s.mu.Unlock()
 
-	// Deferred, because answers that break off leave by a panic.
-	status := 0
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.account(c, status)
-	}()
+	defer s.leave(c) // deferred, because answers that break off leave by a panic
 	s.wait(r, time.Duration(c.settings.Latency))
-	status = s.reply(w, c, fault, throttled)
+	s.reply(accounted{w, c}, c, fault, throttled)
 	s.pushSoon()
 }
 
-// reply answers by the first of: the fault, the meter, the real thing. It
-// returns the status for the counters.
-func (s *Sim) reply(w http.ResponseWriter, c *call, fault *Fault, throttled *answer) int {
+// reply answers by the first of: the fault, the meter, the real thing.
+func (s *Sim) reply(w http.ResponseWriter, c *call, fault *Fault, throttled *answer) {
 	var a answer
 	switch {
 	case len(c.body) > bodyCap:
 		a = restError(http.StatusRequestEntityTooLarge, 10000, "Request too large")
 	case fault != nil && isWire(fault.Name):
-		return s.wire(w, c, fault)
+		s.wire(w, c, fault)
+		return
 	case fault != nil:
 		a = c.faulty(fault)
 	case throttled != nil:
@@ -116,7 +112,6 @@ func (s *Sim) reply(w http.ResponseWriter, c *call, fault *Fault, throttled *ans
 		a = c.route.serve(c)
 	}
 	a.write(w)
-	return a.status
 }
 
 func (a answer) write(w http.ResponseWriter) {

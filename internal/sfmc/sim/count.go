@@ -2,6 +2,7 @@ package sim
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -23,13 +24,20 @@ type count struct {
 	first, last  time.Time
 }
 
-// account counts a request. Only known clients and routes get a row, so what
-// callers make up cannot grow the table.
+// account counts a request, once: before anything of the answer leaves, so that
+// whoever has seen an answer finds it counted. The status is 0 when there is
+// none or it does not hold what it promised. Only known clients and routes get
+// a row, so what callers make up cannot grow the table.
 func (s *Sim) account(c *call, status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.counted {
+		return
+	}
+	c.counted = true
 	key := countKey{route: c.route.name}
 	if c.client != nil {
 		key.client = c.client.spec.ClientID
-		c.client.meter.inFlight--
 	}
 	n := s.counts[key]
 	if n == nil {
@@ -42,6 +50,31 @@ func (s *Sim) account(c *call, status int) {
 		n.refused++
 	}
 }
+
+// leave ends a call: what was not answered is counted as that, and the client
+// has one less in flight.
+func (s *Sim) leave(c *call) {
+	s.account(c, 0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.client != nil {
+		c.client.meter.inFlight--
+	}
+}
+
+// accounted counts an answer when its status is written.
+type accounted struct {
+	http.ResponseWriter
+	c *call
+}
+
+func (w accounted) WriteHeader(status int) {
+	w.c.s.account(w.c, status)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets [http.ResponseController] reach what flushes and hijacks.
+func (w accounted) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // Requests returns the counters by client and route.
 func (s *Sim) Requests() []Recorded {

@@ -18,13 +18,11 @@ const (
 	chunkSize = 64 << 10
 )
 
-// wire spoils the answer below the interface. It returns the status that the
-// caller saw, 0 when it saw none.
-func (s *Sim) wire(w http.ResponseWriter, c *call, f *Fault) int {
+// wire spoils the answer below the interface.
+func (s *Sim) wire(w http.ResponseWriter, c *call, f *Fault) {
 	switch f.Name {
 	case "maintenance":
 		maintenancePage().write(w)
-		return http.StatusServiceUnavailable
 	case "html":
 		answer{status: http.StatusOK, kind: "text/html; charset=utf-8", body: []byte(loginPage)}.write(w)
 	case "redirect":
@@ -33,7 +31,6 @@ func (s *Sim) wire(w http.ResponseWriter, c *call, f *Fault) int {
 			target = f.Variant
 		}
 		answer{status: http.StatusTemporaryRedirect, kind: "text/html"}.with("Location", target).write(w)
-		return http.StatusTemporaryRedirect
 	case "malformed":
 		c.spoilt(malformed).write(w)
 	case "empty_body":
@@ -50,15 +47,14 @@ func (s *Sim) wire(w http.ResponseWriter, c *call, f *Fault) int {
 		s.hang(c)
 		panic(http.ErrAbortHandler)
 	case "reset":
+		s.account(c, 0)
 		reset(w)
-		return 0
 	case "truncated":
+		s.account(c, 0)
 		truncate(w, c)
-		return 0
 	case "slow":
-		return s.slow(w, c, f)
+		s.slow(w, c, f)
 	}
-	return http.StatusOK
 }
 
 const loginPage = "<!DOCTYPE html><html><head><title>Sign in to the network</title></head>" +
@@ -158,15 +154,12 @@ func truncate(w http.ResponseWriter, c *call) {
 
 // slow delays the right answer by the variant, a duration; three seconds when
 // it is not given.
-func (s *Sim) slow(w http.ResponseWriter, c *call, f *Fault) int {
+func (s *Sim) slow(w http.ResponseWriter, c *call, f *Fault) {
 	delay := 3 * time.Second
 	if d, err := keepwatch.ParseDuration(f.Variant); err == nil && f.Variant != "" {
 		delay = d
 	}
-	if !s.wait(c.r, delay) {
-		return 0
+	if s.wait(c.r, delay) {
+		c.route.serve(c).write(w)
 	}
-	a := c.route.serve(c)
-	a.write(w)
-	return a.status
 }
