@@ -44,8 +44,11 @@ func TestRedirectsAreAnswers(t *testing.T) {
 
 func TestThePoolKeepsConnections(t *testing.T) {
 	conns := map[string]bool{}
-	gate := make(chan struct{})
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-gate }))
+	arrived, gate := make(chan struct{}), make(chan struct{})
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-gate
+	}))
 	opened := make(chan string, 100)
 	s.Config.ConnState = func(c net.Conn, st http.ConnState) {
 		if st == http.StateNew {
@@ -67,6 +70,9 @@ func TestThePoolKeepsConnections(t *testing.T) {
 				done <- err
 			}()
 		}
+		for range 20 { // all at once, so that none takes the connection of one that has ended
+			<-arrived
+		}
 		for range 20 {
 			gate <- struct{}{}
 			if err := <-done; err != nil {
@@ -77,7 +83,7 @@ func TestThePoolKeepsConnections(t *testing.T) {
 	for len(opened) > 0 {
 		conns[<-opened] = true
 	}
-	if len(conns) > 21 {
+	if len(conns) != 20 {
 		t.Errorf("%d connections for two rounds of 20 requests", len(conns))
 	}
 }

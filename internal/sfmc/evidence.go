@@ -100,11 +100,9 @@ func echoes(s string, hide [][]byte) bool {
 		if len(secret) == 0 {
 			continue
 		}
-		for _, form := range forms(secret) {
-			for _, text := range texts {
-				if echoesForm(text, form) {
-					return true
-				}
+		for _, text := range texts {
+			if echoesIn(text, secret) {
+				return true
 			}
 		}
 	}
@@ -126,8 +124,24 @@ func hiddenBy(ctx context.Context) [][]byte {
 	return all
 }
 
+func echoesIn(lower string, secret []byte) bool {
+	for _, form := range forms(secret) {
+		if echoesForm(lower, form, window) {
+			return true
+		}
+	}
+	// Where each byte is spelled out by itself, a window of bytes is a long text: six
+	// characters of it would be one byte, and nearly every secret has an "a" in it.
+	for _, form := range spellings(secret) {
+		if echoesForm(lower, form, window*len(form)/len(secret)) {
+			return true
+		}
+	}
+	return false
+}
+
 // echoesForm compares without case, and by windows, so that half a secret counts.
-func echoesForm(lower, form string) bool {
+func echoesForm(lower, form string, window int) bool {
 	form = strings.ToLower(form)
 	if len(form) <= window {
 		return len(form) >= 3 && strings.Contains(lower, form) && !ordinary(form)
@@ -158,7 +172,7 @@ func forms(secret []byte) []string {
 	out := []string{
 		plain, query, url.PathEscape(plain), url.QueryEscape(query), html.EscapeString(plain),
 		hex.EncodeToString(secret), base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret),
-		reversed(secret), string(appendString(nil, secret)), entities(secret), percents(secret), unicodes(secret),
+		reversed(secret), string(appendString(nil, secret)),
 	}
 	// Base64 looks different at each of three alignments inside a longer text.
 	for shift := range 3 {
@@ -179,9 +193,10 @@ func reversed(b []byte) string {
 	return string(out)
 }
 
-func entities(b []byte) string { return spelled(b, "&#x", ";") }
-func percents(b []byte) string { return spelled(b, "%", "") }
-func unicodes(b []byte) string { return spelled(b, `\u00`, "") }
+// spellings are the forms in which each byte of a secret has as many characters.
+func spellings(secret []byte) []string {
+	return []string{spelled(secret, "&#x", ";"), spelled(secret, "%", ""), spelled(secret, `\u00`, "")}
+}
 
 func spelled(b []byte, before, after string) string {
 	var s strings.Builder

@@ -98,18 +98,18 @@ func TestTests(t *testing.T) {
 const canary = "Kw9CanaryZq7xR4tUv2m" // a secret with nothing ordinary in it
 
 // The spellings in which a server or a proxy may send a secret back.
-func spellings(s string) map[string]string {
+func echoesOf(s string) map[string]string {
 	b := []byte(s)
 	return map[string]string{
-		"plain": s, "query": url.QueryEscape(s), "percent": percents(b), "hex": hex.EncodeToString(b), "HEX": strings.ToUpper(hex.EncodeToString(b)),
+		"plain": s, "query": url.QueryEscape(s), "percent": spelled(b, "%", ""), "half in percent": spelled(b[:len(b)/2], "%", ""), "hex": hex.EncodeToString(b), "HEX": strings.ToUpper(hex.EncodeToString(b)),
 		"base64": base64.StdEncoding.EncodeToString(b), "base64 of more": base64.StdEncoding.EncodeToString([]byte("id:" + s + ":x")),
-		"base64 shifted": base64.URLEncoding.EncodeToString([]byte("a:" + s)), "json": unicodes(b), "html": entities(b), "reversed": reversed(b), "upper": strings.ToUpper(s),
+		"base64 shifted": base64.URLEncoding.EncodeToString([]byte("a:" + s)), "json": spelled(b, `\u00`, ""), "half in json": spelled(b[len(b)/2:], `\u00`, ""), "html": spelled(b, "&#x", ";"), "reversed": reversed(b), "upper": strings.ToUpper(s),
 		"first half": s[:len(s)/2], "second half": s[len(s)/2:], "between words": "secret=" + s + "; refused",
 	}
 }
 
 func TestEvidenceNeverRepeatsASecret(t *testing.T) {
-	for name, echo := range spellings(canary) {
+	for name, echo := range echoesOf(canary) {
 		got := evidence("invalid_client: Client authentication failed for "+echo+" of this package", [][]byte{[]byte(canary)})
 		if got != withheld {
 			t.Errorf("%s: %s", name, got)
@@ -119,6 +119,12 @@ func TestEvidenceNeverRepeatsASecret(t *testing.T) {
 	for _, password := range []string{canary, "secret", "password1", "client"} {
 		if got := evidence(plain, [][]byte{[]byte(password)}); got != plain {
 			t.Errorf("%s hides SFMC's own words: %s", password, got)
+		}
+	}
+	// One byte that is spelled out is no piece of a secret that has it as well.
+	for _, text := range []string{`window.__hit=1\u003c/script`, "100%25 of it", "a&#x71;b"} {
+		if got := evidence(text, [][]byte{[]byte("kA3q1%57xQ")}); got != text {
+			t.Errorf("%q is shown as %q", text, got)
 		}
 	}
 }
