@@ -88,11 +88,32 @@ func (s *Series) staleSince(evidence, now time.Time) bool {
 	if s.PlannedGap <= 0 || evidence.IsZero() {
 		return evidence.IsZero()
 	}
+	return now.After(s.freshUntil(evidence))
+}
+
+func (s *Series) freshUntil(evidence time.Time) time.Time {
 	limit := evidence.Add(2 * s.PlannedGap)
 	if planned := s.NextProofAt.Add(s.PlannedGap); planned.After(limit) {
 		limit = planned
 	}
-	return now.After(limit)
+	return limit
+}
+
+// DecaysAt is the last instant at which StateAt says what it says at now, as long as nothing
+// new is seen; zero where time alone changes nothing.
+func (s *Series) DecaysAt(now time.Time) time.Time {
+	evidence := s.LastAt
+	switch s.StateAt(now) {
+	case StateHealthy:
+		evidence = s.LastProvenAt
+	case StateDegraded, StateMaintenance:
+	default:
+		return time.Time{}
+	}
+	if s.PlannedGap <= 0 {
+		return time.Time{}
+	}
+	return s.freshUntil(evidence)
 }
 
 // Rollup is one hour or day of a series.

@@ -135,6 +135,15 @@ func TestStateAt(t *testing.T) {
 		if got := tt.series.StateAt(now); got != tt.want {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
 		}
+		last := tt.series.DecaysAt(now)
+		if last.IsZero() {
+			last = now.AddDate(10, 0, 0)
+		} else if after := tt.series.StateAt(last.Add(1)); after == tt.want {
+			t.Errorf("%s: still %s after %s", name, after, last)
+		}
+		if got := tt.series.StateAt(last); got != tt.want || last.Before(now) {
+			t.Errorf("%s: %s at %s, until when it should be %s", name, got, last, tt.want)
+		}
 	}
 }
 

@@ -100,12 +100,13 @@ func (d *duties) every(ctx context.Context, pause time.Duration, name string, do
 // credential has its own state; blindness is when nobody could be looked at.
 func (d *duties) watch(ctx context.Context, now time.Time) error {
 	if d.sees(now) {
-		return nil // reading every series twice a minute would cost more than it tells
+		return nil
 	}
-	all, err := d.app.db.PlainSeries(ctx)
+	states, err := d.app.db.Moved(ctx, 0)
 	if err != nil {
 		return err
 	}
+	all := states.Series
 	blind, since := blindness(all, now)
 	d.seeing, d.lookBy = !blind && !saidBlind(all), now.Add(lookAgain)
 	d.inVain = inVain(all)
@@ -136,8 +137,8 @@ func (d *duties) sees(now time.Time) bool {
 
 // saidBlind is what was recorded last. It is read from the store, since another
 // process may have said it: the one before a restart, or another node.
-func saidBlind(all []keepwatch.Series) bool {
-	return slices.ContainsFunc(all, func(s keepwatch.Series) bool {
+func saidBlind(all []*keepwatch.Series) bool {
+	return slices.ContainsFunc(all, func(s *keepwatch.Series) bool {
 		return s.ID == blindSeries && s.Last.Outcome == keepwatch.MonitoringBlind
 	})
 }
@@ -145,10 +146,9 @@ func saidBlind(all []keepwatch.Series) bool {
 // blindness says whether this place sees nothing, and since when nothing was
 // proven: since something last answered there were looks, all of them in vain, for
 // two of the shortest gaps among them. Refusals are answers, too.
-func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Time) {
+func blindness(all []*keepwatch.Series, now time.Time) (blind bool, since time.Time) {
 	sight, looked, gap := newestSight(all), false, time.Duration(0)
-	for i := range all {
-		s := &all[i]
+	for _, s := range all {
 		if !proves(s) {
 			continue
 		}
@@ -162,16 +162,16 @@ func blindness(all []keepwatch.Series, now time.Time) (blind bool, since time.Ti
 }
 
 // inVain reports a look that is newer than any answer.
-func inVain(all []keepwatch.Series) bool {
+func inVain(all []*keepwatch.Series) bool {
 	sight := newestSight(all)
-	return slices.ContainsFunc(all, func(s keepwatch.Series) bool { return proves(&s) && s.LastAt.After(sight) })
+	return slices.ContainsFunc(all, func(s *keepwatch.Series) bool { return proves(s) && s.LastAt.After(sight) })
 }
 
 // newestSight is when anything last had an answer.
-func newestSight(all []keepwatch.Series) (sight time.Time) {
-	for i := range all {
-		if proves(&all[i]) {
-			sight = latest(sight, lastSight(&all[i]))
+func newestSight(all []*keepwatch.Series) (sight time.Time) {
+	for _, s := range all {
+		if proves(s) {
+			sight = latest(sight, lastSight(s))
 		}
 	}
 	return sight

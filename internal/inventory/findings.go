@@ -14,7 +14,7 @@ import (
 type Estate struct {
 	Credentials []keepwatch.Credential // in force, with their clocks
 	Items       []keepwatch.Item       // of the interface, those that a file shadows among them
-	Series      []keepwatch.Series
+	Series      []*keepwatch.Series
 	Acceptances []keepwatch.Acceptance
 	Zone        func(keepwatch.CredentialID) *time.Location // nil: UTC
 	Now         time.Time
@@ -35,8 +35,7 @@ type finder struct {
 // first, and by credential. What was accepted is marked and stays in the list.
 func Findings(e Estate) []keepwatch.Finding {
 	f := finder{Estate: e, proven: map[keepwatch.CredentialID]bool{}, refuted: map[keepwatch.CredentialID]bool{}}
-	for i := range e.Series {
-		s := &e.Series[i]
+	for _, s := range e.Series {
 		f.proven[s.Credential] = f.proven[s.Credential] || !s.LastProvenAt.IsZero()
 		f.refuted[s.Credential] = f.refuted[s.Credential] || slices.Contains(s.Findings, keepwatch.DateContradicted)
 	}

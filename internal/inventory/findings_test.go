@@ -25,12 +25,12 @@ func sound(change func(*keepwatch.Credential)) keepwatch.Credential {
 	return c
 }
 
-func proven(id keepwatch.CredentialID, change func(*keepwatch.Series)) keepwatch.Series {
+func proven(id keepwatch.CredentialID, change func(*keepwatch.Series)) *keepwatch.Series {
 	s := keepwatch.Series{ID: keepwatch.SeriesID(id), Check: keepwatch.CheckID(id), Credential: id, LastProvenAt: now.Add(-time.Minute)}
 	if change != nil {
 		change(&s)
 	}
-	return s
+	return &s
 }
 
 // Each kind of finding has a story in which it, and nothing else, is said: with a
@@ -44,7 +44,7 @@ func TestFindings(t *testing.T) {
 		message  string
 	}
 	one := func(change func(*keepwatch.Credential)) inventory.Estate {
-		return inventory.Estate{Credentials: []keepwatch.Credential{sound(change)}, Series: []keepwatch.Series{proven("a", nil)}}
+		return inventory.Estate{Credentials: []keepwatch.Credential{sound(change)}, Series: []*keepwatch.Series{proven("a", nil)}}
 	}
 	stories := []story{
 		{"nothing", one(nil), "", "", ""},
@@ -63,7 +63,7 @@ func TestFindings(t *testing.T) {
 		{"never proven", inventory.Estate{Credentials: []keepwatch.Credential{sound(nil)}}, keepwatch.FindingNeverProven, keepwatch.SeverityWarning, "it has never been proven"},
 		{"cannot be proven", inventory.Estate{Credentials: []keepwatch.Credential{sound(func(c *keepwatch.Credential) { c.SecretRef = "" })}}, keepwatch.FindingNeverProven, keepwatch.SeverityWarning, "the reference to its secret is missing"},
 		{"legacy", one(func(c *keepwatch.Credential) { c.Kind = keepwatch.LegacyPackage }), keepwatch.FindingLegacy, keepwatch.SeverityWarning, "package of before 2019"},
-		{"contradicted", inventory.Estate{Credentials: []keepwatch.Credential{sound(nil)}, Series: []keepwatch.Series{proven("a", func(s *keepwatch.Series) {
+		{"contradicted", inventory.Estate{Credentials: []keepwatch.Credential{sound(nil)}, Series: []*keepwatch.Series{proven("a", func(s *keepwatch.Series) {
 			s.Findings = []keepwatch.Outcome{keepwatch.DateContradicted}
 		})}}, keepwatch.FindingDateContradicted, keepwatch.SeverityWarning, "it works although its date has passed"},
 		{"renewal missed", one(func(c *keepwatch.Credential) { c.Renewal.Planned = keepwatch.Day(2026, 11, 20) }), keepwatch.FindingRenewalOverdue, keepwatch.SeverityWarning, "planned for 2026-11-20"},
@@ -73,11 +73,11 @@ func TestFindings(t *testing.T) {
 		{"rule broken", one(func(c *keepwatch.Credential) {
 			c.Renewal.Every, c.SecretGenerated = 90*24*time.Hour, keepwatch.Day(2026, 7, 1)
 		}), keepwatch.FindingRenewalOverdue, keepwatch.SeverityWarning, "to be renewed every 90d"},
-		{"in a file and in the interface", inventory.Estate{Credentials: []keepwatch.Credential{sound(nil)}, Series: []keepwatch.Series{proven("a", nil)}, Items: []keepwatch.Item{{Credential: sound(nil)}}},
+		{"in a file and in the interface", inventory.Estate{Credentials: []keepwatch.Credential{sound(nil)}, Series: []*keepwatch.Series{proven("a", nil)}, Items: []keepwatch.Item{{Credential: sound(nil)}}},
 			keepwatch.FindingFileShadows, keepwatch.SeverityInfo, "both define it; the file holds"},
-		{"twice", inventory.Estate{Credentials: []keepwatch.Credential{sound(nil), sound(func(c *keepwatch.Credential) { c.ID = "b" })}, Series: []keepwatch.Series{proven("a", nil), proven("b", nil)}},
+		{"twice", inventory.Estate{Credentials: []keepwatch.Credential{sound(nil), sound(func(c *keepwatch.Credential) { c.ID = "b" })}, Series: []*keepwatch.Series{proven("a", nil), proven("b", nil)}},
 			keepwatch.FindingDuplicateClientID, keepwatch.SeverityWarning, "stands in a, b"},
-		{"in two business units", inventory.Estate{Credentials: []keepwatch.Credential{sound(nil), sound(func(c *keepwatch.Credential) { c.ID, c.BusinessUnit = "b", 2 })}, Series: []keepwatch.Series{proven("a", nil), proven("b", nil)}},
+		{"in two business units", inventory.Estate{Credentials: []keepwatch.Credential{sound(nil), sound(func(c *keepwatch.Credential) { c.ID, c.BusinessUnit = "b", 2 })}, Series: []*keepwatch.Series{proven("a", nil), proven("b", nil)}},
 			keepwatch.FindingDuplicateClientID, keepwatch.SeverityInfo, "stands in a, b"},
 	}
 	for _, s := range stories {

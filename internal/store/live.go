@@ -31,8 +31,8 @@ type live struct {
 	filling sync.Mutex // one at a time
 
 	mu      sync.RWMutex
-	series  map[keepwatch.SeriesID]keepwatch.Series // nil: not filled yet
-	row     map[keepwatch.SeriesID]string           // PostgreSQL: which version of its row
+	series  map[keepwatch.SeriesID]*keepwatch.Series // nil: not filled yet. What they point to never changes
+	row     map[keepwatch.SeriesID]string            // PostgreSQL: which version of its row
 	hours   map[keepwatch.SeriesID][]hourCell
 	since   int64    // where the hours begin, ms
 	hot     hotKeys  // SQLite: read with the hours
@@ -53,18 +53,42 @@ const (
 	ofHours
 )
 
-// hourCell is one hour of one series.
+// hourCell is one hour of one series. There are half a million of them: nothing in it is for
+// the garbage collector to follow.
 type hourCell struct {
-	start            int64
+	hour             int32 // since 1970
 	runs, ok, failed int32
-	worst            keepwatch.Outcome
+	worst            outcomeNumber
+}
+
+func (c hourCell) start() int64 { return int64(c.hour) * hourMS }
+
+func hourOf(ms int64) int32 { return int32(floor(ms, hourMS) / hourMS) }
+
+// outcomeNumber is a place in keepwatch.Outcomes, counted from 1. 0 is none, or one that
+// this version does not know.
+type outcomeNumber uint8
+
+var outcomeNumbers = func() map[keepwatch.Outcome]outcomeNumber {
+	numbers := make(map[keepwatch.Outcome]outcomeNumber, len(keepwatch.Outcomes))
+	for i := range keepwatch.Outcomes {
+		numbers[keepwatch.Outcomes[i].Outcome] = outcomeNumber(i + 1)
+	}
+	return numbers
+}()
+
+func (n outcomeNumber) outcome() keepwatch.Outcome {
+	if n == 0 {
+		return ""
+	}
+	return keepwatch.Outcomes[n-1].Outcome
 }
 
 // Moved are the series that changed after a revision.
 type Moved struct {
 	Revision int64
-	Whole    bool // Series are all there are: whatever was known before is void
-	Series   []keepwatch.Series
+	Whole    bool                // Series are all there are: whatever was known before is void
+	Series   []*keepwatch.Series // shared by all who ask, and never changed
 	Gone     []keepwatch.SeriesID
 }
 
@@ -100,7 +124,7 @@ func (db *DB) Moved(ctx context.Context, since int64) (Moved, error) {
 	m := Moved{Revision: l.base + int64(len(l.changes))}
 	if since < l.base || since > m.Revision {
 		m.Whole = true
-		m.Series = make([]keepwatch.Series, 0, len(l.series))
+		m.Series = make([]*keepwatch.Series, 0, len(l.series))
 		for _, s := range l.series {
 			m.Series = append(m.Series, s)
 		}
@@ -161,9 +185,9 @@ func (h Hours) Of(id keepwatch.SeriesID) []keepwatch.Rollup {
 	defer h.live.mu.RUnlock()
 	var out []keepwatch.Rollup
 	for _, c := range h.live.hours[id] {
-		if c.start >= h.from {
+		if c.start() >= h.from {
 			out = append(out, keepwatch.Rollup{
-				Series: id, Start: instant(c.start), Runs: int(c.runs), OK: int(c.ok), Failed: int(c.failed), Worst: c.worst,
+				Series: id, Start: instant(c.start()), Runs: int(c.runs), OK: int(c.ok), Failed: int(c.failed), Worst: c.worst.outcome(),
 			})
 		}
 	}
@@ -179,7 +203,7 @@ func (h Hours) Proofs(id keepwatch.SeriesID, from time.Time) (ok, failed int) {
 	h.live.mu.RLock()
 	defer h.live.mu.RUnlock()
 	cells := h.live.hours[id]
-	for i := len(cells) - 1; i >= 0 && cells[i].start >= lo; i-- {
+	for i := len(cells) - 1; i >= 0 && cells[i].start() >= lo; i-- {
 		ok, failed = ok+int(cells[i].ok), failed+int(cells[i].failed)
 	}
 	return ok, failed
@@ -339,8 +363,8 @@ func (db *DB) fillHours(ctx context.Context, lo int64) error {
 		err = collectRuns(ctx, q, ts, hourMS, lo, millis(never), hotRows{" AND series IN (SELECT id FROM series WHERE " + proving + ")", "slot", nil})
 		for id, of := range ts {
 			for start, t := range of {
-				worst := t.rollup(id, start).Worst
-				hours[id] = addCell(hours[id], hourCell{start, int32(t.runs), int32(t.ok), int32(t.failed), worst})
+				worst := outcomeNumbers[t.rollup(id, start).Worst]
+				hours[id] = addCell(hours[id], hourCell{hourOf(start), int32(t.runs), int32(t.ok), int32(t.failed), worst})
 			}
 		}
 		if err != nil {
@@ -352,36 +376,41 @@ func (db *DB) fillHours(ctx context.Context, lo int64) error {
 }
 
 func scanHour(r *sql.Rows) (id keepwatch.SeriesID, c hourCell, err error) {
+	var start int64
 	var counts sql.RawBytes
-	if err = r.Scan(&id, &c.start, &c.runs, &c.ok, &c.failed, &counts); err != nil {
+	if err = r.Scan(&id, &start, &c.runs, &c.ok, &c.failed, &counts); err != nil {
 		return id, c, err
 	}
+	c.hour = hourOf(start)
 	if c.ok == c.runs && c.runs > 0 {
-		c.worst = keepwatch.OK
+		c.worst = outcomeNumbers[keepwatch.OK]
 		return id, c, nil
 	}
 	var of map[keepwatch.Outcome]int64
 	err = json.Unmarshal(counts, &of)
 	for outcome := range of {
-		if c.worst == "" || worse(outcome, c.worst) {
-			c.worst = outcome
-		}
+		c.worst = worseOf(c.worst, outcomeNumbers[outcome])
 	}
 	return id, c, err
+}
+
+func worseOf(a, b outcomeNumber) outcomeNumber {
+	if a == 0 || b != 0 && a != b && worse(b.outcome(), a.outcome()) {
+		return b
+	}
+	return a
 }
 
 // addCell adds an hour to a list in the order of time.
 func addCell(cells []hourCell, c hourCell) []hourCell {
 	i := len(cells)
-	for i > 0 && cells[i-1].start > c.start {
+	for i > 0 && cells[i-1].hour > c.hour {
 		i--
 	}
-	if i > 0 && cells[i-1].start == c.start {
+	if i > 0 && cells[i-1].hour == c.hour {
 		have := &cells[i-1]
 		have.runs, have.ok, have.failed = have.runs+c.runs, have.ok+c.ok, have.failed+c.failed
-		if have.worst == "" || c.worst != "" && worse(c.worst, have.worst) {
-			have.worst = c.worst
-		}
+		have.worst = worseOf(have.worst, c.worst)
 		return cells
 	}
 	cells = append(cells, hourCell{})

@@ -39,7 +39,7 @@ func (l *live) forget() {
 }
 
 // begin starts a new list of changes: nobody's revision is in it.
-func (l *live) begin(series map[keepwatch.SeriesID]keepwatch.Series, row map[keepwatch.SeriesID]string) {
+func (l *live) begin(series map[keepwatch.SeriesID]*keepwatch.Series, row map[keepwatch.SeriesID]string) {
 	l.base += int64(len(l.changes)) + 1
 	l.changes, l.series, l.row = nil, series, row
 }
@@ -55,9 +55,9 @@ func (l *live) changed(id keepwatch.SeriesID) {
 
 // replace takes in all there is.
 func (l *live) replace(list []keepwatch.Series, row map[keepwatch.SeriesID]string) {
-	series := make(map[keepwatch.SeriesID]keepwatch.Series, len(list))
-	for i := range list {
-		series[list[i].ID] = list[i]
+	series := make(map[keepwatch.SeriesID]*keepwatch.Series, len(list))
+	for _, s := range list {
+		series[s.ID] = &s
 	}
 	l.begin(series, row)
 	l.looked = time.Now()
@@ -65,9 +65,9 @@ func (l *live) replace(list []keepwatch.Series, row map[keepwatch.SeriesID]strin
 
 // follow takes in what other nodes wrote.
 func (l *live) follow(list []keepwatch.Series, row map[keepwatch.SeriesID]string) {
-	for i := range list {
-		l.series[list[i].ID] = list[i]
-		l.changed(list[i].ID)
+	for _, s := range list {
+		l.series[s.ID] = &s
+		l.changed(s.ID)
 	}
 	for id := range l.series {
 		if _, there := row[id]; !there {
@@ -88,7 +88,8 @@ func (l *live) put(list []keepwatch.Series) {
 		if have, ok := l.series[s.ID]; !isPlain(s) || ok && have.LastSlot.After(s.LastSlot) {
 			continue
 		}
-		l.series[s.ID] = *s
+		own := *s // a pointer into the list would keep all of it
+		l.series[s.ID] = &own
 		l.changed(s.ID)
 	}
 }
@@ -117,7 +118,7 @@ func (l *live) count(inserted []incoming) {
 		if !proves(o.Check, o.Credential) || start < l.since {
 			continue
 		}
-		c := hourCell{start: start, runs: int32(weight(o)), worst: o.Outcome}
+		c := hourCell{hour: hourOf(start), runs: int32(weight(o)), worst: outcomeNumbers[o.Outcome]}
 		switch {
 		case o.Outcome == keepwatch.OK:
 			c.ok = c.runs

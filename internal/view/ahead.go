@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,108 +20,127 @@ const (
 	aheadLanes = 8
 )
 
+// AheadOthers is the lane of those that have none of their own.
+const AheadOthers = "…"
+
 // ahead lays what ends on days, in the lanes of the groups. Those beyond what a picture
 // holds share the last one.
-func (e *estate) ahead(all []*glance, by string) client.Ahead {
-	today := keepwatch.DayOf(e.now, time.UTC)
+func (e *estate) ahead(all []member, by string) client.Ahead {
+	utc := keepwatch.DayOf(e.now, time.UTC)
 	out := client.Ahead{
-		From: today.AddDays(-aheadBack).String(), Today: today.String(), To: today.AddDays(aheadDays).String(), Lanes: []client.AheadLane{},
+		From: utc.AddDays(-aheadBack).String(), Today: utc.String(), To: utc.AddDays(aheadDays).String(), Lanes: []client.AheadLane{},
 	}
-	lanes := map[string]map[keepwatch.Date]*client.AheadEnd{}
-	totals := map[string]int{}
 	first, last := e.now.AddDate(0, 0, -aheadBack-2), e.now.AddDate(0, 0, aheadDays+2) // whatever the zone
-	var zone *time.Location                                                            // of here; most are of one
-	var here keepwatch.Date
-	for _, g := range all {
-		if g.zone != zone {
-			zone, here = g.zone, keepwatch.DayOf(e.now, g.zone)
-		}
-		for _, k := range g.clocks {
+	here := today{now: e.now}
+	lanes := map[*group]bool{}
+	for _, m := range all {
+		for i := range m.clocks {
+			k := &m.clocks[i]
 			if k.Kind != keepwatch.ClockHard || !k.Known() || k.At.Before(first) || k.At.After(last) {
 				continue
 			}
-			day := keepwatch.DayOf(k.At, zone)
-			left := here.Until(day)
-			if left < -aheadBack || left > aheadDays || !k.At.After(e.now) && contradicted(k, g.line.own, e.now) {
+			left := here.in(m.zone).Until(m.days[i])
+			if left < -aheadBack || left > aheadDays || !k.At.After(e.now) && contradicted(k, m.line.own, e.now) {
 				continue
 			}
-			key := groupKey(by, g.Credential)
-			if lanes[key] == nil {
-				lanes[key] = map[keepwatch.Date]*client.AheadEnd{}
-			}
-			totals[key]++
+			lanes[m.of] = true
 			out.Total++
 			if !k.At.After(e.now) {
 				out.Ended++
 			}
-			addEnd(lanes[key], day, g.Credential, endingSeverity(k, left, false, e.now))
+			m.of.ends.add(m.days[i], m.glance, endingSeverity(k, left, false, e.now))
 		}
 	}
-	for key, days := range lanes {
-		lane := client.AheadLane{Key: key, Total: totals[key], Ends: []client.AheadEnd{}}
-		for _, end := range days {
-			lane.Ends = append(lane.Ends, *end)
-		}
-		slices.SortFunc(lane.Ends, func(a, b client.AheadEnd) int { return strings.Compare(a.On, b.On) })
-		out.Lanes = append(out.Lanes, lane)
+	out.Lanes = lanesOf(slices.Collect(maps.Keys(lanes)), by)
+	return out
+}
+
+func lanesOf(groups []*group, by string) []client.AheadLane {
+	type lane struct {
+		client.AheadLane
+		days endsByDay
 	}
-	slices.SortFunc(out.Lanes, func(a, b client.AheadLane) int {
+	lanes := make([]lane, 0, len(groups))
+	for _, g := range groups {
+		lanes = append(lanes, lane{client.AheadLane{Key: g.key, Total: g.ends.total(), Ends: g.ends.list()}, g.ends})
+	}
+	slices.SortFunc(lanes, func(a, b lane) int {
 		return cmp.Or(cmp.Compare(keyRank(by, a.Key), keyRank(by, b.Key)), strings.Compare(a.Ends[0].On, b.Ends[0].On), strings.Compare(a.Key, b.Key))
 	})
-	if len(out.Lanes) > aheadLanes {
-		out.Lanes = append(out.Lanes[:aheadLanes-1], joinLanes(out.Lanes[aheadLanes-1:]))
+	if len(lanes) > aheadLanes {
+		others := endsByDay{}
+		for _, l := range lanes[aheadLanes-1:] {
+			others.join(l.days)
+		}
+		lanes = append(lanes[:aheadLanes-1], lane{client.AheadLane{Key: AheadOthers, Total: others.total(), Ends: others.list()}, nil})
+	}
+	out := make([]client.AheadLane, len(lanes))
+	for i, l := range lanes {
+		out[i] = l.AheadLane
 	}
 	return out
 }
 
-// AheadOthers is the lane of those that have none of their own.
-const AheadOthers = "…"
+// endsByDay counts dates on their days.
+type endsByDay map[keepwatch.Date]*endsOfDay
 
-func joinLanes(lanes []client.AheadLane) client.AheadLane {
-	out := client.AheadLane{Key: AheadOthers, Ends: []client.AheadEnd{}}
-	days := map[string]*client.AheadEnd{}
-	for _, l := range lanes {
-		out.Total += l.Total
-		for _, end := range l.Ends {
-			have := days[end.On]
-			if have == nil {
-				days[end.On] = &end
-				continue
-			}
-			joinEnds(have, end.Count, end.Severity, end.Criticality, end.Credentials...)
-		}
-	}
-	for _, end := range days {
-		out.Ends = append(out.Ends, *end)
-	}
-	slices.SortFunc(out.Ends, func(a, b client.AheadEnd) int { return strings.Compare(a.On, b.On) })
-	return out
+type endsOfDay struct {
+	count    int
+	severity int // the worst, in severities
+	tier     int // the highest
+	named    []string
 }
 
-// addEnd counts one date on its day. It is asked for each date of the estate, so what
-// the day has already costs nothing.
-func addEnd(days map[keepwatch.Date]*client.AheadEnd, day keepwatch.Date, c *keepwatch.Credential, severity keepwatch.Severity) {
-	have := days[day]
-	if have == nil {
-		days[day] = &client.AheadEnd{
-			On: day.String(), Count: 1, Severity: string(severity), Criticality: string(c.Criticality), Credentials: []string{string(c.ID)},
-		}
-		return
+// add counts one date. It is asked for each date of the estate, so what the day has
+// already costs nothing.
+func (m endsByDay) add(day keepwatch.Date, g *glance, severity keepwatch.Severity) {
+	of := m[day]
+	if of == nil {
+		of = &endsOfDay{tier: g.tier}
+		m[day] = of
 	}
-	joinEnds(have, 1, string(severity), string(c.Criticality), string(c.ID))
+	of.count++
+	of.severity, of.tier = max(of.severity, severityRank(string(severity))), min(of.tier, g.tier)
+	of.name(string(g.ID))
 }
 
-func joinEnds(have *client.AheadEnd, count int, severity, criticality string, ids ...string) {
-	have.Count += count
-	if severityRank(severity) > severityRank(have.Severity) {
-		have.Severity = severity
-	}
-	if criticalityRank(criticality) < criticalityRank(have.Criticality) {
-		have.Criticality = criticality
-	}
+func (d *endsOfDay) name(ids ...string) {
 	for _, id := range ids {
-		if len(have.Credentials) < aheadNamed && !slices.Contains(have.Credentials, id) {
-			have.Credentials = append(have.Credentials, id)
+		if len(d.named) < aheadNamed && !slices.Contains(d.named, id) {
+			d.named = append(d.named, id)
 		}
 	}
+}
+
+func (m endsByDay) join(other endsByDay) {
+	for day, d := range other {
+		of := m[day]
+		if of == nil {
+			m[day] = &endsOfDay{d.count, d.severity, d.tier, slices.Clone(d.named)}
+			continue
+		}
+		of.count += d.count
+		of.severity, of.tier = max(of.severity, d.severity), min(of.tier, d.tier)
+		of.name(d.named...)
+	}
+}
+
+func (m endsByDay) total() int {
+	n := 0
+	for _, d := range m {
+		n += d.count
+	}
+	return n
+}
+
+// list is in the order of the days.
+func (m endsByDay) list() []client.AheadEnd {
+	out := make([]client.AheadEnd, 0, len(m))
+	for day, d := range m {
+		out = append(out, client.AheadEnd{
+			On: day.String(), Count: d.count, Severity: string(severities[d.severity]), Criticality: criticalityAt(d.tier), Credentials: d.named,
+		})
+	}
+	slices.SortFunc(out, func(a, b client.AheadEnd) int { return strings.Compare(a.On, b.On) })
+	return out
 }

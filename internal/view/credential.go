@@ -20,7 +20,7 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 	if err != nil {
 		return client.CredentialDetail{}, err
 	}
-	s, dated := e.standing(c), e.dated(c)
+	s, dated := e.standing(&c), e.dated(&c)
 	var days []keepwatch.Rollup
 	if s.ID != "" && !dated { // without a name, the store would add up all of them
 		if days, err = r.from.Series.DailyOf(ctx, s.ID, firstDay(now), now); err != nil {
@@ -28,23 +28,23 @@ func (r *Reader) Credential(ctx context.Context, now time.Time, id keepwatch.Cre
 		}
 	}
 	d := client.CredentialDetail{
-		Credential: e.credential(c),
-		Success:    successWindows(e.proofs(c), days, now),
+		Credential: e.credential(&c),
+		Success:    successWindows(e.proofs(&c), days, now),
 		Tests:      orEmpty(c.Tests), Scopes: orEmpty(s.Scopes), Stack: s.Stack,
 		RunbookURL: c.RunbookURL, DefinedIn: c.File, Clocks: []client.Clock{}, Renewal: renewalOf(c.Renewal),
-		Environment: c.Environment, Region: c.Region, Area: c.Area, CanBeProven: proven(c),
+		Environment: c.Environment, Region: c.Region, Area: c.Area, CanBeProven: proven(&c),
 		Holders: []client.Holder{}, Incidents: []client.Incident{}, PastIncidents: []client.Incident{},
 	}
 	if !dated { // nothing is asked about what has no test
 		d.Plan, d.Days = planOf(e.snap.Plans, id), laid(days, firstDay(now), day, historyDays)
 	}
-	d.History = history(e.proofs(c), now)
+	d.History = history(e.proofs(&c), now)
 	if s.Last.Key != "" {
 		last := ResultOf(s.Last)
 		d.Last = &last
 	}
 	zone := e.snap.zoneOf(id)
-	for _, k := range e.clocksOf(c) {
+	for _, k := range e.clocksOf(&c) {
 		d.Clocks = append(d.Clocks, clockOf(k, zone, now))
 	}
 	for _, h := range c.Holders {
@@ -94,7 +94,7 @@ func (r *Reader) addPast(ctx context.Context, d *client.CredentialDetail, id kee
 
 // proofs is the hourly history of a credential's own test. A look at its dates proves
 // nothing and counts in no rate.
-func (e *estate) proofs(c keepwatch.Credential) []keepwatch.Rollup {
+func (e *estate) proofs(c *keepwatch.Credential) []keepwatch.Rollup {
 	if e.dated(c) {
 		return nil
 	}
@@ -111,7 +111,7 @@ func (r *Reader) Exists(id keepwatch.CredentialID) error {
 // Testable reports a credential that is unknown or has no test to run now.
 func (r *Reader) Testable(id keepwatch.CredentialID) error {
 	c, err := r.Registered(id)
-	if err == nil && !proven(c) {
+	if err == nil && !proven(&c) {
 		err = keepwatch.WithHint(fmt.Errorf("credential %q has no test that could run: %w", id, keepwatch.ErrConflict),
 			"its dates are looked at every day; where its kind can be tested, give the record a secret")
 	}
@@ -129,7 +129,7 @@ func (e *estate) find(id keepwatch.CredentialID) (keepwatch.Credential, error) {
 
 // credential joins the inventory's record with what is known of it. Without a
 // series nothing was ever proven, and nothing is claimed.
-func (e *estate) credential(c keepwatch.Credential) client.Credential {
+func (e *estate) credential(c *keepwatch.Credential) client.Credential {
 	s, all, dated := e.standing(c), e.clocksOf(c), e.dated(c)
 	item := client.Credential{
 		ID: string(c.ID), Name: string(c.ID), Tenant: string(c.Tenant),
@@ -152,12 +152,13 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 		item.Findings = append(item.Findings, string(f))
 	}
 	item.SuccessRate = e.tally(c).rate()
-	if worst, troubled := lived(s, e.livedOf(c), e.now); troubled {
+	outcome, last := s.Outcome, &s.Last
+	if worst := lived(s, e.line(c.ID).lived, e.now); worst != nil {
 		item.State, item.Outcome, item.Since = string(keepwatch.StateDegraded), string(worst.Outcome), timeOf(worst.Since)
 		item.Category = string(worst.Outcome.Info().Category)
-		s.Outcome, s.Last = worst.Outcome, keepwatch.Observation{}
+		outcome, last = worst.Outcome, &keepwatch.Observation{}
 	}
-	e.explain(&item, s)
+	e.explain(&item, outcome, last)
 	item.Verdict = verdict(item, e.now)
 	if dated {
 		explainDates(&item, c, all, e.now)
@@ -168,25 +169,25 @@ func (e *estate) credential(c keepwatch.Credential) client.Credential {
 // explain fills message and hint: from the run that set the state, else (the
 // newest run failed in another way) from the open incident, else from the table
 // of outcomes.
-func (e *estate) explain(item *client.Credential, s keepwatch.Series) {
+func (e *estate) explain(item *client.Credential, outcome keepwatch.Outcome, last *keepwatch.Observation) {
 	inc := e.incidentOf[keepwatch.CredentialID(item.ID)]
 	if inc != nil {
 		id := string(inc.ID)
 		item.Incident = &id
 	}
 	switch {
-	case s.Outcome == "":
+	case outcome == "":
 		item.Message = "Not proven yet."
 		item.Hint = "The first run comes within a minute of the start; check now to have it at once."
-	case s.Outcome == keepwatch.OK:
-	case s.Last.Outcome == s.Outcome && s.Last.Message != "":
-		item.Message, item.Hint = s.Last.Message, s.Last.Hint
+	case outcome == keepwatch.OK:
+	case last.Outcome == outcome && last.Message != "":
+		item.Message, item.Hint = last.Message, last.Hint
 	case inc != nil && inc.Message != "":
 		item.Message, item.Hint = inc.Message, inc.Hint
 	default:
-		item.Message = Capital(s.Outcome.Info().Meaning) + "."
+		item.Message = Capital(outcome.Info().Meaning) + "."
 	}
-	if item.State == string(keepwatch.StateUnknown) && s.Outcome == keepwatch.OK && item.Message == "" {
+	if item.State == string(keepwatch.StateUnknown) && outcome == keepwatch.OK && item.Message == "" {
 		item.Message = "No fresh proof."
 		item.Hint = "Look at the monitor itself: /readyz says which part does not work."
 	}

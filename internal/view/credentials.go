@@ -45,7 +45,7 @@ func (r *Reader) Credentials(ctx context.Context, now time.Time, f CredentialFil
 			out.Next = &next
 			break
 		}
-		out.Items = append(out.Items, e.credential(*g.Credential))
+		out.Items = append(out.Items, e.credential(g.Credential))
 	}
 	return out, nil
 }
@@ -68,72 +68,4 @@ func (f *CredentialFilter) matches(c *keepwatch.Credential) bool {
 	return slices.ContainsFunc([]string{string(c.ID), c.Purpose, c.Owner.Team, c.Owner.Contact}, func(text string) bool {
 		return strings.Contains(strings.ToLower(text), q)
 	})
-}
-
-// glance is how one credential stands, and no more than is needed to count and to order
-// it. What a page shows of it is worked out for those that it shows.
-type glance struct {
-	*keepwatch.Credential
-	line   *line
-	state  keepwatch.State
-	proven time.Time
-	dated  bool // it stands as its dates do
-	zone   *time.Location
-	clocks []keepwatch.Clock
-}
-
-// glances are those that a filter lets through, by id.
-func (e *estate) glances(f CredentialFilter) []glance {
-	out := make([]glance, 0, len(e.snap.Credentials))
-	places := e.index.inOrder(e.snap.Credentials)
-	for i := range e.snap.Credentials {
-		c := &e.snap.Credentials[i]
-		if !f.matches(c) {
-			continue
-		}
-		if g := e.glance(c, places[i].line()); f.State == "" || f.State == string(g.state) {
-			out = append(out, g)
-		}
-	}
-	byID := func(a, b glance) int { return strings.Compare(string(a.ID), string(b.ID)) }
-	if !slices.IsSortedFunc(out, byID) {
-		slices.SortFunc(out, byID)
-	}
-	return out
-}
-
-func (e *estate) glance(c *keepwatch.Credential, l *line) glance {
-	g := glance{Credential: c, line: l, zone: e.snap.zoneOf(c.ID)}
-	g.clocks = g.line.clocksOf(c, g.zone)
-	s := &g.line.own
-	if g.dated = !proven(*c) && (s.ID == "" || !asked(c.Kind)); g.dated {
-		stands := standing(*c, g.line.own, g.line.looks, g.clocks, e.now)
-		s = &stands
-	}
-	g.state, g.proven = s.StateAt(e.now), s.LastProvenAt
-	if len(g.line.lived) > 0 && g.state == keepwatch.StateHealthy {
-		if _, troubled := lived(*s, g.line.lived, e.now); troubled {
-			g.state = keepwatch.StateDegraded
-		}
-	}
-	if g.dated {
-		if first, _ := firstHard(g.clocks); first.Source != keepwatch.DateRead {
-			g.proven = time.Time{} // its dates were looked at, the thing was not
-		}
-	}
-	return g
-}
-
-// first is the date that it is shown with.
-func (g *glance) first() keepwatch.Clock {
-	k, _ := firstHard(g.clocks)
-	return k
-}
-
-// tallyOf counts the proofs of the last 24 hours.
-func (e *estate) tallyOf(g *glance) tally {
-	if g.dated {
-		return tally{}
-	}
-	return g.line.proofs(e.hours, e.yesterday)
 }

@@ -10,26 +10,23 @@ import (
 
 // looks are the lines of observations about the dates of one credential.
 type looks struct {
-	summary keepwatch.Series   // how the look itself went
-	clocks  []keepwatch.Series // one each
+	summary *keepwatch.Series   // how the look itself went; never nil
+	clocks  []*keepwatch.Series // one each
 }
 
 // dateLooks gathers them. Another check's series, such as a rotation's alarm, are
 // not among them.
-func dateLooks(all []keepwatch.Series) map[keepwatch.CredentialID]looks {
-	out := map[keepwatch.CredentialID]looks{}
+func dateLooks(id keepwatch.CredentialID, all []*keepwatch.Series) looks {
+	out := looks{summary: none.looks.summary}
+	check := keepwatch.CheckOf(keepwatch.CheckExpiry, id)
 	for _, s := range all {
-		if s.Credential == "" || s.Check != keepwatch.CheckOf(keepwatch.CheckExpiry, s.Credential) {
-			continue
-		}
-		l := out[s.Credential]
 		switch {
-		case s.ID == keepwatch.SeriesOf(s.Check, ""):
-			l.summary = s
-		case s.ID != keepwatch.SeriesOf(s.Check, "rotation"):
-			l.clocks = append(l.clocks, s)
+		case s.Check != check, s.ID == keepwatch.SeriesOf(check, "rotation"):
+		case s.ID == keepwatch.SeriesOf(check, ""):
+			out.summary = s
+		default:
+			out.clocks = append(out.clocks, s)
 		}
-		out[s.Credential] = l
 	}
 	return out
 }
@@ -120,7 +117,7 @@ func asked(k keepwatch.Kind) bool {
 
 // proven reports whether the credential's own tests say how it stands: there is a
 // secret to ask SFMC with or, where SFMC cannot be asked, an integration point.
-func proven(c keepwatch.Credential) bool {
+func proven(c *keepwatch.Credential) bool {
 	if asked(c.Kind) {
 		return c.SecretRef != ""
 	}
@@ -129,18 +126,18 @@ func proven(c keepwatch.Credential) bool {
 
 // byDates reports whether a credential stands as its dates do, because it has no
 // test of its own, and no evidence of one that it had.
-func byDates(c keepwatch.Credential, own keepwatch.Series) bool {
+func byDates(c *keepwatch.Credential, own *keepwatch.Series) bool {
 	return !proven(c) && (own.ID == "" || !asked(c.Kind))
 }
 
 // standing is the series that says how a credential stands. What cannot be proven
 // stands as its dates do: expired with the first that has passed, unknown while one
 // is not known, and never better than the last look at them.
-func standing(c keepwatch.Credential, own keepwatch.Series, l looks, all []keepwatch.Clock, now time.Time) keepwatch.Series {
+func standing(c *keepwatch.Credential, own *keepwatch.Series, l looks, all []keepwatch.Clock, now time.Time) *keepwatch.Series {
 	if !byDates(c, own) {
 		return own
 	}
-	s := l.summary
+	s := *l.summary
 	hard, known := 0, 0
 	for _, k := range all {
 		if k.Kind != keepwatch.ClockHard {
@@ -158,13 +155,12 @@ func standing(c keepwatch.Credential, own keepwatch.Series, l looks, all []keepw
 			continue
 		}
 		s.State, s.Outcome, s.Since, s.Last = keepwatch.StateExpired, keepwatch.Expired, k.At, lookAt(l, k.Name)
-		return s
+		return &s
 	}
 	if asked(c.Kind) || hard > known || hard == 0 || s.State == "" {
 		s.State = keepwatch.StateUnknown // a date in the future proves no secret
-		return s
 	}
-	return s
+	return &s
 }
 
 func lookAt(l looks, clock string) keepwatch.Observation {
@@ -177,7 +173,7 @@ func lookAt(l looks, clock string) keepwatch.Observation {
 }
 
 // explainDates fills message, hint and verdict of what stands as its dates do.
-func explainDates(item *client.Credential, c keepwatch.Credential, all []keepwatch.Clock, now time.Time) {
+func explainDates(item *client.Credential, c *keepwatch.Credential, all []keepwatch.Clock, now time.Time) {
 	first, ends := firstHard(all)
 	if first.Source != keepwatch.DateRead {
 		item.LastProvenAt = nil // its dates were looked at, the thing was not

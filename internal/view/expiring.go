@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ func (r *Reader) Expiring(ctx context.Context, now time.Time, f ExpiringFilter, 
 	if err := r.index.follow(ctx, r.from.Series); err != nil {
 		return client.Expiring{}, reading("states", err)
 	}
-	e := &estate{now: now, snap: r.inventory(), index: r.index}
+	e := &estate{now: now, snap: r.inventory(), index: r.index, part: r.part}
 	return e.expiring(f, page)
 }
 
@@ -45,7 +46,11 @@ func (r *Reader) Expiring(ctx context.Context, now time.Time, f ExpiringFilter, 
 // needs to have been seen.
 func Expiring(snap Snapshot, series []keepwatch.Series, now time.Time, f ExpiringFilter, page Page) (client.Expiring, error) {
 	e := &estate{now: now, snap: snap, index: newIndex()}
-	e.index.take(store.Moved{Series: series})
+	seen := store.Moved{}
+	for i := range series {
+		seen.Series = append(seen.Series, &series[i])
+	}
+	e.index.take(seen)
 	return e.expiring(f, page)
 }
 
@@ -64,107 +69,116 @@ func (e *estate) expiring(f ExpiringFilter, page Page) (client.Expiring, error) 
 	all := e.ends(f)
 	for _, end := range all {
 		switch {
-		case !end.clock.Known():
+		case !end.Known():
 			out.Undated++
-		case !end.clock.At.After(e.now):
+		case !end.At.After(e.now):
 			out.Ended++
 		default:
 			out.Soon++
 		}
 	}
 	out.Days = e.endDays(all)
-	for i, end := range all {
-		if end.key <= after {
-			continue
-		}
-		if len(out.Items) == page.Limit {
-			next := sealCursor(all[i-1].key)
-			out.Next = &next
-			break
-		}
+	from := 0
+	if after != "" {
+		from = sort.Search(len(all), func(i int) bool { return all[i].key() > after })
+	}
+	to := min(from+page.Limit, len(all))
+	for _, end := range all[from:to] {
 		out.Items = append(out.Items, e.ending(end))
+	}
+	if to < len(all) && to > from {
+		next := sealCursor(all[to-1].key())
+		out.Next = &next
 	}
 	return out, nil
 }
 
 // end is one clock of one credential, before it is shown.
 type end struct {
-	*keepwatch.Credential
-	clock keepwatch.Clock
-	key   string
+	*glance
+	*keepwatch.Clock
+	day keepwatch.Date // zero where it is not known
+}
+
+// key is text in the order of compare.
+func (x end) key() string {
+	at := "~"
+	if x.Known() {
+		at = fmt.Sprintf("%020d", x.At.UnixMilli()+1<<50) // dates before 1970 sort, too
+	}
+	return strings.Join([]string{at, string(x.ID), x.Name}, "\x00")
+}
+
+// compare orders by date, then by credential and clock; unknown dates come last.
+func (x end) compare(y end) int {
+	if x.Known() != y.Known() {
+		if x.Known() {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(x.At.UnixMilli(), y.At.UnixMilli()), strings.Compare(string(x.ID), string(y.ID)), strings.Compare(x.Name, y.Name))
 }
 
 // ends are all that the filter lets through, in the order of the list.
 func (e *estate) ends(f ExpiringFilter) []end {
 	var out []end
-	of := CredentialFilter{Tenant: f.Tenant, Owner: f.Owner, Tier: f.Tier, Query: f.Query}
-	for i := range e.snap.Credentials {
-		c := &e.snap.Credentials[i]
-		if !of.matches(c) {
-			continue
-		}
-		zone := e.snap.zoneOf(c.ID)
-		for _, k := range e.line(c.ID).clocksOf(c, zone) {
-			if k.Kind == f.Clock && f.near(k.At, zone, e.now) && (f.On == "" || k.Known() && keepwatch.DayOf(k.At, zone).String() == f.On) {
-				out = append(out, end{c, k, endingKey(c.ID, k)})
+	here := today{now: e.now}
+	for _, g := range e.glances(CredentialFilter{Tenant: f.Tenant, Owner: f.Owner, Tier: f.Tier, Query: f.Query}) {
+		for i := range g.clocks {
+			x := end{g, &g.clocks[i], g.days[i]}
+			if x.Kind == f.Clock && f.near(x, here.in(g.zone), e.now) && (f.On == "" || x.Known() && x.day.String() == f.On) {
+				out = append(out, x)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b end) int { return strings.Compare(a.key, b.key) })
+	slices.SortFunc(out, end.compare)
 	return out
 }
 
 // endDays are the days on which something of a list ends.
 func (e *estate) endDays(all []end) []client.AheadEnd {
-	days := map[keepwatch.Date]*client.AheadEnd{}
-	for _, end := range all {
-		if !end.clock.Known() {
-			continue
+	days, here := endsByDay{}, today{now: e.now}
+	for _, x := range all {
+		if x.Known() {
+			proven := !x.At.After(e.now) && contradicted(x.Clock, x.line.own, e.now)
+			days.add(x.day, x.glance, endingSeverity(x.Clock, here.in(x.zone).Until(x.day), proven, e.now))
 		}
-		zone := e.snap.zoneOf(end.ID)
-		proven := !end.clock.At.After(e.now) && contradicted(end.clock, e.line(end.ID).own, e.now)
-		addEnd(days, keepwatch.DayOf(end.clock.At, zone), end.Credential, endingSeverity(end.clock, daysLeft(end.clock.At, zone, e.now), proven, e.now))
 	}
-	out := make([]client.AheadEnd, 0, len(days))
-	for _, day := range days {
-		out = append(out, *day)
-	}
-	slices.SortFunc(out, func(a, b client.AheadEnd) int { return strings.Compare(a.On, b.On) })
-	return out
+	return days.list()
 }
 
 // ending is one row of the list.
 func (e *estate) ending(x end) client.Ending {
-	c, zone, own := *x.Credential, e.snap.zoneOf(x.ID), e.line(x.ID).own
 	var plan keepwatch.Due
-	for _, d := range expiry.Look(c, e.clocksOf(c), e.snap.ladderOf(c.ID), zone, e.now) {
-		if d.Clock.Name == x.clock.Name {
+	for _, d := range expiry.Look(*x.Credential, x.clocks, e.snap.ladderOf(x.ID), x.zone, e.now) {
+		if d.Clock.Name == x.Name {
 			plan = d
 		}
 	}
-	out := ending(c, e.standing(c), x.clock, plan, zone, e.now)
-	out.Contradicted = contradicted(x.clock, own, e.now)
+	out := ending(x.Credential, e.standing(x.Credential), *x.Clock, plan, x.zone, e.now)
+	out.Contradicted = contradicted(x.Clock, x.line.own, e.now)
 	out.Severity = string(severityUnknown)
-	if x.clock.Known() {
-		out.Severity = string(endingSeverity(x.clock, *out.Clock.DaysLeft, out.Contradicted, e.now))
+	if x.Known() {
+		out.Severity = string(endingSeverity(x.Clock, *out.Clock.DaysLeft, out.Contradicted, e.now))
 	}
 	return out
 }
 
 // near reports whether a date belongs in the list. Whole days are counted by the
 // calendar: within 30 days means what people read in the column of days.
-func (f ExpiringFilter) near(at time.Time, zone *time.Location, now time.Time) bool {
+func (f ExpiringFilter) near(x end, today keepwatch.Date, now time.Time) bool {
 	const day = 24 * time.Hour
 	switch {
-	case at.IsZero():
+	case !x.Known():
 		return true
 	case f.Within%day == 0:
-		return daysLeft(at, zone, now) <= int(f.Within/day)
+		return today.Until(x.day) <= int(f.Within/day)
 	}
-	return !at.After(now.Add(f.Within))
+	return !x.At.After(now.Add(f.Within))
 }
 
-func ending(c keepwatch.Credential, s keepwatch.Series, k keepwatch.Clock, due keepwatch.Due, zone *time.Location, now time.Time) client.Ending {
+func ending(c *keepwatch.Credential, s *keepwatch.Series, k keepwatch.Clock, due keepwatch.Due, zone *time.Location, now time.Time) client.Ending {
 	return client.Ending{
 		Credential: string(c.ID), Tenant: string(c.Tenant), BusinessUnit: midOf(c.BusinessUnit), Kind: string(c.Kind), Purpose: c.Purpose,
 		Owner: c.Owner.Team, OwnerContact: c.Owner.Contact, Criticality: string(c.Criticality), State: string(s.StateAt(now)), DefinedIn: c.File,
@@ -175,7 +189,7 @@ func ending(c keepwatch.Credential, s keepwatch.Series, k keepwatch.Clock, due k
 
 // contradicted reports whether the credential still works after a date on which it
 // should have ended: it was proven since, and nothing has refused it. What was read from the thing itself cannot be.
-func contradicted(k keepwatch.Clock, own keepwatch.Series, now time.Time) bool {
+func contradicted(k *keepwatch.Clock, own *keepwatch.Series, now time.Time) bool {
 	refused := own.State == keepwatch.StateFailing || own.State == keepwatch.StateExpired
 	return !refused && k.Kind == keepwatch.ClockHard && k.Source != keepwatch.DateRead && k.Known() && !k.At.After(now) && own.LastProvenAt.After(k.At)
 }
@@ -185,7 +199,7 @@ const severityUnknown keepwatch.Severity = "unknown"
 
 // endingSeverity is critical only where a date that somebody stands for has passed:
 // an assumed one, or one that a proof contradicts, is not a fact.
-func endingSeverity(k keepwatch.Clock, daysLeft int, contradicted bool, now time.Time) keepwatch.Severity {
+func endingSeverity(k *keepwatch.Clock, daysLeft int, contradicted bool, now time.Time) keepwatch.Severity {
 	switch {
 	case !k.At.After(now) && k.Kind == keepwatch.ClockHard && k.Source != keepwatch.DateAssumed && !contradicted:
 		return keepwatch.SeverityCritical
@@ -193,13 +207,4 @@ func endingSeverity(k keepwatch.Clock, daysLeft int, contradicted bool, now time
 		return keepwatch.SeverityWarning
 	}
 	return keepwatch.SeverityInfo
-}
-
-// endingKey orders by date, then by credential and clock; unknown dates come last.
-func endingKey(id keepwatch.CredentialID, k keepwatch.Clock) string {
-	at := "~"
-	if k.Known() {
-		at = fmt.Sprintf("%020d", k.At.UnixMilli()+1<<50) // dates before 1970 sort, too
-	}
-	return strings.Join([]string{at, string(id), k.Name}, "\x00")
 }

@@ -12,33 +12,34 @@ import (
 
 // addGroups divides what the filter lets through, the worst first, and lists as many
 // credentials as a page holds.
-func (e *estate) addGroups(o *client.Overview, all []glance, tallies []tally, f OverviewFilter) {
-	matched := make([]*glance, 0, len(all))
+func (e *estate) addGroups(o *client.Overview, all []*glance, tallies []tally, f OverviewFilter) {
+	matched := make([]member, 0, len(all))
 	groups := map[string]*group{}
-	for i := range all {
-		g := &all[i]
-		if !f.matches(g.Credential) || f.State != "" && f.State != string(g.state) {
+	some := f.CredentialFilter != CredentialFilter{}
+	for i, g := range all {
+		if some && !f.matches(g.Credential) || f.State != "" && f.State != string(g.state) {
 			continue
 		}
-		matched = append(matched, g)
 		key := groupKey(f.GroupBy, g.Credential)
 		of := groups[key]
 		if of == nil {
-			of = &group{key: key, units: map[unitKey]*unit{}}
+			of = &group{key: key, units: map[unitKey]*unit{}, ends: endsByDay{}}
 			groups[key] = of
 		}
 		of.add(g, tallies[i])
+		matched = append(matched, member{g, of})
 	}
 	o.Matched = len(matched)
-	e.list(o, matched, f, groups)
-	calls := e.calls(all)
+	e.list(o, matched, f)
 	for _, g := range groups {
-		shown := g.shown(e)
-		if f.GroupBy == "tenant" {
-			of := calls[g.key]
-			shown.Calls = &of
+		o.Groups = append(o.Groups, g.shown(e))
+	}
+	if f.GroupBy == "tenant" {
+		calls := e.calls(all)
+		for i := range o.Groups {
+			g := &o.Groups[i]
+			g.Calls = cmp.Or(calls[keepwatch.TenantID(g.Key)], &client.Calls{})
 		}
-		o.Groups = append(o.Groups, shown)
 	}
 	slices.SortFunc(o.Groups, func(a, b client.Group) int {
 		return cmp.Or(worseCounts(a.Counts, b.Counts), cmp.Compare(keyRank(f.GroupBy, a.Key), keyRank(f.GroupBy, b.Key)), strings.Compare(a.Key, b.Key))
@@ -48,21 +49,21 @@ func (e *estate) addGroups(o *client.Overview, all []glance, tallies []tally, f 
 
 // list chooses the credentials that are shown, one by one. A small estate shows all, a
 // large one counts what is healthy unless somebody asks for a part of it.
-func (e *estate) list(o *client.Overview, matched []*glance, f OverviewFilter, groups map[string]*group) {
+func (e *estate) list(o *client.Overview, matched []member, f OverviewFilter) {
 	shown := slices.Clone(matched)
 	if len(shown) > overviewRows && f.CredentialFilter == (CredentialFilter{}) {
-		shown = slices.DeleteFunc(shown, func(g *glance) bool { return g.state == keepwatch.StateHealthy })
+		shown = slices.DeleteFunc(shown, func(m member) bool { return m.state == keepwatch.StateHealthy })
 	}
-	slices.SortStableFunc(shown, worstGlance)
+	slices.SortStableFunc(shown, worstMember)
 	o.Pages = max(1, (len(shown)+overviewRows-1)/overviewRows)
 	o.Page = min(max(f.Page, 1), o.Pages)
 	from := (o.Page - 1) * overviewRows
 	shown = shown[from:min(len(shown), from+overviewRows)]
 	o.Shown = len(shown)
-	for _, g := range shown {
-		item := e.credential(*g.Credential)
-		item.History = history(e.proofs(*g.Credential), e.now)
-		u := groups[groupKey(f.GroupBy, g.Credential)].units[unitKey{g.Tenant, g.BusinessUnit}]
+	for _, m := range shown {
+		item := e.credential(m.Credential)
+		item.History = history(e.proofs(m.Credential), e.now)
+		u := m.of.units[unitKey{m.Tenant, m.BusinessUnit}]
 		u.items = append(u.items, item)
 	}
 }
@@ -92,6 +93,13 @@ type group struct {
 	sum    tally
 	units  map[unitKey]*unit
 	newest time.Time
+	ends   endsByDay // those of the next days
+}
+
+// member is a credential in its group.
+type member struct {
+	*glance
+	of *group
 }
 
 type unit struct {
@@ -101,7 +109,7 @@ type unit struct {
 }
 
 func (g *group) add(c *glance, t tally) {
-	g.counts.add(c.state)
+	g.counts[c.weight]++
 	g.sum.merge(t)
 	if c.proven.After(g.newest) {
 		g.newest = c.proven
@@ -112,7 +120,7 @@ func (g *group) add(c *glance, t tally) {
 		u = &unit{}
 		g.units[key] = u
 	}
-	u.counts.add(c.state)
+	u.counts[c.weight]++
 	u.total++
 }
 
@@ -122,7 +130,7 @@ func (g *group) shown(e *estate) client.Group {
 	}
 	for key, u := range g.units {
 		out.Total += u.total
-		if len(u.items) == 0 && u.counts.of(keepwatch.StateHealthy) == u.total {
+		if len(u.items) == 0 && u.counts[len(u.counts)-1] == u.total {
 			out.WellTotal += u.total
 			out.Well = append(out.Well, cmp.Or(e.units[key], key.mid.String(), "owning business unit"))
 			continue

@@ -71,7 +71,7 @@ func (r *Reader) Day(ctx context.Context, now time.Time, id keepwatch.Credential
 		return client.DayHistory{}, err
 	}
 	var hours []keepwatch.Rollup
-	if s := e.standing(c); s.ID != "" && !e.dated(c) {
+	if s := e.standing(&c); s.ID != "" && !e.dated(&c) {
 		if hours, err = r.from.Series.HourlyOf(ctx, s.ID, start, start.Add(day)); err != nil {
 			return client.DayHistory{}, reading("the hours of a day", err)
 		}

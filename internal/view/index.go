@@ -22,40 +22,50 @@ type index struct {
 	mu       sync.RWMutex
 	revision int64
 	lines    map[keepwatch.CredentialID]*place
-	order    []*place // of the last inventory that was gone through
+	order    []placed // of the last inventory that was gone through
 	orderOf  []keepwatch.Credential
 }
 
-// place is where the line of a credential stands; another may be put there at any time.
-type place struct{ atomic.Pointer[line] }
+// place is where the line of a credential stands, and how it stood at the last glance;
+// others may be put there at any time.
+type place struct {
+	line   atomic.Pointer[line]
+	glance atomic.Pointer[glance]
+}
 
-// line is what stands there, never nil.
-func (p *place) line() *line {
-	if l := p.Load(); l != nil {
+// known is what stands there, never nil.
+func (p *place) known() *line {
+	if l := p.line.Load(); l != nil {
 		return l
 	}
 	return none
 }
 
+// placed is a record of an inventory with its place.
+type placed struct {
+	*keepwatch.Credential
+	place *place
+}
+
 // line is all that is known of one credential. It never changes: another takes its
 // place.
 type line struct {
-	series []keepwatch.Series // all of them, in id order
-	own    keepwatch.Series
+	series []*keepwatch.Series // all of them, in id order
+	own    *keepwatch.Series   // never nil
 	looks  looks
-	lived  []keepwatch.Series // of its holders' traffic
+	lived  []*keepwatch.Series // of its holders' traffic
 
-	mu     sync.Mutex
-	dates  dateFacts
-	clocks []keepwatch.Clock
-	today  tally
-	of     stretch // today
+	// What was worked out of it last, with what it was worked out from.
+	dates atomic.Pointer[datesOf]
+	today atomic.Pointer[ofStretch]
 }
 
-// stretch is what a tally is of.
-type stretch struct{ from, read time.Time }
+// datesOf are clocks, with what they follow from beside what was read.
+type datesOf struct {
+	dateFacts
+	clocks []keepwatch.Clock
+}
 
-// dateFacts are what dates follow from, beside what was read.
 type dateFacts struct {
 	kind                               keepwatch.Kind
 	expires, generated, used, confirms keepwatch.Date
@@ -66,20 +76,21 @@ type dateFacts struct {
 func newIndex() *index { return &index{lines: map[keepwatch.CredentialID]*place{}} }
 
 // none is the line of a credential of which nothing is known.
-var none = &line{}
+var none = &line{own: &keepwatch.Series{}, looks: looks{summary: &keepwatch.Series{}}}
 
 func (x *index) of(id keepwatch.CredentialID) *line {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if p := x.lines[id]; p != nil {
-		return p.line()
+		return p.known()
 	}
 	return none
 }
 
-// inOrder are the places of an inventory's credentials, one by one: pages go through
-// all of them, and to look each up by its name would cost more than all else.
-func (x *index) inOrder(all []keepwatch.Credential) []*place {
+// inOrder are the places of an inventory's credentials, by id: pages go through all of
+// them, and to look each up by its name would cost more than all else. Those of the
+// whole inventory are kept.
+func (x *index) inOrder(all []keepwatch.Credential, keep bool) []placed {
 	x.mu.RLock()
 	order, known := x.order, len(all) > 0 && len(all) == len(x.orderOf) && &all[0] == &x.orderOf[0]
 	x.mu.RUnlock()
@@ -88,11 +99,21 @@ func (x *index) inOrder(all []keepwatch.Credential) []*place {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.order, x.orderOf = make([]*place, len(all)), all
+	order = make([]placed, len(all))
 	for i := range all {
-		x.order[i] = x.place(all[i].ID)
+		order[i] = placed{&all[i], x.place(all[i].ID)}
 	}
-	return x.order
+	byID := func(a, b placed) int { return strings.Compare(string(a.ID), string(b.ID)) }
+	if !slices.IsSortedFunc(order, byID) {
+		slices.SortFunc(order, byID)
+	}
+	if keep {
+		for _, p := range x.lines { // or the inventory before this one would be kept, too
+			p.glance.Store(nil)
+		}
+		x.order, x.orderOf = order, all
+	}
+	return order
 }
 
 func (x *index) place(id keepwatch.CredentialID) *place {
@@ -114,7 +135,7 @@ func (x *index) follow(ctx context.Context, src SeriesSource) error {
 	}
 	if m.Whole {
 		for _, p := range x.lines {
-			p.Store(nil)
+			p.line.Store(nil)
 		}
 	}
 	x.take(m)
@@ -123,7 +144,7 @@ func (x *index) follow(ctx context.Context, src SeriesSource) error {
 }
 
 func (x *index) take(m store.Moved) {
-	touched := map[keepwatch.CredentialID][]keepwatch.Series{}
+	touched := map[keepwatch.CredentialID][]*keepwatch.Series{}
 	for _, s := range m.Series {
 		if s.Credential != "" {
 			touched[s.Credential] = append(touched[s.Credential], s)
@@ -135,35 +156,27 @@ func (x *index) take(m store.Moved) {
 	}
 	if len(gone) > 0 { // rare: records were removed
 		for id, p := range x.lines {
-			if slices.ContainsFunc(p.line().series, func(s keepwatch.Series) bool { return gone[s.ID] }) && touched[id] == nil {
-				touched[id] = []keepwatch.Series{}
+			if slices.ContainsFunc(p.known().series, func(s *keepwatch.Series) bool { return gone[s.ID] }) && touched[id] == nil {
+				touched[id] = []*keepwatch.Series{}
 			}
 		}
 	}
 	for id, fresh := range touched {
 		p := x.place(id)
-		p.Store(p.line().with(fresh, gone))
+		p.line.Store(p.known().with(id, fresh, gone))
 	}
 }
 
-// with is the line with fresher series in it.
-func (l *line) with(fresh []keepwatch.Series, gone map[keepwatch.SeriesID]bool) *line {
+// with is the line of a credential with fresher series in it.
+func (l *line) with(id keepwatch.CredentialID, fresh []*keepwatch.Series, gone map[keepwatch.SeriesID]bool) *line {
 	all := slices.Clone(fresh)
 	for _, s := range l.series {
-		if !gone[s.ID] && !slices.ContainsFunc(fresh, func(f keepwatch.Series) bool { return f.ID == s.ID }) {
+		if !gone[s.ID] && !slices.ContainsFunc(fresh, func(f *keepwatch.Series) bool { return f.ID == s.ID }) {
 			all = append(all, s)
 		}
 	}
-	slices.SortFunc(all, func(a, b keepwatch.Series) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	out := &line{series: all}
-	for id, s := range ownSeries(all) {
-		if id == s.Credential {
-			out.own = s
-		}
-	}
-	for _, looks := range dateLooks(all) {
-		out.looks = looks
-	}
+	slices.SortFunc(all, func(a, b *keepwatch.Series) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	out := &line{series: all, own: ownSeries(id, all), looks: dateLooks(id, all)}
 	for _, s := range all {
 		if s.Traffic != nil {
 			out.lived = append(out.lived, s)
@@ -172,10 +185,23 @@ func (l *line) with(fresh []keepwatch.Series, gone map[keepwatch.SeriesID]bool) 
 	return out
 }
 
+// ownSeries picks the line that proves a credential itself: that of its own test,
+// without a subject, seen from here. Other places and subjects are shown elsewhere.
+func ownSeries(id keepwatch.CredentialID, all []*keepwatch.Series) *keepwatch.Series {
+	check := keepwatch.CheckOf(keepwatch.CheckCredential, id)
+	name, own := keepwatch.SeriesOf(check, ""), none.own
+	for _, s := range all {
+		if s.Check == check && s.ID == name && (own == none.own || own.Place != keepwatch.Local || s.Place == keepwatch.Local) {
+			own = s
+		}
+	}
+	return own
+}
+
 // clocksOf are the dates of a credential: they follow from its record and from what was
 // read, so they are worked out anew when one of the two changes.
-func (e *estate) clocksOf(c keepwatch.Credential) []keepwatch.Clock {
-	return e.line(c.ID).clocksOf(&c, e.snap.zoneOf(c.ID))
+func (e *estate) clocksOf(c *keepwatch.Credential) []keepwatch.Clock {
+	return e.line(c.ID).clocksOf(c, e.snap.zoneOf(c.ID))
 }
 
 func (l *line) clocksOf(c *keepwatch.Credential, zone *time.Location) []keepwatch.Clock {
@@ -183,51 +209,12 @@ func (l *line) clocksOf(c *keepwatch.Credential, zone *time.Location) []keepwatc
 		return clocks(*c, looks{}, zone)
 	}
 	facts := dateFacts{c.Kind, c.Expires, c.SecretGenerated, c.LastUsed, c.DatesConfirmed, c.ValidFor, c.IdleFor, zone}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.clocks == nil || l.dates != facts {
-		l.clocks, l.dates = clocks(*c, l.looks, zone), facts
+	if have := l.dates.Load(); have != nil && have.dateFacts == facts {
+		return have.clocks
 	}
-	return l.clocks
+	all := clocks(*c, l.looks, zone)
+	l.dates.Store(&datesOf{facts, all})
+	return all
 }
 
 func (e *estate) line(id keepwatch.CredentialID) *line { return e.index.of(id) }
-
-// dated reports whether a credential stands as its dates do.
-func (e *estate) dated(c keepwatch.Credential) bool {
-	return !proven(c) && (e.line(c.ID).own.ID == "" || !asked(c.Kind))
-}
-
-// standing is the series that says how a credential stands.
-func (e *estate) standing(c keepwatch.Credential) keepwatch.Series { return *e.stands(&c) }
-
-func (e *estate) stands(c *keepwatch.Credential) *keepwatch.Series {
-	l := e.line(c.ID)
-	if !byDates(*c, l.own) {
-		return &l.own
-	}
-	s := standing(*c, l.own, l.looks, e.clocksOf(*c), e.now)
-	return &s
-}
-
-func (e *estate) livedOf(c keepwatch.Credential) []keepwatch.Series { return e.line(c.ID).lived }
-
-// proofs counts the proofs since from, once for as long as nothing moves.
-func (l *line) proofs(hours store.Hours, from time.Time) tally {
-	if l == none {
-		return tally{}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if of := (stretch{from, hours.Read}); l.of != of {
-		ok, failed := hours.Proofs(l.own.ID, from)
-		l.today, l.of = tally{ok, failed}, of
-	}
-	return l.today
-}
-
-// tally counts the proofs of the last 24 hours.
-func (e *estate) tally(c keepwatch.Credential) tally {
-	g := glance{line: e.line(c.ID), dated: e.dated(c)}
-	return e.tallyOf(&g)
-}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -40,10 +41,12 @@ func (r *Reader) Inventory(ctx context.Context, now time.Time, f InventoryFilter
 		return client.Inventory{}, err
 	}
 	rows := e.rows(f)
-	out := client.Inventory{At: now.UTC(), Items: []client.InventoryItem{}, Matched: len(rows), Total: len(e.snap.Credentials), Counts: map[string]int{}}
+	var counts stateCounts
+	out := client.Inventory{At: now.UTC(), Items: []client.InventoryItem{}, Matched: len(rows), Total: len(e.snap.Credentials)}
 	for i := range rows {
-		out.Counts[string(rows[i].state)]++
+		counts[rows[i].weight]++
 	}
+	out.Counts = counts.byName()
 	from := min(max(f.Offset, 0), len(rows))
 	if after != "" {
 		from = slices.IndexFunc(rows, func(x row) bool { return f.before(after, x.cursor()) })
@@ -80,90 +83,100 @@ func (f InventoryFilter) sensible() error {
 	return nil
 }
 
-// row is a credential with the key that it is ordered by.
+// row is a credential with what it is ordered by: the number, then the text.
 type row struct {
-	glance
-	key string
+	*glance
+	number int64 // not negative
+	text   string
 }
 
-func (x row) cursor() string { return x.key + "\x00" + string(x.ID) }
+// cursor is text in the order of the table.
+func (x row) cursor() string {
+	return fmt.Sprintf("%020d%s\x00%s", x.number, x.text, x.ID)
+}
 
 // before orders cursors. Among equals the ids rise in either direction.
-func (f InventoryFilter) before(a, b string) bool { return f.compare(a, b) < 0 }
-
-func (f InventoryFilter) compare(a, b string) int {
+func (f InventoryFilter) before(a, b string) bool {
 	i, j := strings.LastIndexByte(a, 0), strings.LastIndexByte(b, 0)
 	if i < 0 || j < 0 {
-		return strings.Compare(a, b)
+		return a < b
 	}
-	by := strings.Compare(a[:i], b[:j])
+	return cmp.Or(f.turned(strings.Compare(a[:i], b[:j])), strings.Compare(a[i:], b[j:])) < 0
+}
+
+func (f InventoryFilter) compare(a, b row) int {
+	return cmp.Or(f.turned(cmp.Or(cmp.Compare(a.number, b.number), strings.Compare(a.text, b.text))), strings.Compare(string(a.ID), string(b.ID)))
+}
+
+func (f InventoryFilter) turned(by int) int {
 	if f.Desc {
-		by = -by
+		return -by
 	}
-	return cmp.Or(by, strings.Compare(a[i:], b[j:]))
+	return by
 }
 
 func (e *estate) rows(f InventoryFilter) []row {
-	var out []row
-	for _, g := range e.glances(f.CredentialFilter) {
+	all := e.glances(f.CredentialFilter)
+	out := make([]row, 0, len(all))
+	for _, g := range all {
 		if f.Source == "file" && g.File == "" || f.Source == "interface" && g.File != "" {
 			continue
 		}
-		out = append(out, row{g, e.sortKey(f.Sort, &g)})
+		number, text := e.sortKey(f.Sort, g)
+		out = append(out, row{g, number, text})
 	}
-	slices.SortFunc(out, func(a, b row) int { return f.compare(a.cursor(), b.cursor()) })
+	slices.SortFunc(out, f.compare)
 	return out
 }
 
-// sortKey is text that orders as the column does. What is not known comes last when it
-// rises.
-func (e *estate) sortKey(by string, g *glance) string {
+// sortKey orders as the column does. What is not known comes last when it rises.
+func (e *estate) sortKey(by string, g *glance) (number int64, text string) {
 	switch by {
 	case "state":
-		return fmt.Sprintf("%02d", stateRank(string(g.state)))
+		return int64(g.weight), ""
 	case "tenant":
-		return string(g.Tenant)
+		return 0, string(g.Tenant)
 	case "unit":
-		return orLast(strings.ToLower(e.units[unitKey{g.Tenant, g.BusinessUnit}])) + fmt.Sprintf("%020d", g.BusinessUnit)
+		return 0, orLast(strings.ToLower(e.units[unitKey{g.Tenant, g.BusinessUnit}])) + fmt.Sprintf("%020d", g.BusinessUnit)
 	case "kind":
-		return string(g.Kind)
+		return 0, string(g.Kind)
 	case "owner":
-		return orLast(strings.ToLower(g.Owner.Team))
+		return 0, orLast(strings.ToLower(g.Owner.Team))
 	case "tier":
-		return fmt.Sprintf("%02d", criticalityRank(string(g.Criticality)))
+		return int64(g.tier), ""
 	case "environment":
-		return orLast(strings.ToLower(g.Environment))
+		return 0, orLast(strings.ToLower(g.Environment))
 	case "region":
-		return orLast(strings.ToLower(g.Region))
+		return 0, orLast(strings.ToLower(g.Region))
 	case "area":
-		return orLast(strings.ToLower(g.Area))
+		return 0, orLast(strings.ToLower(g.Area))
 	case "holders":
-		return fmt.Sprintf("%06d", len(g.Holders))
+		return int64(len(g.Holders)), ""
 	case "dependents":
-		return fmt.Sprintf("%06d", len(g.Dependents))
+		return int64(len(g.Dependents)), ""
 	case "proven":
-		return instantKey(g.proven)
+		return instantKey(g.proven), ""
 	case "ends":
-		return instantKey(g.first().At)
+		return instantKey(g.first().At), ""
 	case "renewal":
-		return orLast(g.Renewal.Planned.String())
+		return 0, orLast(g.Renewal.Planned.String())
 	}
-	return ""
+	return 0, string(g.ID)
 }
 
 func orLast(s string) string { return cmp.Or(s, "\U0010ffff") }
 
-func instantKey(t time.Time) string {
+func instantKey(t time.Time) int64 {
 	if t.IsZero() {
-		return orLast("")
+		return math.MaxInt64
 	}
-	return fmt.Sprintf("%020d", t.UnixMilli()+1<<50)
+	return t.UnixMilli() + 1<<50 // dates before 1970 sort, too
 }
 
-func (e *estate) item(g glance) client.InventoryItem {
+func (e *estate) item(g *glance) client.InventoryItem {
 	c := g.Credential
 	out := client.InventoryItem{
-		Credential: e.credential(*c), ClientID: c.ClientID, Package: c.Package, Username: c.Username,
+		Credential: e.credential(c), ClientID: c.ClientID, Package: c.Package, Username: c.Username,
 		Environment: c.Environment, Region: c.Region, Area: c.Area, Holders: len(c.Holders), Dependents: len(c.Dependents),
 		PlannedRenewal: c.Renewal.Planned.String(), RenewalBy: c.Renewal.By, DefinedIn: c.File,
 	}

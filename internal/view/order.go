@@ -16,24 +16,16 @@ var statesByWeight = []keepwatch.State{
 	keepwatch.StateMaintenance, keepwatch.StatePaused, keepwatch.StateHealthy,
 }
 
-// stateCounts counts by state, in the order of statesByWeight.
-type stateCounts [7]int
-
-func (c *stateCounts) add(s keepwatch.State) { *c.at(s)++ }
-
-func (c *stateCounts) of(s keepwatch.State) int { return *c.at(s) }
-
-// at is where a state is counted; one that has no name here is not known.
-func (c *stateCounts) at(s keepwatch.State) *int {
-	if s == keepwatch.StateHealthy { // as nearly all are
-		return &c[len(c)-1]
+// stateWeight is the place of a state among them. One that has no name here is not known.
+func stateWeight(s keepwatch.State) int {
+	if i := slices.Index(statesByWeight, s); i >= 0 {
+		return i
 	}
-	i := slices.Index(statesByWeight, s)
-	if i < 0 {
-		i = slices.Index(statesByWeight, keepwatch.StateUnknown)
-	}
-	return &c[i]
+	return slices.Index(statesByWeight, keepwatch.StateUnknown)
 }
+
+// stateCounts counts by weight.
+type stateCounts [7]int
 
 // byName leaves out what there is none of.
 func (c *stateCounts) byName() map[string]int {
@@ -56,11 +48,18 @@ func criticalityRank(c string) int {
 	return i
 }
 
-func severityRank(s string) int {
-	return slices.Index([]keepwatch.Severity{
-		keepwatch.SeverityInfo, keepwatch.SeverityWarning, keepwatch.SeverityCritical,
-	}, keepwatch.Severity(s))
+// criticalityAt is the one of a rank; "" beyond them all.
+func criticalityAt(rank int) string {
+	if rank >= len(keepwatch.Criticalities) {
+		return ""
+	}
+	return string(keepwatch.Criticalities[rank])
 }
+
+// severities in the order in which they rise.
+var severities = []keepwatch.Severity{keepwatch.SeverityInfo, keepwatch.SeverityWarning, keepwatch.SeverityCritical}
+
+func severityRank(s string) int { return slices.Index(severities, keepwatch.Severity(s)) }
 
 func newerFirst(a, b *time.Time) int {
 	if a == nil || b == nil {
@@ -101,11 +100,11 @@ func later(a, b *time.Time) *time.Time {
 
 func count0(n int) string { return strconv.Itoa(n) }
 
-// worstGlance is worstFirst before anything else is known of a credential.
-func worstGlance(a, b *glance) int {
+// worstMember puts what hurts most first, then what matters most.
+func worstMember(a, b member) int {
 	return cmp.Or(
-		cmp.Compare(stateRank(string(a.state)), stateRank(string(b.state))),
-		cmp.Compare(criticalityRank(string(a.Criticality)), criticalityRank(string(b.Criticality))),
+		cmp.Compare(a.weight, b.weight),
+		cmp.Compare(a.tier, b.tier),
 		strings.Compare(string(a.ID), string(b.ID)))
 }
 

@@ -51,14 +51,14 @@ func (r *Reader) Overview(ctx context.Context, now time.Time, f OverviewFilter) 
 	var counts stateCounts
 	var newest time.Time
 	for i := range all {
-		g := &all[i]
-		counts.add(g.state)
+		g := all[i]
+		counts[g.weight]++
 		if g.proven.After(newest) {
 			newest = g.proven
 		}
 		tallies[i] = e.tallyOf(g)
 		sum.merge(tallies[i])
-		o.Undated += undated(g.clocks)
+		o.Undated += g.undated
 	}
 	o.Counts = counts.byName()
 	o.SuccessRate, o.LastProvenAt = sum.rate(), timeOf(newest)
@@ -99,7 +99,7 @@ func (e *estate) addIncidents(o *client.Overview) {
 }
 
 // trafficToday adds up what the holders of all credentials lived through.
-func (e *estate) trafficToday(all []glance) *client.TrafficToday {
+func (e *estate) trafficToday(all []*glance) *client.TrafficToday {
 	const window = 24 * time.Hour
 	var t client.TrafficToday
 	for i := range all {
@@ -184,14 +184,13 @@ func summary(o client.Overview) string {
 
 // addExpiries lists the next dates. One that passed and was contradicted by a proof is
 // no news.
-func (e *estate) addExpiries(o *client.Overview, all []glance) {
+func (e *estate) addExpiries(o *client.Overview, all []*glance) {
 	type end struct {
 		*glance
 		clock keepwatch.Clock
 	}
 	var next []end // the soonest, in order; few enough to be moved along
-	for i := range all {
-		g := &all[i]
+	for _, g := range all {
 		k := g.first()
 		if !k.Known() || k.At.Before(e.now) && g.state == keepwatch.StateHealthy {
 			continue
@@ -214,24 +213,27 @@ func (e *estate) addExpiries(o *client.Overview, all []glance) {
 }
 
 // calls adds up what the schedule asks of each tenant in a year.
-func (e *estate) calls(all []glance) map[string]client.Calls {
-	out := map[string]client.Calls{}
-	for i := range all {
-		if g := &all[i]; !g.dated {
-			sum := out[string(g.Tenant)]
-			sum.Tests += e.snap.Plans[g.ID].CallsPerYear
-			out[string(g.Tenant)] = sum
+func (e *estate) calls(all []*glance) map[keepwatch.TenantID]*client.Calls {
+	out := map[keepwatch.TenantID]*client.Calls{}
+	of := func(t keepwatch.TenantID) *client.Calls {
+		if out[t] == nil {
+			out[t] = &client.Calls{}
+		}
+		return out[t]
+	}
+	for _, g := range all {
+		if !g.dated {
+			of(g.Tenant).Tests += g.calls
 		}
 	}
 	if e.snap.Effects == nil {
 		return out
 	}
 	for _, t := range e.snap.Tenants {
-		cost, sum := e.snap.Effects(t.ID), out[string(t.ID)]
+		cost, sum := e.snap.Effects(t.ID), of(t.ID)
 		if sum.Effects = cost.CallsPerYear; cost.Allowance > 0 {
 			sum.Allowance = &cost.Allowance
 		}
-		out[string(t.ID)] = sum
 	}
 	return out
 }

@@ -122,6 +122,7 @@ type estate struct {
 	yesterday time.Time // on the hours that rollups have
 	snap      Snapshot
 	index     *index
+	part      bool // of what there is
 	hours     store.Hours
 	open      []keepwatch.Incident
 	units     map[unitKey]string
@@ -148,7 +149,7 @@ func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
 		return nil, err
 	}
 	e := &estate{
-		now: now, yesterday: lastDay(now), snap: r.inventory(), index: r.index, hours: hours, open: open,
+		now: now, yesterday: lastDay(now), snap: r.inventory(), index: r.index, part: r.part, hours: hours, open: open,
 		incidentOf: map[keepwatch.CredentialID]*keepwatch.Incident{},
 	}
 	e.units = unitNames(e.snap)
@@ -160,22 +161,6 @@ func (r *Reader) load(ctx context.Context, now time.Time) (*estate, error) {
 func (r *Reader) Warm(ctx context.Context, now time.Time) error {
 	_, err := r.load(ctx, now)
 	return err
-}
-
-// ownSeries picks the line that proves the credential itself: that of its own test,
-// without a subject, seen from here. Other places and subjects are shown elsewhere.
-func ownSeries(all []keepwatch.Series) map[keepwatch.CredentialID]keepwatch.Series {
-	own := make(map[keepwatch.CredentialID]keepwatch.Series, len(all))
-	for _, s := range all {
-		if s.Credential == "" || s.Check != keepwatch.CheckOf(keepwatch.CheckCredential, s.Credential) || s.ID != keepwatch.SeriesOf(s.Check, "") {
-			continue
-		}
-		if have, ok := own[s.Credential]; ok && have.Place == keepwatch.Local && s.Place != keepwatch.Local {
-			continue
-		}
-		own[s.Credential] = s
-	}
-	return own
 }
 
 // assignIncidents gives each credential the open incident that explains it best:

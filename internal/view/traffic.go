@@ -105,7 +105,7 @@ func atOf(t *time.Time) time.Time {
 	return *t
 }
 
-func holderTraffic(s keepwatch.Series, now time.Time) client.TrafficHolder {
+func holderTraffic(s *keepwatch.Series, now time.Time) client.TrafficHolder {
 	m := s.Traffic
 	h := client.TrafficHolder{
 		Name: m.Holder, Via: []string{}, State: string(trafficState(s, now)), Outcome: string(s.Outcome),
@@ -129,7 +129,7 @@ func holderTraffic(s keepwatch.Series, now time.Time) client.TrafficHolder {
 }
 
 // trafficState is how a holder stands: what it did long ago says nothing of now.
-func trafficState(s keepwatch.Series, now time.Time) keepwatch.State {
+func trafficState(s *keepwatch.Series, now time.Time) keepwatch.State {
 	if now.Sub(s.Traffic.LastAt) > trafficFor {
 		return keepwatch.StateUnknown
 	}
@@ -245,20 +245,20 @@ func (r *Reader) TrafficAccounts(ctx context.Context, now time.Time) (client.Tra
 	return out, nil
 }
 
-// lived says how a credential stands where it works by itself and a holder of it does
-// not: it works, but badly.
-func lived(own keepwatch.Series, holders []keepwatch.Series, now time.Time) (worst keepwatch.Series, troubled bool) {
+// lived is the holder's line that says how a credential stands where it works by itself and
+// a holder of it does not: it works, but badly. Nil where none does.
+func lived(own *keepwatch.Series, holders []*keepwatch.Series, now time.Time) (worst *keepwatch.Series) {
 	if own.StateAt(now) != keepwatch.StateHealthy {
-		return worst, false
+		return nil
 	}
 	for _, s := range holders {
 		state := trafficState(s, now)
 		if state != keepwatch.StateDegraded && state != keepwatch.StateFailing || s.Outcome.Info().Confirm != keepwatch.ConfirmJudged && state != keepwatch.StateFailing {
 			continue
 		}
-		if !troubled || state == keepwatch.StateFailing && worst.State != keepwatch.StateFailing {
-			worst, troubled = s, true
+		if worst == nil || state == keepwatch.StateFailing && worst.State != keepwatch.StateFailing {
+			worst = s
 		}
 	}
-	return worst, troubled
+	return worst
 }

@@ -222,14 +222,17 @@ func TestIncidentTitleNamesItsSubject(t *testing.T) {
 }
 
 func TestCredentialOfNobodyIsNotOnThePage(t *testing.T) {
-	own := ownSeries([]keepwatch.Series{
+	all := []*keepwatch.Series{
 		{ID: "c", Check: "c", Credential: "c", Place: keepwatch.Local, State: keepwatch.StateHealthy},
 		{ID: "c#journey", Check: "c", Credential: "c", Place: keepwatch.Local, State: keepwatch.StateFailing},
 		{ID: "c2", Check: "c2", Credential: "c", Place: "berlin", State: keepwatch.StateFailing},
 		{ID: "m", Check: "m"},
-	})
-	if len(own) != 1 || own["c"].State != keepwatch.StateHealthy {
+	}
+	if own := ownSeries("c", all); own.State != keepwatch.StateHealthy {
 		t.Errorf("%+v", own)
+	}
+	if own := ownSeries("nobody", all); own.ID != "" {
+		t.Errorf("of nobody: %+v", own)
 	}
 }
 

@@ -139,11 +139,11 @@ func (d decisions) Findings(ctx context.Context, now time.Time) ([]keepwatch.Fin
 	if err != nil {
 		return nil, err
 	}
-	series, err := d.db.PlainSeries(ctx)
+	states, err := d.db.Moved(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
-	all := inventory.Findings(inventory.Estate{Credentials: d.snap.Credentials, Series: series, Acceptances: accepted, Now: now})
+	all := inventory.Findings(inventory.Estate{Credentials: d.snap.Credentials, Series: states.Series, Acceptances: accepted, Now: now})
 	look := keepwatch.Finding{
 		ID: "look-1", Kind: "package_not_registered", Severity: keepwatch.SeverityWarning, Tenant: "emea", Subject: "Partner Portal <b>",
 		Message: "An installed package that no record stands for.", Reason: "Nobody hears of it when its secret ends.", Hint: "Register it, or say why not.",

@@ -27,7 +27,7 @@ var liveTests = []test{
 				clear(known)
 			}
 			for _, s := range m.Series {
-				known[s.ID] = s
+				known[s.ID] = *s
 			}
 			for _, id := range m.Gone {
 				delete(known, id)
