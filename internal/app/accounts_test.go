@@ -165,6 +165,9 @@ func TestAnAccountFromItsFirstDayToItsLast(t *testing.T) {
 			t.Errorf("the audit log lacks %q", entry)
 		}
 	}
+	if status, page, _ := admin.get("/settings/audit?from=yesterday&who=anna"); status != 400 || !strings.Contains(page, "is no day") || !strings.Contains(page, `value="anna"`) || !strings.Contains(page, `value="yesterday"`) {
+		t.Errorf("a wrong day of the filter: %d %s", status, page)
+	}
 	if strings.Contains(log, password) || strings.Contains(log, own) {
 		t.Error("the audit log has a password")
 	}

@@ -339,6 +339,11 @@ func TestActivities(t *testing.T) {
 	if got.Verdict.Outcome != "" || got.Verdict.Learning == "" {
 		t.Errorf("a stale history: %+v", got.Verdict)
 	}
+	none := int64(0) // the history was read, and nothing is in it
+	got = detect.Judge(w, nil, keepwatch.Watch{Aspect: keepwatch.AspectActivities, Reading: keepwatch.Reading{At: at.Add(quarter), Journey: &keepwatch.JourneyReading{Moved: &none}}})
+	if got.Verdict.Outcome != keepwatch.OK || got.Verdict.Evidence != "Since the last look its activities did 0 steps, and 0 failed." {
+		t.Errorf("a quiet hour: %+v", got.Verdict)
+	}
 }
 
 func TestRows(t *testing.T) {

@@ -30,7 +30,7 @@ const (
 // numbers stay green.
 func (j *judge) activities() {
 	r := j.w.Reading.Journey
-	if r == nil || r.Activities == nil || r.HistoryLag != nil && *r.HistoryLag > time.Hour {
+	if r == nil || r.Moved == nil && r.Activities == nil || r.HistoryLag != nil && *r.HistoryLag > time.Hour {
 		j.w.Verdict = held(j.was, "SFMC shows no fresh history of this journey.")
 		return
 	}

@@ -61,7 +61,8 @@ func live(spec *world.Spec, c keepwatch.Credential, d keepwatch.Dependent) {
 	caller, unit := string(c.ID), c.BusinessUnit
 	switch kind := keepwatch.SubjectKind(d.Kind); kind {
 	case keepwatch.SubjectJourney:
-		spec.Journeys = append(spec.Journeys, world.Journey{Key: d.Key, Unit: unit, Entry: world.Entry{Caller: caller, Volume: volume}})
+		steps := []world.Step{{Name: "Wait", Kind: "waitactivity", Dwell: world.Duration(10 * time.Minute)}, {Name: "Mail", Kind: "emailv2"}}
+		spec.Journeys = append(spec.Journeys, world.Journey{Key: d.Key, Unit: unit, Entry: world.Entry{Caller: caller, Volume: volume}, Steps: steps})
 	case keepwatch.SubjectDataExtension:
 		spec.Extensions = append(spec.Extensions, world.Extension{Key: d.Key, Unit: unit, Writer: caller, Volume: volume, Rows: 100_000})
 	case keepwatch.SubjectAutomation:

@@ -68,7 +68,7 @@ func (p told) Covered(ctx context.Context, m keepwatch.Match) ([]keepwatch.Incid
 
 func (p told) Silences(ctx context.Context, past bool, now time.Time) ([]keepwatch.Silence, error) {
 	if past {
-		return p.e.db.PastSilences(ctx, now, 10)
+		return p.e.db.PastSilences(ctx, now, 100)
 	}
 	list, err := p.e.db.Silences(ctx, now)
 	return append(list, keepwatch.Silence{
@@ -202,6 +202,27 @@ func TestSilenceIsPreviewedMadeAndEnded(t *testing.T) {
 	if w := postForm(t, h, "/alerts/silences/nobody/end", nil); w.Code != http.StatusNotFound {
 		t.Errorf("%d", w.Code)
 	}
+}
+
+func TestPastSilencesAreTheNewestUnlessAllAreAskedFor(t *testing.T) {
+	e := newEstate(t).live()
+	h := e.withAlerts()
+	for i := range 23 {
+		err := e.db.SaveSilence(t.Context(), keepwatch.Silence{
+			ID: fmt.Sprintf("s-%02d", i), Kind: keepwatch.Silenced, Match: keepwatch.Match{Tenant: []string{"emea"}}, Owner: "platform", Reason: "known",
+			From: e.now.Add(-50 * time.Hour), Until: e.now.Add(time.Duration(i-48) * time.Hour),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, doc := get(t, h, "/alerts/silences")
+	has(t, doc, "[aria-label=Past] #s-22", "known")
+	none(t, doc, "#s-00")
+	has(t, doc, "p.more a[href=/alerts/silences?past=all]", "All 23 that are past")
+	_, doc = get(t, h, "/alerts/silences?past=all")
+	has(t, doc, "[aria-label=Past] #s-00", "known")
+	none(t, doc, "p.more a")
 }
 
 // Each fault stands at its field, beside what was typed, and nothing is made.

@@ -56,6 +56,7 @@ func functions(a *assets) template.FuncMap {
 		"asset": a.path, "words": view.Words, "percent": view.Percent, "plural": plural,
 		"chart": chartOf, "number": func(f float64) *float64 { return &f },
 		"amount": func(f *float64) string { return strconv.FormatFloat(*f, 'f', -1, 64) },
+		"brief":  brief,
 		"ago":    view.Ago, "until": view.Until, "ends": view.Ends, "sign": sign, "dated": dated,
 		"span": func(from, to *time.Time) string {
 			if from == nil || to == nil {
@@ -164,6 +165,13 @@ func urgent(t *time.Time, now time.Time) string {
 		return "near"
 	}
 	return "far"
+}
+
+// brief leaves out the reason in brackets, which the page of the thing itself gives: in a
+// list it would stand on every row.
+func brief(text string) string {
+	short, _, _ := strings.Cut(text, " (")
+	return short
 }
 
 func plural(n int, noun string) string {

@@ -253,6 +253,8 @@ type auditBody struct {
 	From   string
 	To     string
 	Older  string // address of the next page; "": there is none
+
+	Problem, Hint string // with the filter
 }
 
 func (s *site) audit(_ http.ResponseWriter, r *http.Request) (*page, error) {
@@ -260,10 +262,17 @@ func (s *site) audit(_ http.ResponseWriter, r *http.Request) (*page, error) {
 		return nil, keepwatch.ErrNotFound
 	}
 	q := r.URL.Query()
-	b := auditBody{Who: strings.TrimSpace(q.Get("who")), Action: strings.TrimSpace(q.Get("action")), From: q.Get("from"), To: q.Get("to")}
-	f, err := view.AuditFilterOf(b.Who, b.Action, b.From, b.To)
-	if err != nil {
+	b := auditBody{Items: []client.AuditEntry{}, Who: strings.TrimSpace(q.Get("who")), Action: strings.TrimSpace(q.Get("action")), From: q.Get("from"), To: q.Get("to")}
+	p := &page{Template: "audit", Title: "Audit log", Section: "settings"}
+	var err error
+	if b.State, err = s.Audit.State(r.Context()); err != nil {
 		return nil, err
+	}
+	f, refused := view.AuditFilterOf(b.Who, b.Action, b.From, b.To)
+	if refused != nil {
+		said := view.FailureOf(refused)
+		b.Problem, b.Hint, p.Status, p.Body = view.Capital(fact(said))+".", said.Hint, said.Status, &b
+		return p, nil
 	}
 	before, err := strconv.ParseInt(q.Get("before"), 10, 64)
 	if q.Get("before") != "" && err != nil {
@@ -276,8 +285,6 @@ func (s *site) audit(_ http.ResponseWriter, r *http.Request) (*page, error) {
 		q.Set("before", strconv.FormatInt(b.Items[auditRows-1].Seq, 10))
 		b.Older = "/settings/audit?" + q.Encode()
 	}
-	if b.State, err = s.Audit.State(r.Context()); err != nil {
-		return nil, err
-	}
-	return &page{Template: "audit", Title: "Audit log", Section: "settings", Body: b}, nil
+	p.Body = &b
+	return p, nil
 }

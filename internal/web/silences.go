@@ -52,6 +52,12 @@ func dayValue(text string) string {
 	return text
 }
 
+// fact is what is wrong with what was typed, without the name of its kind: that it is
+// invalid says the place where it stands.
+func fact(f view.Failure) string {
+	return strings.TrimSuffix(f.Message, ": "+keepwatch.ErrInvalid.Error())
+}
+
 // silenceForm is a silence as it was typed, with what is wrong with it by field.
 type silenceForm struct {
 	Kind, Credential, Tenant, Team, Outcome     string
@@ -68,6 +74,7 @@ type silencesBody struct {
 	Active   []silenceRow
 	Coming   []silenceRow
 	Past     []silenceRow
+	AllPast  int // Past are the newest of them
 	Previews bool
 	Covered  []client.Incident
 }
@@ -112,7 +119,9 @@ func (s *site) silencesPage(r *http.Request, b silencesBody) (*page, error) {
 	if b.Past, err = s.quiet(r, true, now); err != nil {
 		return nil, err
 	}
-	b.Past = b.Past[:min(len(b.Past), pastRows)]
+	if b.AllPast = len(b.Past); r.URL.Query().Get("past") != "all" {
+		b.Past = b.Past[:min(b.AllPast, pastRows)]
+	}
 	for _, x := range ahead {
 		if x.Status == "ahead" {
 			b.Coming = append(b.Coming, x)
@@ -166,7 +175,7 @@ func (s *site) newSilence(w http.ResponseWriter, r *http.Request) (*page, error)
 		if made.Hours != "" && made.Check() == nil { // all else was looked at
 			field = "hours"
 		}
-		b.Form.Problems[field] = strings.TrimSuffix(f.Message, ": "+keepwatch.ErrInvalid.Error()) + hinted(f.Hint)
+		b.Form.Problems[field] = fact(f) + hinted(f.Hint)
 		return s.again(r, b)
 	}
 	http.Redirect(w, r, "/alerts/silences#"+url.PathEscape(made.ID), http.StatusSeeOther)
