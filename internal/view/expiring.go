@@ -82,7 +82,7 @@ func (e *estate) expiring(f ExpiringFilter, page Page) (client.Expiring, error) 
 	if after != "" {
 		from = sort.Search(len(all), func(i int) bool { return all[i].key() > after })
 	}
-	to := min(from+page.Limit, len(all))
+	to := from + min(page.Limit, len(all)-from)
 	for _, end := range all[from:to] {
 		out.Items = append(out.Items, e.ending(end))
 	}

@@ -54,7 +54,7 @@ func (r *Reader) Inventory(ctx context.Context, now time.Time, f InventoryFilter
 			from = len(rows)
 		}
 	}
-	to := min(from+page.Limit, len(rows))
+	to := from + min(page.Limit, len(rows)-from)
 	for _, x := range rows[from:to] {
 		out.Items = append(out.Items, e.item(x.glance))
 	}
