@@ -14,7 +14,6 @@ import (
 // untold are fields of forms of which a page says not every text again, and why.
 var untold = only(map[string]map[string]int{
 	"a day in an address is read, and not typed":       {"GetCredentials.day": 0},
-	"a message cuts what is no day":                    {"GetSettingsAudit.from": 0, "GetSettingsAudit.to": 0},
 	"a message cuts what is no number":                 {"PostSettingsTokens.days": 0},
 	"a message cuts what is no role":                   {"PostSettingsUsers.role": 39},
 	"it is a secret, or may be one":                    {"PostAccountPassword.again": 0, "PostAccountPassword.current": 0, "PostAccountPassword.password": 0, "PostInventoryNew.secret": 0, "PostSignIn.password": 0, "PostInventoryImport.text": 0},
