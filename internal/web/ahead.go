@@ -54,6 +54,7 @@ type laneView struct {
 type tickView struct {
 	X    string
 	Text string
+	Late bool // the text has no room on a phone
 }
 
 // markView is one end, or several that stand close together.
@@ -90,9 +91,9 @@ func chartAhead(a client.Ahead, by string) *aheadChart {
 	for day := from; !day.After(to); day = day.AddDate(0, 0, 1) {
 		switch {
 		case day.Day() == 1:
-			c.Months = append(c.Months, tickView{place(along(day)), day.Format("January")})
+			c.Months = append(c.Months, monthTick(day, along(day)))
 		case day.Weekday() == time.Monday && day.Day() > 8 && day.Day() < 28: // clear of the names of months
-			c.Weeks = append(c.Weeks, tickView{place(along(day)), day.Format("2")})
+			c.Weeks = append(c.Weeks, tickView{X: place(along(day)), Text: day.Format("2")})
 		case day.Weekday() == time.Monday:
 			c.Weeks = append(c.Weeks, tickView{X: place(along(day))})
 		}
@@ -105,6 +106,20 @@ func chartAhead(a client.Ahead, by string) *aheadChart {
 		c.Lanes = append(c.Lanes, v)
 	}
 	return c
+}
+
+// monthTick names a month that begins, where its name ends before the picture does.
+func monthTick(day time.Time, at float64) tickView {
+	const (
+		widest = 74.0 // pixels of September
+		paper  = 6.8  // of a percent, on the narrowest sheet
+		phone  = 3.2
+	)
+	tick := tickView{X: place(at)}
+	if room := 100 - at; room*paper > widest {
+		tick.Text, tick.Late = day.Format("January"), room*phone < widest
+	}
+	return tick
 }
 
 func dayOf(s string) time.Time {

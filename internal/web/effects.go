@@ -133,9 +133,10 @@ func (s *site) effect(_ http.ResponseWriter, r *http.Request) (*page, error) {
 // The chart of a count: a bar for each hour, before the band that the baseline expects.
 // An hour that nobody saw has no bar and a mark at its foot, since nothing is not zero.
 const (
-	hourWidth   = 6
-	hourThick   = 5
-	chartHeight = 120
+	hourWidth    = 6
+	hourThick    = 5
+	chartHeight  = 120
+	dayNameWidth = 40 // of "Wed 28"
 )
 
 // chartView is the chart as four paths.
@@ -172,7 +173,11 @@ func chartOf(d client.WatchDetail) chartView {
 	for i, h := range d.Hours {
 		x := i * hourWidth
 		if local := h.Start.In(zone); local.Hour() == 0 {
-			v.Days = append(v.Days, chartDay{x, local.Format("Mon 2")})
+			day := chartDay{X: x}
+			if x+dayNameWidth <= v.Width {
+				day.Name = local.Format("Mon 2")
+			}
+			v.Days = append(v.Days, day)
 		}
 		if h.ObservedSeconds <= 0 {
 			fmt.Fprintf(&unseen, "M%d %dh%dv2h-%dz", x, chartHeight-2, hourThick, hourThick)

@@ -380,6 +380,25 @@ func TestIncidentsAreFilteredByTheirAddress(t *testing.T) {
 	}
 }
 
+// labelsAnywhere puts the longest label under each hour and each day in turn: where they stand
+// depends on the hour at which somebody looks. Those that leave their card are told.
+const labelsAnywhere = `(() => {
+	const out = [];
+	for (const slots of document.querySelectorAll(".slots")) {
+		const card = slots.closest(".card").getBoundingClientRect();
+		for (const b of slots.querySelectorAll("b")) b.remove();
+		[...slots.children].forEach((li, i) => {
+			const b = document.createElement("b");
+			b.textContent = slots.matches(".by-hour") ? "Wed 30 Sep" : "Sep";
+			li.append(b);
+			const box = b.getBoundingClientRect();
+			if (box.right > card.right || box.left < card.left) out.push(slots.className + ": a label under " + i + " of " + slots.children.length + " leaves the card");
+			b.remove();
+		});
+	}
+	return out;
+})()`
+
 // Every page is whole at every width, its lines do not stick out, and nothing is
 // forbidden by the policy.
 func TestBrowserPagesOfOneFit(t *testing.T) {
@@ -405,6 +424,9 @@ func TestBrowserPagesOfOneFit(t *testing.T) {
 				b.open(path)
 				if got := eval[int64](b, `Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)`); got > width {
 					t.Errorf("%s is %d wide on a screen of %d: %s", path, got, width, eval[string](b, wide))
+				}
+				for _, label := range eval[[]string](b, labelsAnywhere) {
+					t.Errorf("%s on %d: %s", path, width, label)
 				}
 				if mute := eval[[]string](b, `[...document.querySelectorAll(".state")].filter((s) => s.checkVisibility() && !s.innerText.trim()).map((s) => s.outerHTML)`); len(mute) > 0 {
 					t.Errorf("%s on %d: states without a word: %q", path, width, mute)
