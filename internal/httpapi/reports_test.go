@@ -16,7 +16,7 @@ func TestReports(t *testing.T) {
 	d := start(t)
 	inc := d.failing("cred-00")
 	bearer := "Bearer " + d.viewer
-	month := time.Now().UTC().Format("2006-01")
+	month := inc.DetectedAt.UTC().Format("2006-01") // it may be the one before this
 	for _, path := range []string{"/api/v1/incidents/" + string(inc.ID) + "/report", "/api/v1/reports/" + month} {
 		for _, f := range report.Formats {
 			res, body := d.do(http.MethodGet, path+"?format="+string(f), "", "Authorization", bearer)

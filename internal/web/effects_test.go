@@ -31,11 +31,30 @@ func TestChartTellsNothingFromNone(t *testing.T) {
 	if c.Band != "M6 60.0h6V60.0H18V60.0H24V105.0H18V105.0H12V105.0H6z" {
 		t.Errorf("band: %s", c.Band)
 	}
-	if c.Top != 40 || len(c.Days) != 1 || c.Days[0].Name != "Mon 23" || !strings.Contains(c.Label, "50 events in 3 hours") {
+	if c.Top != 40 || len(c.Days) != 1 || c.Days[0].Name != "" || // there is no room for it
+		!strings.Contains(c.Label, "50 events in 3 hours") {
 		t.Errorf("%+v", c)
 	}
 	if empty := chartOf(client.WatchDetail{Zone: "nowhere"}); empty.Bars != "" || empty.Band != "" {
 		t.Errorf("of nothing: %+v", empty)
+	}
+}
+
+// Each day is named, but for one of which too few hours are there.
+func TestChartNamesDays(t *testing.T) {
+	var d client.WatchDetail
+	for h := range 5 {
+		d.Hours = append(d.Hours, hourOf(h-5, 1, 3600, 0, 0, 0))
+	}
+	for h := range 2*24 + 5 {
+		d.Hours = append(d.Hours, hourOf(h, 1, 3600, 0, 0, 0))
+	}
+	var names []string
+	for _, day := range chartOf(d).Days {
+		names = append(names, day.Name)
+	}
+	if got := strings.Join(names, ", "); got != "Mon 23, Tue 24, " {
+		t.Error(got)
 	}
 }
 
