@@ -44,12 +44,12 @@ func (g *glance) first() keepwatch.Clock {
 func (e *estate) glances(f CredentialFilter) []*glance {
 	places := e.index.inOrder(e.snap.Credentials, !e.part)
 	out := make([]*glance, 0, len(places))
-	of := f
-	of.State = ""
-	some := of != CredentialFilter{}
+	record := f
+	record.State = ""
+	narrows := record != CredentialFilter{}
 	for i := range places {
 		at := &places[i]
-		if some && !f.matches(at.Credential) {
+		if narrows && !f.matches(at.Credential) {
 			continue
 		}
 		if g := e.glanceAt(at); f.State == "" || f.State == string(g.state) {

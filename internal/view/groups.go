@@ -15,9 +15,9 @@ import (
 func (e *estate) addGroups(o *client.Overview, all []*glance, tallies []tally, f OverviewFilter) {
 	matched := make([]member, 0, len(all))
 	groups := map[string]*group{}
-	some := f.CredentialFilter != CredentialFilter{}
+	narrows := f.CredentialFilter != CredentialFilter{}
 	for i, g := range all {
-		if some && !f.matches(g.Credential) || f.State != "" && f.State != string(g.state) {
+		if narrows && !f.matches(g.Credential) || f.State != "" && f.State != string(g.state) {
 			continue
 		}
 		key := groupKey(f.GroupBy, g.Credential)
